@@ -1,0 +1,149 @@
+"""Training sequences for the embedded model: a context and many independent questions about it.
+
+One sequence is a fixed context followed by several question segments. Every segment sees the context and
+itself, never another segment, and takes the positions right after the context: exactly how the suite asks
+several user inputs on one fixed context. Loss counts on answer tokens only.
+"""
+
+import random
+from dataclasses import dataclass, fields
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from ruler.niah import NiahDraw, Question
+from ruler.prompts import SUITE
+from ruler.tasks import NiahTask
+
+IGNORE = -100
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One training sequence as lists of ints.
+
+    Attributes:
+        context, context_positions: token ids of the fixed context and their RoPE positions.
+        asked: token ids of all question segments. labels: their next-token targets, ``IGNORE`` off the
+            answers. positions: their RoPE positions. segments: the question a token belongs to, from 1.
+    """
+
+    context: list[int]
+    context_positions: list[int]
+    asked: list[int]
+    labels: list[int]
+    positions: list[int]
+    segments: list[int]
+
+
+def random_task(rng: random.Random, length: int, uuid_share: float) -> tuple[NiahTask, int]:
+    """A task of the kinds the model must answer, and how many questions to ask on one context."""
+    haystack = rng.choice(("needle", "needle", "noise"))
+    kind = rng.choices(("single", "multivalue", "multiquery"), (4, 4, 2))[0]
+    uuids = length >= 512 and rng.random() < uuid_share
+    key_type = "uuids" if uuids and rng.random() < 0.5 else "words"
+    value_type = "uuids" if uuids else "numbers"
+    most = max(2, min(16, length // (80 if haystack == "noise" else 40)))
+    if kind == "single":
+        keys = 1 if haystack == "needle" else most
+        return NiahTask(kind, haystack, key_type, value_type, keys=keys), 16
+    several = rng.randint(2, 4)
+    if kind == "multivalue":
+        keys = max(1, min(8, most // several))
+        return NiahTask(kind, haystack, key_type, value_type, keys=keys, values=several), keys
+    several = min(several, most)
+    return NiahTask(kind, haystack, key_type, value_type, keys=most, queries=several), max(1, most // several)
+
+
+def answer_text(question: Question) -> str:
+    """How the model answers: the value; several values as a list; several keys with their values."""
+    if len(question.keys) == 1:
+        return " " + ", ".join(question.answers)
+    pairs = zip(question.keys, question.answers, strict=True)
+    return ": " + ", ".join(f"{key} has {value}" for key, value in pairs)
+
+
+def draw_sequence(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, max_position: int, uuid_share: float
+) -> Sequence:
+    """A random sequence whose context has about ``length`` tokens."""
+    task, questions = random_task(rng, length, uuid_share)
+    draw = NiahDraw(task, SUITE.niah, str(rng.random()), questions)
+    per_unit = _tokens_per_unit(task, draw, tokenizer)
+    needles = len(draw.needles) * _needle_tokens(task) if task.haystack == "noise" else 0
+    size = max(draw.minimum_size(), (length - needles) // per_unit)
+    sample = draw.lay_out(size)
+    return _assemble(tokenizer, rng, sample.context, sample.questions, question_room(length), max_position)
+
+
+def question_room(length: int) -> int:
+    """Tokens for the questions on one context: enough of them that the long context pays."""
+    return 250 + length // 4
+
+
+def _needle_tokens(task: NiahTask) -> int:
+    return 19 if task.value_type == "numbers" else 40
+
+
+def _tokens_per_unit(task: NiahTask, draw: NiahDraw, tokenizer: PreTrainedTokenizerFast) -> int:
+    text = SUITE.niah.noise if task.haystack == "noise" else draw.needles[0].text
+    return len(tokenizer.encode(text + "\n"))
+
+
+def _assemble(tokenizer, rng, context: str, questions, room: int, max_position: int) -> Sequence:  # type: ignore[no-untyped-def]
+    context_ids = [tokenizer.bos_token_id, *tokenizer.encode(context)]
+    context_positions = _spread_positions(rng, len(context_ids), max_position)
+    asked: list[int] = []
+    labels: list[int] = []
+    positions: list[int] = []
+    segments: list[int] = []
+    start = context_positions[-1] + 1
+    for number, question in enumerate(questions, start=1):
+        prompt = tokenizer.encode(question.text + question.answer_prefix)
+        answer = [*tokenizer.encode(answer_text(question) + "."), tokenizer.eos_token_id]
+        segment = prompt + answer[:-1]
+        if number > 1 and len(asked) + len(segment) > room:
+            break
+        asked += segment
+        labels += [IGNORE] * (len(prompt) - 1) + answer
+        positions += range(start, start + len(segment))
+        segments += [number] * len(segment)
+    return Sequence(context_ids, context_positions, asked, labels, positions, segments)
+
+
+def _spread_positions(rng: random.Random, length: int, max_position: int) -> list[int]:
+    """Positions of a context, half of the time with random jumps.
+
+    The jumps show the model every relative distance up to ``max_position`` on short sequences (positional
+    skip-wise training, arXiv 2309.10400), so it reads contexts longer than any it was trained on.
+    """
+    positions = list(range(length))
+    if rng.random() < 0.5:
+        return positions
+    cuts = sorted(rng.sample(range(1, length), k=rng.randint(1, 4)))
+    room = rng.randint(0, max_position - length)
+    jumps = sorted(rng.randint(0, room) for _ in cuts)
+    for cut, jump, before in zip(cuts, jumps, [0, *jumps], strict=False):
+        for i in range(cut, length):
+            positions[i] += jump - before
+    return positions
+
+
+def collate(sequences: list[Sequence], pad_id: int) -> dict[str, torch.Tensor]:
+    """Pads to one batch: every field of ``Sequence`` as ``[B, N]`` (contexts) or ``[B, L]`` (questions), and
+    ``mask`` ``[B, 1, L, N + L]``, true where a question token may look."""
+    fills = {"context": pad_id, "asked": pad_id, "labels": IGNORE}
+    batch = {}
+    for field in fields(Sequence):
+        rows = [getattr(sequence, field.name) for sequence in sequences]
+        width = max(len(row) for row in rows)
+        fill = fills.get(field.name, 0)
+        batch[field.name] = torch.tensor([row + [fill] * (width - len(row)) for row in rows])
+    segments = batch["segments"]
+    same = segments[:, :, None] == segments[:, None, :]
+    causal = torch.ones(segments.shape[1], segments.shape[1], dtype=torch.bool).tril()
+    lengths = torch.tensor([len(sequence.context) for sequence in sequences])
+    inside = torch.arange(batch["context"].shape[1]) < lengths[:, None]
+    context_part = inside[:, None, :].expand(-1, segments.shape[1], -1)
+    batch["mask"] = torch.cat([context_part, same & causal], dim=-1)[:, None]
+    return batch
