@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, DynamicCache, LlamaConfig, LlamaForCausalLM
 
-from bench.models.data import IGNORE, collate, draw_sequence, question_room
+from bench.models.data import IGNORE, collate, draw_drill, draw_sequence, question_room
 
 FOLDER = Path(__file__).parent / "mini"
 MAX_POSITION = 16384
@@ -34,11 +34,36 @@ def new_model(tokenizer, layers: int, hidden: int) -> LlamaForCausalLM:  # type:
         max_position_embeddings=MAX_POSITION,
         rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
         tie_word_embeddings=True,
+        initializer_range=hidden**-0.5,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    initialise(model)
+    return model
+
+
+@torch.no_grad()
+def initialise(model: LlamaForCausalLM) -> None:
+    """Starts attention near "look at equal tokens, copy what is there" (mimetic initialisation, arXiv 2305.09828).
+
+    Queries start equal to keys, and the output map is the transpose of the value map, so that copying does
+    not have to be found by chance. Embeddings share one direction, from which heads can learn to attend by
+    place alone (this architecture has no attention bias).
+    """
+    embeddings = model.model.embed_tokens.weight
+    shared = torch.randn(embeddings.shape[1]) * embeddings.std() * 0.5
+    embeddings += shared
+    for layer in model.model.layers:
+        attention = layer.self_attn
+        size = attention.head_dim
+        keys = attention.k_proj.weight.view(-1, 1, size, embeddings.shape[1])
+        values = attention.v_proj.weight.view(-1, 1, size, embeddings.shape[1])
+        queries = attention.q_proj.weight.view(len(keys), -1, size, embeddings.shape[1])
+        queries.mul_(0.5).add_(keys)
+        copied = values.expand_as(queries).reshape(-1, embeddings.shape[1])
+        attention.o_proj.weight.mul_(0.5).add_(copied.T)
 
 
 def loss_and_accuracy(model: LlamaForCausalLM, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, float]:
@@ -80,8 +105,10 @@ def make_optimizers(model: LlamaForCausalLM, args: argparse.Namespace) -> list[t
     return optimizers
 
 
-def make_batch(tokenizer, seed: int, length: int, size: int, uuid_share: float):  # type: ignore[no-untyped-def]
+def make_batch(tokenizer, seed: int, length: int, size: int, drill: bool, uuid_share: float):  # type: ignore[no-untyped-def]
     rng = random.Random(seed)
+    if drill:
+        return collate([draw_drill(tokenizer, rng, length, MAX_POSITION - 2048) for _ in range(size)], tokenizer.pad_token_id)
     sequences = [draw_sequence(tokenizer, rng, length, MAX_POSITION - 2048, uuid_share) for _ in range(size)]
     return collate(sequences, tokenizer.pad_token_id)
 
@@ -100,7 +127,8 @@ def train(args: argparse.Namespace) -> None:
 
     def prepare(step: int, length: int):  # type: ignore[no-untyped-def]
         size = max(1, args.tokens // (length + question_room(length)))
-        return pool.submit(make_batch, tokenizer, args.seed * 10**9 + step, length, size, args.uuid_share)
+        drill = step < args.drill_steps or step % 10 == 0
+        return drill, pool.submit(make_batch, tokenizer, args.seed * 10**9 + step, length, size, drill, args.uuid_share)
 
     upcoming = prepare(0, length)
     while (used := time.time() - start) < args.minutes * 60:
@@ -109,7 +137,7 @@ def train(args: argparse.Namespace) -> None:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * scale
-        batch = upcoming.result()
+        drilled, batch = upcoming[0], upcoming[1].result()
         upcoming = prepare(step + 1, length)
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=args.bf16):
@@ -119,14 +147,15 @@ def train(args: argparse.Namespace) -> None:
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        smooth = 0.95 * smooth + 0.05 * accuracy
+        if drilled == (step < args.drill_steps):
+            smooth = 0.95 * smooth + 0.05 * accuracy
         step += 1
         if step % 50 == 0:
             print(f"step {step} {used:.0f}s length {length} loss {loss.item():.3f} accuracy {smooth:.3f}", flush=True)
             history.append([step, round(used), length, round(loss.item(), 4), round(smooth, 4)])
         if step % 500 == 0:
             save(model, tokenizer, Path(args.out), step, used, history, args)
-        if smooth > args.promote and length < args.max_length and step - length_step >= 60:
+        if smooth > args.promote and step > args.drill_steps and length < args.max_length and step - length_step >= 60:
             length, length_step = min(args.max_length, length * 2), step
     save(model, tokenizer, Path(args.out), step, time.time() - start, history, args)
 
@@ -149,6 +178,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--drill-steps", type=int, default=400, help="steps on random records before the tasks")
     parser.add_argument("--muon", action="store_true")
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--tokens", type=int, default=6000, help="tokens a step")

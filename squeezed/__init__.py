@@ -1,0 +1,29 @@
+"""Squeezed Attention on any Hugging Face causal LM: cluster a fixed context once, ask it cheaply.
+
+    ctx = squeezed.prepare(model, context_ids)
+    out = squeezed.generate(model, ctx, question_ids, method=squeezed.Squeezed(sparsity=0.9))
+"""
+
+from squeezed.context import FixedContext, check_ids, prepare
+from squeezed.errors import IndexCorruptError, IndexMismatchError, UnsupportedModelError
+from squeezed.generate import Generation, generate
+from squeezed.index import validate_levels
+from squeezed.methods import METHODS, Full, Method, Oracle, Squeezed, StreamingLLM
+
+__all__ = [
+    "METHODS",
+    "FixedContext",
+    "Full",
+    "Generation",
+    "IndexCorruptError",
+    "IndexMismatchError",
+    "Method",
+    "Oracle",
+    "Squeezed",
+    "StreamingLLM",
+    "UnsupportedModelError",
+    "check_ids",
+    "generate",
+    "prepare",
+    "validate_levels",
+]

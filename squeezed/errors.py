@@ -1,0 +1,13 @@
+"""Errors with a name of their own; all are ``ValueError``, so a caller may catch them as one."""
+
+
+class UnsupportedModelError(ValueError):
+    """The model's attention cannot be reproduced exactly by the engine."""
+
+
+class IndexMismatchError(ValueError):
+    """A stored index belongs to another model, other token ids, or another format version."""
+
+
+class IndexCorruptError(ValueError):
+    """A stored index is damaged: a checksum differs, a file is missing, or a number is not finite."""
