@@ -1,60 +1,42 @@
-"""Needle-in-a-haystack contexts: needles, haystack, questions (RULER section 3.1 and appendix B)."""
+"""Needle-in-a-haystack contexts: needles, haystack, questions (RULER 3.1 and appendix B)."""
 
 import random
-from dataclasses import dataclass
 
 from ruler import words
+from ruler.essay import Essay
 from ruler.prompts import NiahWording
+from ruler.sample import Needle, Question, Sample
 from ruler.tasks import NiahTask
+
+__all__ = ["DEPTH_GRID", "Needle", "NiahDraw", "Question", "in_words"]
 
 DEPTH_GRID = tuple(round(100 * i / 39) for i in range(40))  # per cent, the original's 40 depths
 
 
-@dataclass(frozen=True)
-class Needle:
-    """A planted fact. ``text`` is its sentence."""
-
-    key: str
-    value: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question about a context: its wording and the values that answer it, in query order."""
-
-    keys: tuple[str, ...]
-    text: str
-    answer_prefix: str
-    answers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class NiahSample:
-    """A haystack with its questions.
-
-    Attributes:
-        context: instruction and haystack, the fixed context.
-        questions: the questions asked about it.
-        needles: the needles asked for, in the order of their place in the text.
-        offsets: character offset of each of those needles' sentence in ``context``.
-    """
-
-    context: str
-    questions: tuple[Question, ...]
-    needles: tuple[Needle, ...]
-    offsets: tuple[int, ...]
-
-
 class NiahDraw:
-    """All random choices of one sample, drawn once, so that any haystack size can be laid out from it.
+    """All random choices of one sample, drawn once, so that a haystack of any size can be laid out.
 
-    Growing the haystack keeps what was there: keys, values, questions and the first distractors do not
-    depend on the size. Only the needles' places do.
+    Growing the haystack keeps what was there: keys, values and the first distractors do not depend
+    on the size. The needles' places do, and so do questions about distractors.
     """
 
-    def __init__(self, task: NiahTask, wording: NiahWording, seed: str, questions: int) -> None:
+    def __init__(
+        self,
+        task: NiahTask,
+        wording: NiahWording,
+        seed: str,
+        questions: int,
+        essay: Essay | None = None,
+    ) -> None:
+        """``seed`` decides everything that is drawn; ``essay`` is the text of an essay haystack.
+
+        Raises:
+            ValueError: an essay haystack without text, or with more needles than depths.
+        """
         self.task, self.wording, self.seed = task, wording, seed
+        self._essay = essay if task.haystack == "essay" else None
+        if task.haystack == "essay" and essay is None:
+            raise ValueError(f"task {task.name} has an essay haystack but no essay text was given")
         rng = random.Random(seed)
         self._taken: set[str] = set()
         self._distractor_rng = random.Random(f"{seed}/distractors")
@@ -62,6 +44,11 @@ class NiahDraw:
         keys = words.draw_distinct(task.key_type, task.keys, rng, self._taken)
         self.needles = [self._needle(key, rng) for key in keys for _ in range(task.values)]
         self._question_count = questions
+        if self._essay is not None and len(self.needles) > len(DEPTH_GRID):
+            raise ValueError(
+                f"task {task.name} plants {len(self.needles)} needles, but an essay haystack has "
+                f"{len(DEPTH_GRID)} places for them: ask fewer questions per context"
+            )
 
     def _needle(self, key: str, rng: random.Random) -> Needle:
         value = words.draw_distinct(self.task.value_type, 1, rng, self._taken)[0]
@@ -77,29 +64,24 @@ class NiahDraw:
 
     def minimum_size(self) -> int:
         """Fewest haystack units that hold the needles and the questions."""
+        if self.task.haystack == "essay":
+            return 1
         if self.task.haystack == "needle":
-            return max(len(self.needles), self.task.queries * self._question_count - self.task.keys, 1)
+            wanted = self.task.queries * self._question_count
+            return max(len(self.needles), wanted - self.task.keys, 1)
         return len(self.needles)
 
-    def lay_out(self, size: int) -> NiahSample:
-        """The sample with a haystack of ``size`` units (noise blocks or distractor needles)."""
-        wording, task = self.wording, self.task
-        single = task.queries * task.values == 1
-        rng = random.Random(f"{self.seed}/places/{size}")
-        places = rng.sample(range(size), len(self.needles))
-        planted = dict(zip(places, self.needles, strict=True))
-        lines: list[tuple[str, Needle | None]] = []
-        for unit in range(size):
-            if unit in planted:
-                lines.append((planted[unit].text, planted[unit]))
-            if task.haystack == "needle":
-                distractor = self._distractor(unit)
-                lines.append((distractor.text, distractor))
-            else:
-                lines.append((wording.noise, None))
-        instruction = wording.instruction_single if single else wording.instruction
-        head = instruction.format(types=task.value_type, type=task.value_type.removesuffix("s"))
-        context = "\n".join([head, *(text for text, _ in lines)]) + "\n"
+    def lay_out(self, size: int) -> Sample:
+        """The sample with ``size`` units of haystack: noise blocks, distractors or essay words."""
+        single = self.task.queries * self.task.values == 1
+        if self._essay is not None:
+            lines, joint = self._essay_pieces(self._essay, size), " "
+        else:
+            lines, joint = self._lines(size), "\n"
+        instruction = self.wording.instruction_single if single else self.wording.instruction
+        value_type = self.task.value_type
+        head = instruction.format(types=value_type, type=value_type.removesuffix("s"))
+        context = head + "\n" + joint.join(text for text, _ in lines) + "\n"
         questions = self._questions(single, size)
         asked = {key for question in questions for key in question.keys}
         needles, offsets, offset = [], [], len(head) + 1
@@ -108,7 +90,38 @@ class NiahDraw:
                 needles.append(needle)
                 offsets.append(offset)
             offset += len(text) + 1
-        return NiahSample(context, tuple(questions), tuple(needles), tuple(offsets))
+        return Sample(context, tuple(questions), tuple(needles), tuple(offsets))
+
+    def _lines(self, size: int) -> list[tuple[str, Needle | None]]:
+        """Noise blocks or distractors, a line each, with the needles' lines between them."""
+        rng = random.Random(f"{self.seed}/places/{size}")
+        places = rng.sample(range(size), len(self.needles))
+        planted = dict(zip(places, self.needles, strict=True))
+        lines: list[tuple[str, Needle | None]] = []
+        for unit in range(size):
+            if unit in planted:
+                lines.append((planted[unit].text, planted[unit]))
+            if self.task.haystack == "needle":
+                distractor = self._distractor(unit)
+                lines.append((distractor.text, distractor))
+            else:
+                lines.append((self.wording.noise, None))
+        return lines
+
+    def _essay_pieces(self, essay: Essay, size: int) -> list[tuple[str, Needle | None]]:
+        """Sentences of the first ``size`` words, with the needles between them at grid depths."""
+        rng = random.Random(f"{self.seed}/depths")
+        depths = sorted(rng.sample(DEPTH_GRID, len(self.needles)))
+        needles = rng.sample(self.needles, len(self.needles))
+        sentences = essay.sentences(size)
+        pieces: list[tuple[str, Needle | None]] = []
+        start = 0
+        for depth, needle in zip(depths, needles, strict=True):
+            end = len(sentences) * depth // 100
+            pieces += [(sentence, None) for sentence in sentences[start:end]]
+            pieces.append((needle.text, needle))
+            start = end
+        return pieces + [(sentence, None) for sentence in sentences[start:]]
 
     def _questions(self, single: bool, size: int) -> list[Question]:
         rng = random.Random(f"{self.seed}/questions")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NiahWording:
-    """Wording of the needle tasks. Placeholders: ``types``/``type`` (plural/singular name of the value
-    type), ``key``, ``value``, ``keys`` (the queried keys as a list in words)."""
+    """Wording of the needle tasks. Placeholders: ``types``/``type`` (plural/singular name of the
+    value type), ``key``, ``value``, ``keys`` (the queried keys as a list in words)."""
 
     instruction: str
     instruction_single: str
@@ -23,11 +23,45 @@ class NiahWording:
 
 
 @dataclass(frozen=True)
+class VtWording:
+    """Wording of variable tracking. Placeholders: ``name``, ``value`` (a number or an earlier
+    name), ``count`` (of names to find), ``names`` (the answer)."""
+
+    instruction: str
+    statement: str
+    question: str
+    answer_prefix: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class CweWording:
+    """Wording of common words. Placeholders: ``count`` of common words, ``words`` (the answer)."""
+
+    instruction: str
+    question: str
+    answer_prefix: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class FweWording:
+    """Wording of frequent words. Placeholder: ``count`` (of words asked for)."""
+
+    instruction: str
+    question: str
+    answer_prefix: str
+
+
+@dataclass(frozen=True)
 class PromptSet:
     """A named wording for every task family."""
 
     name: str
     niah: NiahWording
+    vt: VtWording
+    cwe: CweWording
+    fwe: FweWording
 
 
 SUITE = PromptSet(
@@ -51,6 +85,44 @@ SUITE = PromptSet(
             "Nobody is in a hurry. Then the bells ring again."
         ),
     ),
+    vt=VtWording(
+        instruction=(
+            "Lines that begin with SET are hidden in the text below. Each of them gives a name a "
+            "number, or the number of a name set before. Follow them: a question comes after."
+        ),
+        statement="SET {name} = {value}",
+        question="Which {count} names were set to {value}, directly or through other names?",
+        answer_prefix=" The {count} names set to {value} are:",
+        answer=" {names}",
+    ),
+    cwe=CweWording(
+        instruction=(
+            "Below is a numbered list of words. A few of the words come back far more often than "
+            "the others. Notice which."
+        ),
+        question="Which {count} words of the list come back most often?",
+        answer_prefix=" The {count} words that come back most often are:",
+        answer=" {words}",
+    ),
+    fwe=FweWording(
+        instruction=(
+            "The text below is made of code words and of dots. Count how often each code word "
+            "occurs, and leave out the dots."
+        ),
+        question="Name only the {count} code words that occur most often in the text.",
+        answer_prefix=" The {count} most frequent code words are:",
+    ),
 )
 
 PROMPT_SETS = {SUITE.name: SUITE}
+
+
+def get_prompts(name: str) -> PromptSet:
+    """The prompt set of that name.
+
+    Raises:
+        ValueError: no such prompt set.
+    """
+    if name not in PROMPT_SETS:
+        raise ValueError(f"unknown prompt set {name!r}; known: {', '.join(PROMPT_SETS)}")
+    return PROMPT_SETS[name]

@@ -1,6 +1,7 @@
-"""The standard RULER needle tasks and their parameters (RULER, arXiv 2404.06654, appendix B)."""
+"""The standard RULER tasks and their parameters (RULER, arXiv 2404.06654, appendix B)."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 HAYSTACKS = ("noise", "needle", "essay")
 TYPES = ("words", "numbers", "uuids")
@@ -18,6 +19,8 @@ class NiahTask:
         max_new_tokens: tokens reserved for the answer.
     """
 
+    family: ClassVar[str] = "niah"
+
     name: str
     haystack: str
     key_type: str = "words"
@@ -29,7 +32,9 @@ class NiahTask:
 
     def __post_init__(self) -> None:
         if self.haystack not in HAYSTACKS:
-            raise ValueError(f"haystack is {self.haystack!r}; expected one of {', '.join(HAYSTACKS)}")
+            raise ValueError(
+                f"haystack is {self.haystack!r}; expected one of {', '.join(HAYSTACKS)}"
+            )
         for field in ("key_type", "value_type"):
             if getattr(self, field) not in TYPES:
                 raise ValueError(
@@ -42,7 +47,55 @@ class NiahTask:
         object.__setattr__(self, "keys", max(self.keys, self.queries))
 
 
-TASKS: dict[str, NiahTask] = {
+@dataclass(frozen=True)
+class VtTask:
+    """Variable tracking: ``chains`` chains of one number and ``hops`` names after the first."""
+
+    family: ClassVar[str] = "vt"
+
+    name: str = "vt"
+    chains: int = 1
+    hops: int = 4
+    max_new_tokens: int = 30
+
+
+@dataclass(frozen=True)
+class CweTask:
+    """Common words: ``common`` words come ``common_count`` times, the others ``other_count`` times.
+
+    Samples below 4,096 tokens use the ``short_`` counts.
+    """
+
+    family: ClassVar[str] = "cwe"
+
+    name: str = "cwe"
+    common: int = 10
+    common_count: int = 30
+    other_count: int = 3
+    short_common_count: int = 6
+    short_other_count: int = 1
+    max_new_tokens: int = 120
+
+
+@dataclass(frozen=True)
+class FweTask:
+    """Frequent words: the ``answers`` most frequent code words; ``alpha`` is the Zipf exponent.
+
+    The very most frequent one is replaced by dots and not asked for.
+    """
+
+    family: ClassVar[str] = "fwe"
+
+    name: str = "fwe"
+    alpha: float = 2.0
+    word_length: int = 6
+    answers: int = 3
+    max_new_tokens: int = 50
+
+
+Task = NiahTask | VtTask | CweTask | FweTask
+
+TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         NiahTask("niah_single_1", "noise"),
@@ -53,11 +106,14 @@ TASKS: dict[str, NiahTask] = {
         NiahTask("niah_multikey_3", "needle", key_type="uuids", value_type="uuids"),
         NiahTask("niah_multivalue", "essay", values=4),
         NiahTask("niah_multiquery", "essay", queries=4),
+        VtTask(),
+        CweTask(),
+        FweTask(),
     )
 }
 
 
-def get_task(name: str) -> NiahTask:
+def get_task(name: str) -> Task:
     """The standard task of that name.
 
     Raises:
@@ -68,12 +124,30 @@ def get_task(name: str) -> NiahTask:
     return TASKS[name]
 
 
-def with_questions(task: NiahTask, questions_per_context: int) -> NiahTask:
-    """The task with enough keys for several questions on one context.
+def with_questions(task: Task, questions_per_context: int) -> Task:
+    """The task with something to ask for in each of several questions on one context.
 
-    A needle haystack has a needle to ask for in every sentence, so it stays as it is. Elsewhere more
-    keys are planted when needed; the task then differs from the standard one and gets another name.
+    A needle haystack has a needle to ask for in every sentence, so it stays as it is. Elsewhere
+    more keys (or chains) are planted when needed; the task then differs from the standard one and
+    gets another name.
+
+    Raises:
+        ValueError: fewer than one question, or several for a task that has only one to ask.
     """
+    if questions_per_context < 1:
+        raise ValueError(f"questions_per_context is {questions_per_context}; expected at least 1")
+    if isinstance(task, VtTask):
+        if questions_per_context <= task.chains:
+            return task
+        name = f"{task.name}-chains{questions_per_context}"
+        return replace(task, name=name, chains=questions_per_context)
+    if not isinstance(task, NiahTask):
+        if questions_per_context > 1:
+            raise ValueError(
+                f"task {task.name} has one question per context, not {questions_per_context}: "
+                "use questions_per_context=1"
+            )
+        return task
     wanted = task.queries * questions_per_context
     if task.haystack == "needle" or wanted <= task.keys:
         return task

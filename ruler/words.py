@@ -19,6 +19,12 @@ def adjectives() -> tuple[str, ...]:
     return _category("adjective")
 
 
+@functools.cache
+def vocabulary() -> tuple[str, ...]:
+    """All nouns, adjectives and verbs of wonderwords, each once, sorted."""
+    return tuple(sorted({*nouns(), *adjectives(), *_category("verb")}))
+
+
 def _category(name: str) -> tuple[str, ...]:
     words = RandomWord().filter(include_categories=[name])
     return tuple(sorted({word for word in words if word.isalpha()}))

@@ -1,0 +1,73 @@
+"""The essay haystack: running text from a local file, cut into words and sentences."""
+
+import bisect
+import hashlib
+import itertools
+import json
+import re
+from pathlib import Path
+
+# A sentence ends at . ! or ? (with closing quotes or brackets) before a blank.
+_SENTENCE_END = re.compile(r"""(?<=[.!?])["'\u201d\u2019)\]]*\s+""")
+
+
+class Essay:
+    """A corpus to cut haystacks from. It starts again from its first word when it runs out."""
+
+    def __init__(self, text: str) -> None:
+        """``text``: the corpus; white space is collapsed.
+
+        Raises:
+            ValueError: the text holds no word.
+        """
+        text = " ".join(text.split())
+        if not text:
+            raise ValueError("the essay text is empty")
+        self.fingerprint = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        self._sentences = [sentence.split(" ") for sentence in _split_sentences(text)]
+        self._ends = list(itertools.accumulate(len(sentence) for sentence in self._sentences))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Essay":
+        """Reads a ``.txt`` file, or a ``.json`` file with one object ``{"text": ...}``.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: another ending, no UTF-8, no such JSON object, or no text in it.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"essays: no file {path}")
+        if path.suffix not in (".txt", ".json"):
+            raise ValueError(f"essays: {path} ends with {path.suffix!r}; expected .txt or .json")
+        try:
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".json":
+                text = _text_field(json.loads(text))
+            return cls(text)
+        except ValueError as error:  # covers bad JSON, bad UTF-8 and an empty text
+            raise ValueError(f"essays: cannot use {path}: {error}") from error
+
+    def sentences(self, words: int) -> list[str]:
+        """The sentences of the first ``words`` words; the last sentence may be cut."""
+        rounds, rest = divmod(words, self._ends[-1])
+        whole = bisect.bisect_right(self._ends, rest)
+        cut = rest - (self._ends[whole - 1] if whole else 0)
+        parts = self._sentences * rounds + self._sentences[:whole]
+        if cut:
+            parts = [*parts, self._sentences[whole][:cut]]
+        return [" ".join(part) for part in parts]
+
+
+def _split_sentences(text: str) -> list[str]:
+    sentences, start = [], 0
+    for end in _SENTENCE_END.finditer(text):
+        sentences.append(text[start : end.end()].rstrip())
+        start = end.end()
+    return [sentence for sentence in [*sentences, text[start:]] if sentence]
+
+
+def _text_field(content: object) -> str:
+    if not isinstance(content, dict) or not isinstance(content.get("text"), str):
+        raise ValueError('expected a JSON object with a string under "text"')
+    return content["text"]

@@ -1,0 +1,105 @@
+"""Variable tracking: chains of assignments hidden in noise (RULER section 3.2)."""
+
+import random
+import string
+from collections.abc import Callable
+
+from ruler.prompts import PromptSet, VtWording
+from ruler.sample import Needle, Question, Sample
+from ruler.tasks import VtTask
+
+NAME_LENGTH = 5
+# Noise blocks of the worked example. The original fills 500 tokens; this is less, so that short
+# contexts have room for a haystack of their own.
+DEMO_BLOCKS = 5
+
+
+class VtDraw:
+    """All random choices of one sample. A unit of its haystack is a noise block.
+
+    The context begins with a worked example whose names and number differ from sample to sample.
+    """
+
+    def __init__(self, task: VtTask, prompts: PromptSet, seed: str, questions: int) -> None:
+        self.task, self.seed = task, seed
+        self._wording, self._noise = prompts.vt, prompts.niah.noise
+        self._question_count = questions
+        rng = random.Random(seed)
+        taken: set[str] = set()
+        self._demo = _chain(task.hops, self._wording, rng, taken)
+        self._chains = [_chain(task.hops, self._wording, rng, taken) for _ in range(task.chains)]
+
+    def minimum_size(self) -> int:
+        """As many blocks as a chain has statements: each stands before a block of its own."""
+        return self.task.hops + 1
+
+    def lay_out(self, size: int) -> Sample:
+        """The sample with ``size`` noise blocks; the statements of a chain keep their order."""
+        demo_rng = random.Random(f"{self.seed}/demo")
+        demo_lines = _lines([self._demo], DEMO_BLOCKS, self._noise, demo_rng)
+        demo_question = self._question(self._demo)
+        demo_answer = self._wording.answer.format(names=", ".join(demo_question.answers))
+        demo = "\n".join(
+            [
+                self._wording.instruction,
+                *(text for text, _ in demo_lines),
+                demo_question.user_text + demo_answer,
+            ]
+        )
+        head = f"{demo}\n\n{self._wording.instruction}\n"
+        rng = random.Random(f"{self.seed}/places/{size}")
+        lines = _lines(self._chains, size, self._noise, rng)
+        context = head + "\n".join(text for text, _ in lines) + "\n"
+        asked = self._chains[: self._question_count]
+        needles, offsets, offset = [], [], len(head)
+        for text, needle in lines:
+            if needle is not None and any(needle in chain for chain in asked):
+                needles.append(needle)
+                offsets.append(offset)
+            offset += len(text) + 1
+        questions = tuple(self._question(chain) for chain in asked)
+        return Sample(context, questions, tuple(needles), tuple(offsets))
+
+    def _question(self, chain: list[Needle]) -> Question:
+        names = {"count": len(chain), "value": chain[0].key}
+        return Question(
+            keys=(chain[0].key,),
+            text=self._wording.question.format(**names),
+            answer_prefix=self._wording.answer_prefix.format(**names),
+            answers=tuple(needle.value for needle in chain),
+        )
+
+
+def _chain(hops: int, wording: VtWording, rng: random.Random, taken: set[str]) -> list[Needle]:
+    """One statement per name. ``key`` is the chain's number and ``value`` the name it reaches."""
+    number = _distinct(lambda: str(rng.randrange(10_000, 99_999)), taken)
+    chain: list[Needle] = []
+    source = number
+    for _ in range(hops + 1):
+        name = _distinct(lambda: "".join(rng.choices(string.ascii_uppercase, k=NAME_LENGTH)), taken)
+        chain.append(Needle(number, name, wording.statement.format(name=name, value=source)))
+        source = name
+    return chain
+
+
+def _lines(
+    chains: list[list[Needle]], blocks: int, noise: str, rng: random.Random
+) -> list[tuple[str, Needle | None]]:
+    """``blocks`` lines of noise with the statements' lines before some of them."""
+    planted: dict[int, list[Needle]] = {}
+    for chain in chains:
+        for place, needle in zip(sorted(rng.sample(range(blocks), len(chain))), chain, strict=True):
+            planted.setdefault(place, []).append(needle)
+    lines: list[tuple[str, Needle | None]] = []
+    for block in range(blocks):
+        lines += [(needle.text, needle) for needle in planted.get(block, [])]
+        lines.append((noise, None))
+    return lines
+
+
+def _distinct(draw: Callable[[], str], taken: set[str]) -> str:
+    """The first draw that is not in ``taken``, which grows by it."""
+    while (value := draw()) in taken:
+        pass
+    taken.add(value)
+    return value
