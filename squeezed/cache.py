@@ -9,8 +9,36 @@ from transformers.cache_utils import Cache, DynamicLayer
 from squeezed.accounting import LayerReads
 from squeezed.attention import tag
 from squeezed.calibration import QuantileCurve
+from squeezed.errors import UnsupportedModelError
 from squeezed.index import LayerIndex
 from squeezed.methods.base import Method
+
+
+class Handover:
+    """Notices keys that were handed to the model but never attended through the engine.
+
+    On a model that runs another attention the user input would attend to itself alone: wrong, and silent.
+    """
+
+    def __init__(self) -> None:
+        self.open = False
+
+    def give(self) -> None:
+        """A layer hands out its keys.
+
+        Raises:
+            UnsupportedModelError: the keys handed out before were not attended.
+        """
+        if self.open:
+            raise UnsupportedModelError(
+                "this cache holds a fixed context, but the model does not attend through the engine; call "
+                'model.set_attn_implementation("squeezed") on it'
+            )
+        self.open = True
+
+    def take(self) -> None:
+        """The engine attends the keys handed out."""
+        self.open = False
 
 
 class FixedContextLayer(DynamicLayer):
@@ -21,14 +49,17 @@ class FixedContextLayer(DynamicLayer):
     """
 
     def __init__(
-        self, fixed: LayerIndex, method: Method, curve: QuantileCurve, reads: LayerReads
+        self, fixed: LayerIndex, method: Method, curve: QuantileCurve, handover: Handover
     ) -> None:
         super().__init__()
-        self.fixed, self.method, self.curve, self.reads = fixed, method, curve, reads
+        self.fixed, self.method, self.curve = fixed, method, curve
+        self.reads = LayerReads()
+        self.handover = handover
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        self.handover.give()
         keys, values = super().update(key_states, value_states)
         return tag(keys, self), values
 
@@ -56,6 +87,7 @@ class FixedContextLayer(DynamicLayer):
             ``[B, L, Hq, D]`` in the query's dtype.
         """
         assert self.keys is not None and self.values is not None
+        self.handover.take()
         fixed = self.fixed
         selection = self.method.select(query, fixed, self.curve)
         if selection is None:
@@ -83,10 +115,7 @@ class FixedContextCache(Cache):
     """
 
     def __init__(self, layers: tuple[LayerIndex, ...], method: Method, curve: QuantileCurve) -> None:
-        self.reads = [LayerReads() for _ in layers]
-        super().__init__(
-            layers=[
-                FixedContextLayer(layer, method, curve, reads)
-                for layer, reads in zip(layers, self.reads, strict=True)
-            ]
-        )
+        handed_out = Handover()
+        own = [FixedContextLayer(layer, method, curve, handed_out) for layer in layers]
+        self.reads = [layer.reads for layer in own]
+        super().__init__(layers=own)

@@ -85,22 +85,26 @@ def _needle_tokens(task: NiahTask) -> int:
     return 19 if task.value_type == "numbers" else 40
 
 
-def draw_drill(tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, max_position: int) -> Sequence:
+def draw_drill(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, vocabulary: int, max_position: int
+) -> Sequence:
     """A sequence of random records (key tokens, then value tokens), each asked for by its key.
 
     The bare skill behind every task - find the place where these tokens stood, copy what followed - with
-    loss on most tokens and over the whole vocabulary: it emerges here many times sooner than in prose.
+    loss on most tokens: it emerges here many times sooner than in prose, and sooner still when the records
+    use few different tokens (``vocabulary``).
     """
-    first = 3  # special tokens come first in the vocabulary
     key_length, value_length = rng.randint(1, 4), rng.randint(1, 6)
     count = max(2, length // (key_length + value_length))
-    alphabet = rng.sample(range(first, len(tokenizer)), rng.choice((50, 500, 5000)))
+    spread = random.Random(0).sample(range(3, len(tokenizer)), len(tokenizer) - 3)  # 0-2 are special
+    alphabet = spread[:vocabulary]
     keys = {tuple(rng.choices(alphabet, k=key_length)) for _ in range(count)}
     records = [(list(key), rng.choices(alphabet, k=value_length)) for key in sorted(keys)]
     rng.shuffle(records)
     context = [tokenizer.bos_token_id, *(token for key, value in records for token in key + value)]
     rng.shuffle(records)
-    pairs = [(key, [*value, tokenizer.eos_token_id]) for key, value in records]
+    # No end token: nothing in a record shows where its value ends.
+    pairs = [(key, value) for key, value in records]
     return _join(rng, context, pairs, question_room(length), max_position)
 
 

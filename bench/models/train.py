@@ -9,16 +9,19 @@ import concurrent.futures
 import json
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, DynamicCache, LlamaConfig, LlamaForCausalLM
 
+from bench.models.circuit import initialise
 from bench.models.data import IGNORE, collate, draw_drill, draw_sequence, question_room
 
 FOLDER = Path(__file__).parent / "mini"
 MAX_POSITION = 16384
+ROPE_THETA = 1e8  # most dimensions turn slowly, so tokens match by content at any distance
 
 
 def new_model(tokenizer, layers: int, hidden: int) -> LlamaForCausalLM:  # type: ignore[no-untyped-def]
@@ -32,7 +35,7 @@ def new_model(tokenizer, layers: int, hidden: int) -> LlamaForCausalLM:  # type:
         num_key_value_heads=hidden // 64,
         head_dim=32,
         max_position_embeddings=MAX_POSITION,
-        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         tie_word_embeddings=True,
         initializer_range=hidden**-0.5,
         bos_token_id=tokenizer.bos_token_id,
@@ -42,28 +45,6 @@ def new_model(tokenizer, layers: int, hidden: int) -> LlamaForCausalLM:  # type:
     model = LlamaForCausalLM(config)
     initialise(model)
     return model
-
-
-@torch.no_grad()
-def initialise(model: LlamaForCausalLM) -> None:
-    """Starts attention near "look at equal tokens, copy what is there" (mimetic initialisation, arXiv 2305.09828).
-
-    Queries start equal to keys, and the output map is the transpose of the value map, so that copying does
-    not have to be found by chance. Embeddings share one direction, from which heads can learn to attend by
-    place alone (this architecture has no attention bias).
-    """
-    embeddings = model.model.embed_tokens.weight
-    shared = torch.randn(embeddings.shape[1]) * embeddings.std() * 0.5
-    embeddings += shared
-    for layer in model.model.layers:
-        attention = layer.self_attn
-        size = attention.head_dim
-        keys = attention.k_proj.weight.view(-1, 1, size, embeddings.shape[1])
-        values = attention.v_proj.weight.view(-1, 1, size, embeddings.shape[1])
-        queries = attention.q_proj.weight.view(len(keys), -1, size, embeddings.shape[1])
-        queries.mul_(0.5).add_(keys)
-        copied = values.expand_as(queries).reshape(-1, embeddings.shape[1])
-        attention.o_proj.weight.mul_(0.5).add_(copied.T)
 
 
 def loss_and_accuracy(model: LlamaForCausalLM, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, float]:
@@ -105,12 +86,33 @@ def make_optimizers(model: LlamaForCausalLM, args: argparse.Namespace) -> list[t
     return optimizers
 
 
-def make_batch(tokenizer, seed: int, length: int, size: int, drill: bool, uuid_share: float):  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class Stage:
+    """A step of the curriculum: records over ``vocabulary`` tokens, or the tasks (``None``), at a length."""
+
+    length: int
+    vocabulary: int | None = None
+
+
+def curriculum(max_length: int) -> list[Stage]:
+    """From few-token records to the tasks, each stage twice as long as the one before."""
+    drills = [Stage(64, 1024), Stage(128, 8189)]
+    lengths = [length for length in (128, 256, 512, 1024, 2048, 4096, 8192) if length <= max_length]
+    return drills + [Stage(length) for length in lengths]
+
+
+def make_batch(tokenizer, seed: int, stage: Stage, tokens: int, uuid_share: float):  # type: ignore[no-untyped-def]
+    """A batch of about ``tokens`` tokens of one stage."""
     rng = random.Random(seed)
-    if drill:
-        return collate([draw_drill(tokenizer, rng, length, MAX_POSITION - 2048) for _ in range(size)], tokenizer.pad_token_id)
-    sequences = [draw_sequence(tokenizer, rng, length, MAX_POSITION - 2048, uuid_share) for _ in range(size)]
-    return collate(sequences, tokenizer.pad_token_id)
+    size = max(1, tokens // (stage.length + question_room(stage.length)))
+    far = MAX_POSITION - 2048
+    if stage.vocabulary:
+        rows = [draw_drill(tokenizer, rng, stage.length, stage.vocabulary, far) for _ in range(size)]
+    else:
+        # Shorter contexts stay in the mix, so that growing longer forgets nothing.
+        length = stage.length if rng.random() < 0.75 else rng.randint(128, stage.length)
+        rows = [draw_sequence(tokenizer, rng, length, far, uuid_share) for _ in range(size)]
+    return collate(rows, tokenizer.pad_token_id)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -121,24 +123,23 @@ def train(args: argparse.Namespace) -> None:
     model.to(device).train()
     print(f"{model.num_parameters() / 1e6:.2f}M parameters, {device}, {torch.get_num_threads()} threads", flush=True)
     optimizers = make_optimizers(model, args)
-    start, length, smooth, history, length_step = time.time(), args.start_length, 0.0, [], 0
-    step = 0
-    pool = concurrent.futures.ThreadPoolExecutor(2)
+    stages = curriculum(args.max_length)
+    place, stage_step, step, smooth = (2 if args.resume else 0), 0, 0, 0.0
+    history: list[list[float]] = []
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    start = time.time()
 
-    def prepare(step: int, length: int):  # type: ignore[no-untyped-def]
-        size = max(1, args.tokens // (length + question_room(length)))
-        drill = step < args.drill_steps or step % 10 == 0
-        return drill, pool.submit(make_batch, tokenizer, args.seed * 10**9 + step, length, size, drill, args.uuid_share)
+    def prepare(step: int, stage: Stage):  # type: ignore[no-untyped-def]
+        return pool.submit(make_batch, tokenizer, args.seed * 10**9 + step, stage, args.tokens, args.uuid_share)
 
-    upcoming = prepare(0, length)
+    upcoming = prepare(0, stages[place])
     while (used := time.time() - start) < args.minutes * 60:
-        left = 1 - used / (args.minutes * 60)
-        scale = min(1.0, (step + 1) / 100) * min(1.0, left / 0.3)
+        scale = min(1.0, (step + 1) / 100) * min(1.0, (1 - used / (args.minutes * 60)) / 0.3)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * scale
-        drilled, batch = upcoming[0], upcoming[1].result()
-        upcoming = prepare(step + 1, length)
+        batch = upcoming.result()
+        upcoming = prepare(step + 1, stages[place])
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=args.bf16):
             loss, accuracy = loss_and_accuracy(model, batch)
@@ -147,16 +148,15 @@ def train(args: argparse.Namespace) -> None:
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        if drilled == (step < args.drill_steps):
-            smooth = 0.95 * smooth + 0.05 * accuracy
-        step += 1
+        smooth = 0.95 * smooth + 0.05 * accuracy
+        step, stage_step = step + 1, stage_step + 1
         if step % 50 == 0:
-            print(f"step {step} {used:.0f}s length {length} loss {loss.item():.3f} accuracy {smooth:.3f}", flush=True)
-            history.append([step, round(used), length, round(loss.item(), 4), round(smooth, 4)])
+            print(f"step {step} {used:.0f}s {stages[place]} loss {loss.item():.3f} accuracy {smooth:.3f}", flush=True)
+            history.append([step, round(used), stages[place].length, round(loss.item(), 4), round(smooth, 4)])
         if step % 500 == 0:
             save(model, tokenizer, Path(args.out), step, used, history, args)
-        if smooth > args.promote and step > args.drill_steps and length < args.max_length and step - length_step >= 60:
-            length, length_step = min(args.max_length, length * 2), step
+        if smooth > args.promote and stage_step >= 60 and place + 1 < len(stages):
+            place, stage_step, smooth = place + 1, 0, 0.5
     save(model, tokenizer, Path(args.out), step, time.time() - start, history, args)
 
 
@@ -178,11 +178,9 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--drill-steps", type=int, default=400, help="steps on random records before the tasks")
     parser.add_argument("--muon", action="store_true")
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--tokens", type=int, default=6000, help="tokens a step")
-    parser.add_argument("--start-length", type=int, default=128)
     parser.add_argument("--max-length", type=int, default=2048)
     parser.add_argument("--promote", type=float, default=0.9, help="accuracy at which the length doubles")
     parser.add_argument("--uuid-share", type=float, default=0.05)

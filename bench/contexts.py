@@ -1,0 +1,90 @@
+"""Prepared fixed contexts, kept on disk, so that every method and sparsity shares one index."""
+
+import contextlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+import squeezed
+from bench.errors import InputError
+from bench.records import write_json
+from bench.spec import IndexSpec, ModelSpec, digest
+
+TIMES = "prepare.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A fixed context ready for questions.
+
+    Attributes:
+        prepare_ms: time of the dense prefill and the clustering, when they were done.
+        cached: the index came from the disk.
+    """
+
+    context: squeezed.FixedContext
+    prepare_ms: float
+    cached: bool
+
+
+def prepare(
+    model: Any, ids: torch.Tensor, spec: IndexSpec, model_spec: ModelSpec, cache_dir: Path | None
+) -> Prepared:
+    """The context's index from the cache, or a new one that goes there.
+
+    A damaged index is built again with a warning; a full disk costs the cache, not the run.
+
+    Raises:
+        InputError: the engine cannot index this context in this way.
+    """
+    if cache_dir is None:
+        return _build(model, ids, spec)
+    folder = cache_dir / cache_key(ids, spec, model_spec)
+    if (folder / TIMES).exists():
+        try:
+            context = squeezed.FixedContext.load(folder / "index", model=model)
+            return Prepared(context, json.loads((folder / TIMES).read_text())["prepare_ms"], True)
+        except (ValueError, KeyError, OSError) as error:  # the engine's errors are ValueErrors
+            tqdm.write(f"warning: the index in {folder} is not usable and is built again: {error}")
+    prepared = _build(model, ids, spec)
+    _keep(prepared, folder)
+    return prepared
+
+
+def cache_key(ids: torch.Tensor, spec: IndexSpec, model: ModelSpec) -> str:
+    """Name of an index: a hash of everything that it depends on."""
+    depends_on = {
+        "model": [model.fingerprint, model.dtype, model.device.split(":")[0]],
+        "ids": ids.flatten().tolist(),
+        "index": [list(spec.levels), spec.window, spec.seed],
+    }
+    return digest(depends_on)[:24]
+
+
+def _build(model: Any, ids: torch.Tensor, spec: IndexSpec) -> Prepared:
+    start = time.perf_counter()
+    try:
+        context = squeezed.prepare(
+            model, ids, levels=spec.levels, window=spec.window, seed=spec.seed
+        )
+    except ValueError as error:
+        raise InputError(f"cannot index a context of {ids.numel()} tokens: {error}") from error
+    return Prepared(context, 1000 * (time.perf_counter() - start), False)
+
+
+def _keep(prepared: Prepared, folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        prepared.context.save(folder / "index")
+        write_json(folder / TIMES, {"prepare_ms": prepared.prepare_ms})
+    except OSError as error:
+        tqdm.write(f"warning: the index is not kept in {folder}: {error}")
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)

@@ -1,0 +1,65 @@
+"""Where a result comes from: the code's commit, library versions, the model's fingerprint."""
+
+import functools
+import hashlib
+import importlib.metadata
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("bench", "conf", "kernels", "ruler", "squeezed")
+LIBRARIES = ("torch", "transformers", "numpy", "triton")
+HASHED_BYTES = 1 << 20
+
+
+@functools.cache
+def commit() -> str:
+    """Commit of the suite's code, ``-dirty`` if its sources differ; ``unknown`` outside git."""
+    # An installed package may lie inside some other project's repository.
+    if _git("ls-files", "--error-unmatch", "bench/__init__.py") is None:
+        return "unknown"
+    head = _git("rev-parse", "--short=12", "HEAD")
+    if head is None:
+        return "unknown"
+    changed = _git("status", "--porcelain", "--", *SOURCES)
+    return f"{head}-dirty" if changed else head
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+@functools.cache
+def versions() -> tuple[tuple[str, str], ...]:
+    """Installed versions of the libraries that numbers depend on."""
+    found = []
+    for name in LIBRARIES:
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+@functools.cache
+def fingerprint(folder: Path) -> str:
+    """Fingerprint of a checkpoint folder: every file's name and size, and its first and last MiB.
+
+    Reading a few MiB keeps the check of a finished run fast; retrained weights differ everywhere.
+    """
+    content = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in (".json", ".safetensors", ".bin", ".model"):
+            continue
+        size = path.stat().st_size
+        content.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            content.update(file.read(HASHED_BYTES))
+            file.seek(max(0, size - HASHED_BYTES))
+            content.update(file.read())
+    return content.hexdigest()[:16]

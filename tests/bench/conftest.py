@@ -1,0 +1,84 @@
+"""A random model of the embedded model's kind, and the command line in this process."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from bench import __main__ as cli
+from bench import examples, models
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint folder of a random two-layer Llama with the embedded model's tokenizer."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = AutoTokenizer.from_pretrained(models.MINI)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=4096,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def bench(
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Result]:
+    """Runs ``python -m bench`` here, on the random model, with small rows, in ``tmp_path``."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the app sets it; undone after the test
+    defaults = [
+        f"model.path={tiny}",
+        "model.device=cpu",
+        f"results={tmp_path / 'results'}",
+        f"cache_dir={tmp_path / 'cache'}",
+        *("task.length=512", "task.samples=2", "task.max_new_tokens=2"),
+    ]
+
+    def run(*arguments: str) -> Result:
+        given = {argument.split("=")[0] for argument in arguments}
+        kept = [each for each in defaults if each.split("=")[0] not in given]
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments, *kept])
+        capsys.readouterr()
+        code = cli.main()
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a model fails the test."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        pytest.fail("a model was loaded")
+
+    examples.loaded_model.cache_clear()
+    monkeypatch.setattr(models, "load_model", refuse)

@@ -1,0 +1,52 @@
+"""A package importable as ``kernels`` is taken for the hub's: ours must never be, nor hide it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# What transformers imports from the hub's package; ours providing less breaks its import.
+STAND_IN = """
+class _Any:
+    def __init__(self, *args, **kwargs): pass
+    def __call__(self, *args, **kwargs): return lambda x: x
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return _Any
+__version__ = "0.16.1"
+"""
+
+
+def run(code: str, *path: Path) -> str:
+    """Runs code from the repository's root, where a folder called ``kernels`` lies first on the path."""
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, path)), HF_HUB_OFFLINE="1")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_transformers_imports_beside_our_folder():
+    code = "import transformers.models.llama.modeling_llama, squeezed; print(squeezed.Full())"
+    assert run(code) == "Full()"
+
+
+def test_the_hubs_package_is_found_and_not_hidden(tmp_path):
+    package = tmp_path / "kernels"
+    package.mkdir()
+    (package / "__init__.py").write_text(STAND_IN)
+    info = tmp_path / "kernels-0.16.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kernels\nVersion: 0.16.1\n")
+    code = (
+        "import kernels, transformers.models.llama.modeling_llama, squeezed_kernels, squeezed;"
+        "print(kernels.__version__, squeezed_kernels.lookup.__name__)"
+    )
+    assert run(code, tmp_path) == "0.16.1 lookup"
+
+
+def test_no_regular_package_called_kernels_is_ours():
+    assert not (ROOT / "kernels" / "__init__.py").exists()
