@@ -17,7 +17,7 @@ from bench.contexts import Prepared, prepare
 from bench.errors import InputError
 from bench.examples import Context, Example, contexts, loaded_model, loaded_tokenizer
 from bench.methods import build_method
-from bench.records import SUMMARY, RecordFile, open_records, read_records, write_json
+from bench.records import RECORDS, SUMMARY, RecordFile, open_records, read_records, write_json
 from bench.spec import RunSpec
 from ruler.score import score
 
@@ -48,11 +48,11 @@ class Outcome:
 
 def finished(spec: RunSpec) -> Outcome | None:
     """The outcome of a run that needs nothing more, without loading its model; None otherwise."""
-    path = spec.folder / SUMMARY
-    if not path.exists():
+    summary, path = spec.folder / SUMMARY, spec.folder / RECORDS
+    if not (summary.exists() and path.exists()):
         return None
-    expected = json.loads(path.read_text())["examples"]
-    records = read_records(spec.folder / "records.jsonl")
+    expected = json.loads(summary.read_text())["examples"]
+    records = read_records(path)
     return _outcome(records, 0.0, expected) if len(records) == expected else None
 
 

@@ -1,7 +1,7 @@
 """Squeezed Attention on any Hugging Face causal LM: cluster a fixed context once, ask it cheaply.
 
-    ctx = squeezed.prepare(model, context_ids)
-    out = squeezed.generate(model, ctx, question_ids, method=squeezed.Squeezed(sparsity=0.9))
+ctx = squeezed.prepare(model, context_ids)
+out = squeezed.generate(model, ctx, question_ids, method=squeezed.Squeezed(sparsity=0.9))
 """
 
 from squeezed.context import FixedContext, check_ids, prepare

@@ -16,6 +16,8 @@ from squeezed.errors import UnsupportedModelError
 
 NAME = "squeezed"
 _TAG = "_squeezed_layer"
+# Arguments by which models ask for more than softmax(scale q k): sinks, capped logits, biases, windows.
+_CHANGES_SCORES = ("s_aux", "softcap", "position_bias", "sliding_window")
 
 
 class AttendingLayer(Protocol):
@@ -49,6 +51,12 @@ def forward(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **kwargs
         )
+    changed = [name for name in _CHANGES_SCORES if kwargs.get(name) is not None]
+    if changed:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} changes attention scores by {', '.join(changed)}, which the engine "
+            "does not apply"
+        )
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     return layer.attend(module, query, attention_mask, scale), None
 
@@ -80,7 +88,7 @@ def require_supported(model: PreTrainedModel) -> None:
     """Refuses, by reason, models on which the engine would be wrong.
 
     Raises:
-        UnsupportedModelError: encoder-decoder, sliding-window or linear layers, capped logits, attention sinks.
+        UnsupportedModelError: encoder-decoder, sliding-window or linear layers, capped logits.
     """
     config = model.config.get_text_config(decoder=True)
     family = config.model_type
@@ -97,7 +105,9 @@ def require_supported(model: PreTrainedModel) -> None:
             "engine does not apply; load it with sliding_window=None"
         )
     if getattr(config, "attn_logit_softcapping", None):
-        raise UnsupportedModelError(f"{family} caps attention logits, which the engine does not apply")
+        raise UnsupportedModelError(
+            f"{family} caps attention logits, which the engine does not apply"
+        )
 
 
 def require_reached(model: PreTrainedModel, reached: bool) -> None:

@@ -86,7 +86,8 @@ class FixedContextLayer(DynamicLayer):
         Returns:
             ``[B, L, Hq, D]`` in the query's dtype.
         """
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         self.handover.take()
         fixed = self.fixed
         selection = self.method.select(query, fixed, self.curve)
@@ -114,7 +115,9 @@ class FixedContextCache(Cache):
         reads: what every layer read, for the measured KV budget.
     """
 
-    def __init__(self, layers: tuple[LayerIndex, ...], method: Method, curve: QuantileCurve) -> None:
+    def __init__(
+        self, layers: tuple[LayerIndex, ...], method: Method, curve: QuantileCurve
+    ) -> None:
         handed_out = Handover()
         own = [FixedContextLayer(layer, method, curve, handed_out) for layer in layers]
         self.reads = [layer.reads for layer in own]

@@ -69,7 +69,10 @@ class FixedContext:
             OSError: the folder cannot be written or the disk is full; an older version stays intact.
         """
         return storage.save(
-            Path(folder), storage.Stored(self.ids, self.layers, self.curve, self.settings, self.model_fingerprint)
+            Path(folder),
+            storage.Stored(
+                self.ids, self.layers, self.curve, self.settings, self.model_fingerprint
+            ),
         )
 
     @classmethod
@@ -83,7 +86,9 @@ class FixedContext:
         """
         attention.switch(model)
         stored = storage.load(Path(folder), fingerprint.of_model(model), model.device)
-        return cls(stored.ids, stored.layers, stored.curve, stored.settings, stored.model_fingerprint)
+        return cls(
+            stored.ids, stored.layers, stored.curve, stored.settings, stored.model_fingerprint
+        )
 
 
 def prepare(
@@ -127,7 +132,9 @@ def check_ids(context_ids: torch.Tensor | Sequence[int], window: int) -> torch.T
     if ids.ndim == 2 and ids.shape[0] == 1:
         ids = ids[0]
     if ids.ndim != 1:
-        raise ValueError(f"context_ids has shape {tuple(ids.shape)}; expected [N] or [1, N]: one context")
+        raise ValueError(
+            f"context_ids has shape {tuple(ids.shape)}; expected [N] or [1, N]: one context"
+        )
     if window < 1:
         raise ValueError(f"window is {window}; expected at least 1 token")
     if len(ids) <= window:

@@ -55,7 +55,9 @@ def generate(
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; expected at least 1")
     if fingerprint.of_model(model) != ctx.model_fingerprint:
-        raise IndexMismatchError("the fixed context was prepared with another model than the one given")
+        raise IndexMismatchError(
+            "the fixed context was prepared with another model than the one given"
+        )
     attention.switch(model)
     cache = ctx.cache(method)
     stops = _stop_ids(model)
@@ -85,7 +87,9 @@ def _check_question(question_ids: torch.Tensor | Sequence[int]) -> torch.Tensor:
     ids = torch.as_tensor(question_ids, dtype=torch.int64)
     ids = ids[None] if ids.ndim == 1 else ids
     if ids.ndim != 2 or ids.shape[0] != 1 or ids.shape[1] < 1:
-        raise ValueError(f"question_ids has shape {tuple(ids.shape)}; expected [L] or [1, L] with L >= 1")
+        raise ValueError(
+            f"question_ids has shape {tuple(ids.shape)}; expected [L] or [1, L] with L >= 1"
+        )
     return ids
 
 

@@ -9,6 +9,7 @@ no label per key exists when the context is used. The observation window stays i
     offsets  0 ^       ^           ^                   ^ M
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -108,8 +109,12 @@ def validate_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
     levels = tuple(float(level) for level in levels)
     if not levels or any(not 0 < level <= 1 for level in levels):
         raise ValueError(f"levels is {levels}; expected shares of the keys in (0, 1], like (0.05,)")
-    if any(coarse >= fine for coarse, fine in zip(levels, levels[1:], strict=False)):
-        raise ValueError(f"levels is {levels}; expected coarse to fine, each larger than the one before")
+    if any(coarse >= fine for coarse, fine in itertools.pairwise(levels)):
+        raise ValueError(
+            f"levels is {levels}; expected coarse to fine, each larger than the one before"
+        )
     if len(levels) > 1:
-        raise ValueError(f"levels is {levels}; a hierarchy of centroids is not available yet, use one level")
+        raise ValueError(
+            f"levels is {levels}; a hierarchy of centroids is not available yet, use one level"
+        )
     return levels

@@ -97,7 +97,9 @@ def _seed_centroids(points: torch.Tensor, clusters: int, seed: int) -> torch.Ten
             # float64: a float32 cumulative sum over many keys no longer separates the small ones.
             cumulative = distance.double().cumsum(dim=1)
             target = draws[i + 1].unsqueeze(1) * cumulative[:, -1:]
-            chosen = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=count - 1)
+            chosen = (
+                torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=count - 1)
+            )
     return seeds
 
 

@@ -48,7 +48,8 @@ class CaptureLayer(DynamicLayer):
         self, module: torch.nn.Module, query: torch.Tensor, mask: torch.Tensor | None, scale: float
     ) -> torch.Tensor:
         """Dense attention of one chunk; ``query`` ``[B, Hq, L, D]``, result ``[B, L, Hq, D]``."""
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         start = self.keys.shape[-2] - query.shape[-2]
         self.scale = scale
         self.queries.append(query[0, :, max(0, self.first_captured - start) :])
@@ -56,7 +57,8 @@ class CaptureLayer(DynamicLayer):
 
     def states(self) -> LayerStates:
         """Everything captured, after the last chunk."""
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         return LayerStates(self.keys[0], self.values[0], torch.cat(self.queries, dim=1), self.scale)
 
 

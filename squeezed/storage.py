@@ -88,19 +88,25 @@ def load(folder: Path, model_fingerprint: str, device: torch.device) -> Stored:
     manifest = read_manifest(folder)
     if manifest.get("format_version") != FORMAT_VERSION:
         raise IndexMismatchError(
-            f"{folder}: format_version is {manifest.get('format_version')}, this version reads {FORMAT_VERSION}"
+            f"{folder}: format_version is {manifest.get('format_version')}, but this version of the "
+            f"suite reads {FORMAT_VERSION}; prepare the context again"
         )
     if manifest["model"] != model_fingerprint:
         raise IndexMismatchError(
-            f"{folder}: model is {manifest['model'][:12]}, the given model is {model_fingerprint[:12]}; the index "
-            "was made with other weights or another dtype, prepare it again"
+            f"{folder}: model is {manifest['model'][:12]}, but the given model is "
+            f"{model_fingerprint[:12]}: the index was made with other weights or another dtype; prepare "
+            "the context again"
         )
     path = folder / TENSORS
     if not path.is_file() or _sha256(path) != manifest["sha256"]:
-        raise IndexCorruptError(f"{path}: missing or its checksum differs; delete {folder} and prepare it again")
+        raise IndexCorruptError(
+            f"{path}: missing or its checksum differs; delete {folder} and prepare it again"
+        )
     tensors = load_file(path, device=str(device))
     settings = Settings(
-        tuple(manifest["settings"]["levels"]), manifest["settings"]["window"], manifest["settings"]["seed"]
+        tuple(manifest["settings"]["levels"]),
+        manifest["settings"]["window"],
+        manifest["settings"]["seed"],
     )
     layers = tuple(
         _layer(tensors, i, settings, scale) for i, scale in enumerate(manifest["scales"])
@@ -109,7 +115,9 @@ def load(folder: Path, model_fingerprint: str, device: torch.device) -> Stored:
     _require_finite(curve, f"load {folder}")
     ids = tensors["ids"].cpu()
     if fingerprint.of_ids(ids) != manifest["ids"]:
-        raise IndexMismatchError(f"{folder}: ids do not match the manifest's fingerprint; prepare it again")
+        raise IndexMismatchError(
+            f"{folder}: ids do not match the manifest's fingerprint; prepare it again"
+        )
     return Stored(ids, layers, curve, settings, model_fingerprint)
 
 
@@ -124,10 +132,14 @@ def read_manifest(folder: Path) -> dict:
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise IndexCorruptError(f"{folder / MANIFEST}: cannot be read ({error}); prepare the context again") from error
+        raise IndexCorruptError(
+            f"{folder / MANIFEST}: cannot be read ({error}); prepare the context again"
+        ) from error
     missing = {"model", "ids", "settings", "scales", "sha256"} - set(manifest)
     if missing:
-        raise IndexCorruptError(f"{folder / MANIFEST}: lacks {', '.join(sorted(missing))}; prepare the context again")
+        raise IndexCorruptError(
+            f"{folder / MANIFEST}: lacks {', '.join(sorted(missing))}; prepare the context again"
+        )
     return manifest
 
 
@@ -145,7 +157,9 @@ def _tensors(stored: Stored) -> dict[str, torch.Tensor]:
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
-def _layer(tensors: dict[str, torch.Tensor], i: int, settings: Settings, scale: float) -> LayerIndex:
+def _layer(
+    tensors: dict[str, torch.Tensor], i: int, settings: Settings, scale: float
+) -> LayerIndex:
     levels = tuple(
         Level(tensors[f"layer{i}.level{j}.centroids"], tensors[f"layer{i}.level{j}.offsets"])
         for j in range(len(settings.levels))
@@ -169,11 +183,11 @@ def _replace(temporary: Path, folder: Path) -> None:
     """Puts ``temporary`` in the place of ``folder``; the old folder is gone only after the new one stands."""
     if folder.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        os.replace(folder, old / "old")
-        os.replace(temporary, folder)
+        folder.replace(old / "old")
+        temporary.replace(folder)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        os.replace(temporary, folder)
+        temporary.replace(folder)
 
 
 def _sha256(path: Path) -> str:

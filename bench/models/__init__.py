@@ -30,7 +30,9 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
         path = str(MINI)
     if _is_folder(path) and not (Path(path) / "config.json").is_file():
         reason = "holds no config.json" if Path(path).is_dir() else "does not exist"
-        raise FileNotFoundError(f"model folder {path} {reason}; give a folder saved by save_pretrained")
+        raise FileNotFoundError(
+            f"model folder {path} {reason}; give a folder saved by save_pretrained"
+        )
 
 
 def load_model(

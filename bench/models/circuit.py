@@ -8,6 +8,7 @@ attention from structured weights: arXiv 2305.09828). All weights are trained fr
 import torch
 from torch.nn import functional
 from transformers import LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 
 @torch.no_grad()
@@ -39,7 +40,7 @@ def orthonormal(size: int) -> torch.Tensor:
     return torch.linalg.qr(torch.randn(size, size)).Q
 
 
-def look_back(attention: torch.nn.Module, shared: torch.Tensor, theta: float) -> None:
+def look_back(attention: LlamaAttention, shared: torch.Tensor, theta: float) -> None:
     """Head n attends n + 1 tokens back.
 
     Every key is the same vector (from the direction that all embeddings share, as this architecture has no
@@ -58,7 +59,7 @@ def look_back(attention: torch.nn.Module, shared: torch.Tensor, theta: float) ->
         queries[head] += turned[:, None] * shared
 
 
-def write_notes(attention: torch.nn.Module, content: torch.Tensor, notes: torch.Tensor) -> None:
+def write_notes(attention: LlamaAttention, content: torch.Tensor, notes: torch.Tensor) -> None:
     """Head n writes the content it sees (``head_dim`` directions of it) into directions of its own."""
     size = attention.head_dim
     heads(attention.v_proj, attention).copy_(content[:size])
@@ -68,7 +69,7 @@ def write_notes(attention: torch.nn.Module, content: torch.Tensor, notes: torch.
 
 
 def match_notes(
-    attention: torch.nn.Module, content: torch.Tensor, notes: torch.Tensor, theta: float
+    attention: LlamaAttention, content: torch.Tensor, notes: torch.Tensor, theta: float
 ) -> None:
     """KV head 0 matches the current token with notes of one token back; KV head g > 0 matches notes of g
     tokens back with notes of g + 1 tokens back. All copy the content found."""
@@ -88,6 +89,6 @@ def match_notes(
             attention.o_proj.weight[:, query * size : (query + 1) * size] = 0.2 * copied.T
 
 
-def heads(projection: torch.nn.Linear, attention: torch.nn.Module) -> torch.Tensor:
+def heads(projection: torch.nn.Linear, attention: LlamaAttention) -> torch.Tensor:
     """A projection's weight by head, ``[heads, head_dim, hidden]``, sharing memory with it."""
     return projection.weight.view(-1, attention.head_dim, projection.in_features)

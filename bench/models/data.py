@@ -52,7 +52,9 @@ def random_task(rng: random.Random, length: int, uuid_share: float) -> tuple[Nia
         keys = max(1, min(8, most // several))
         return NiahTask(kind, haystack, key_type, value_type, keys=keys, values=several), keys
     several = min(several, most)
-    return NiahTask(kind, haystack, key_type, value_type, keys=most, queries=several), max(1, most // several)
+    return NiahTask(kind, haystack, key_type, value_type, keys=most, queries=several), max(
+        1, most // several
+    )
 
 
 def answer_text(question: Question) -> str:
@@ -64,7 +66,11 @@ def answer_text(question: Question) -> str:
 
 
 def draw_sequence(
-    tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, max_position: int, uuid_share: float
+    tokenizer: PreTrainedTokenizerFast,
+    rng: random.Random,
+    length: int,
+    max_position: int,
+    uuid_share: float,
 ) -> Sequence:
     """A random sequence whose context has about ``length`` tokens."""
     task, questions = random_task(rng, length, uuid_share)
@@ -73,7 +79,9 @@ def draw_sequence(
     needles = len(draw.needles) * _needle_tokens(task) if task.haystack == "noise" else 0
     size = max(draw.minimum_size(), (length - needles) // per_unit)
     sample = draw.lay_out(size)
-    return _assemble(tokenizer, rng, sample.context, sample.questions, question_room(length), max_position)
+    return _assemble(
+        tokenizer, rng, sample.context, sample.questions, question_room(length), max_position
+    )
 
 
 def question_room(length: int) -> int:
@@ -86,7 +94,11 @@ def _needle_tokens(task: NiahTask) -> int:
 
 
 def draw_drill(
-    tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, vocabulary: int, max_position: int
+    tokenizer: PreTrainedTokenizerFast,
+    rng: random.Random,
+    length: int,
+    vocabulary: int,
+    max_position: int,
 ) -> Sequence:
     """A sequence of random records (key tokens, then value tokens), each asked for by its key.
 
@@ -96,7 +108,9 @@ def draw_drill(
     """
     key_length, value_length = rng.randint(1, 4), rng.randint(1, 6)
     count = max(2, length // (key_length + value_length))
-    spread = random.Random(0).sample(range(3, len(tokenizer)), len(tokenizer) - 3)  # 0-2 are special
+    spread = random.Random(0).sample(
+        range(3, len(tokenizer)), len(tokenizer) - 3
+    )  # 0-2 are special
     alphabet = spread[:vocabulary]
     keys = {tuple(rng.choices(alphabet, k=key_length)) for _ in range(count)}
     records = [(list(key), rng.choices(alphabet, k=value_length)) for key in sorted(keys)]

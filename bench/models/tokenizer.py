@@ -28,7 +28,11 @@ def corpus(seed: int = 0) -> Iterator[str]:
     for adjective in words.adjectives():
         yield f" {adjective}" * 6
     for _ in range(20):
-        yield " ".join(f"{n:03d}" for n in range(1000)) + " " + " ".join(f"{n:02d}" for n in range(100))
+        yield (
+            " ".join(f"{n:03d}" for n in range(1000))
+            + " "
+            + " ".join(f"{n:02d}" for n in range(100))
+        )
     for text in vars(wording).values():
         yield text * 50
     for _ in range(2000):

@@ -30,7 +30,9 @@ def lookup(
     wide = _wide(query.dtype)
     transposed = centroids.to(wide).transpose(1, 2)
     log_counts = counts.to(wide).log()  # log 0 = -inf drops empty clusters
-    total = torch.full((batch, heads, centroids.shape[1]), -torch.inf, dtype=wide, device=query.device)
+    total = torch.full(
+        (batch, heads, centroids.shape[1]), -torch.inf, dtype=wide, device=query.device
+    )
     for start in range(0, length, QUERY_BLOCK):
         block = grouped[:, :, :, start : start + QUERY_BLOCK].reshape(batch, heads, -1, size)
         logits = scale * block.to(wide) @ transposed
@@ -96,7 +98,7 @@ def merge(
 
 
 def causal_mask(length: int, total: int, device: torch.device) -> torch.Tensor:
-    """Boolean ``[1, 1, length, total]``: the last ``length`` of ``total`` tokens, each seeing up to itself."""
+    """Boolean ``[1, 1, length, total]``: the last ``length`` of ``total`` tokens see up to themselves."""
     rows = torch.arange(total - length, total, device=device)
     return (torch.arange(total, device=device) <= rows[:, None])[None, None]
 

@@ -87,11 +87,15 @@ class BudgetedMethod(Method):
     def __post_init__(self) -> None:
         asked = [n for n in ("sparsity", "kv_budget", "kv_tokens") if getattr(self, n) is not None]
         if len(asked) > 1:
-            raise ValueError(f"{' and '.join(asked)} are both given; ask for a size in one way only")
+            raise ValueError(
+                f"{' and '.join(asked)} are both given; ask for a size in one way only"
+            )
         if not asked:
             object.__setattr__(self, "sparsity", DEFAULT_SPARSITY)
         if self.sparsity is not None and not 0 <= self.sparsity < 1:
-            raise ValueError(f"sparsity is {self.sparsity}; expected a share in [0, 1), 0.9 drops 90 % of the keys")
+            raise ValueError(
+                f"sparsity is {self.sparsity}; expected a share in [0, 1), 0.9 drops 90 % of the keys"
+            )
         if self.kv_budget is not None and not 0 < self.kv_budget <= 1:
             raise ValueError(f"kv_budget is {self.kv_budget}; expected a share in (0, 1]")
         if self.kv_tokens is not None and self.kv_tokens < 1:
@@ -117,8 +121,8 @@ class BudgetedMethod(Method):
         if asked < fixed:
             raise ValueError(
                 f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover the observation window "
-                f"({layer.window} tokens) and the lookup ({centroids / 2:.0f} tokens' bytes); ask for at least "
-                f"kv_budget={math.ceil(1000 * fixed / layer.tokens) / 1000}"
+                f"({layer.window} tokens) and the lookup ({centroids / 2:.0f} tokens' bytes); ask for at "
+                f"least kv_budget={math.ceil(1000 * fixed / layer.tokens) / 1000}"
             )
         return max(0.0, 1 - (asked - fixed) / layer.clustered)
 

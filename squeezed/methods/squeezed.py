@@ -1,4 +1,4 @@
-"""Squeezed Attention (Hooper et al., arXiv 2411.09688): score the centroids, keep the clusters that matter."""
+"""Squeezed Attention (Hooper et al., arXiv 2411.09688): score centroids, keep important clusters."""
 
 from dataclasses import dataclass
 

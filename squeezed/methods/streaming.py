@@ -1,4 +1,4 @@
-"""StreamingLLM (Xiao et al., arXiv 2309.17453): the first tokens and the most recent ones, whatever is asked."""
+"""StreamingLLM (Xiao et al., arXiv 2309.17453): the first and the most recent tokens, whatever is asked."""
 
 from dataclasses import dataclass
 

@@ -16,7 +16,7 @@ def random(*shape, seed=0, dtype=torch.float32, scale=1.0):
 def numpy_attend(query, keys, values, mask, scale):
     """One query at a time, one head at a time, in float64."""
     query, keys, values = (x.double().numpy() for x in (query, keys, values))
-    batch, query_heads, length, size = query.shape
+    batch, query_heads, length, _ = query.shape
     groups = query_heads // keys.shape[1]
     out, lse = np.zeros(query.shape), np.full(query.shape[:3], -np.inf)
     for b, h, t in np.ndindex(batch, query_heads, length):
@@ -43,7 +43,11 @@ def test_attend_equals_float64(batch, query_heads, kv_heads, length, keys, size)
 
 
 def test_query_blocks_do_not_change_the_result(monkeypatch):
-    query, key, value = random(1, 2, 11, 8), random(1, 1, 20, 8, seed=1), random(1, 1, 20, 8, seed=2)
+    query, key, value = (
+        random(1, 2, 11, 8),
+        random(1, 1, 20, 8, seed=1),
+        random(1, 1, 20, 8, seed=2),
+    )
     mask = random(1, 1, 11, 20, seed=3) > 0
     whole = attend(query, key, value, mask, 1.0)
     scores = lookup(query, key[0], torch.ones(1, 20, dtype=torch.int32), 1.0)
@@ -64,7 +68,11 @@ def test_query_that_sees_nothing_gives_zero_not_nan():
 
 @pytest.mark.parametrize("split", [0, 1, 20, 41])
 def test_merge_of_two_parts_is_attention_over_the_union(split):
-    query, key, value = random(2, 4, 3, 16), random(2, 2, 41, 16, seed=1), random(2, 2, 41, 16, seed=2)
+    query, key, value = (
+        random(2, 4, 3, 16),
+        random(2, 2, 41, 16, seed=1),
+        random(2, 2, 41, 16, seed=2),
+    )
     whole, whole_lse = attend(query, key, value, None, 0.25)
     first = torch.zeros(1, 1, 1, 41, dtype=torch.bool)
     first[..., :split] = True

@@ -27,7 +27,8 @@ def tiny_llama(kv_heads: int = 2, dtype: torch.dtype = torch.float32, seed: int 
 
 
 def random_ids(count: int, seed: int) -> torch.Tensor:
-    return torch.randint(0, VOCAB, (count,), generator=torch.Generator().manual_seed(seed))
+    # From 2: generate() takes token 1, the padding, for positions to mask.
+    return torch.randint(2, VOCAB, (count,), generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="session")

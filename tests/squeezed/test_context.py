@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import itertools
 import json
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, MistralConfig, MistralForCausalLM
 
 import squeezed
-from squeezed import storage
+from squeezed import attention, storage
 from squeezed.calibration import QuantileCurve
 from squeezed.index import Level
 from squeezed.prefill import prefill
@@ -40,7 +41,7 @@ def test_centroids_are_means_of_the_keys_in_their_range(ctx):
         assert level.offsets[:, -1].tolist() == [513, 513]
         for head in range(2):
             bounds = level.offsets[head].tolist()
-            for i, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            for i, (start, end) in enumerate(itertools.pairwise(bounds)):
                 if end > start:
                     mean = layer.keys[head, start:end].mean(0)
                     torch.testing.assert_close(level.centroids[head, i], mean, rtol=1e-4, atol=1e-5)
@@ -75,14 +76,21 @@ def permuted(ctx, seed):
 
 @pytest.mark.parametrize(
     "method",
-    [squeezed.Full(), squeezed.Squeezed(sparsity=0.7), squeezed.Squeezed(sparsity=0.7, rule="topk"),
-     squeezed.Oracle(sparsity=0.7), squeezed.StreamingLLM(sparsity=0.7)],
+    [
+        squeezed.Full(),
+        squeezed.Squeezed(sparsity=0.7),
+        squeezed.Squeezed(sparsity=0.7, rule="topk"),
+        squeezed.Oracle(sparsity=0.7),
+        squeezed.StreamingLLM(sparsity=0.7),
+    ],
     ids=str,
 )
 def test_permuting_the_fixed_keys_changes_nothing(model, ctx, method):
     want = logits(model, ctx, method)
     for seed in range(3):
-        torch.testing.assert_close(logits(model, permuted(ctx, seed), method), want, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            logits(model, permuted(ctx, seed), method), want, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_same_seed_same_index(model, ctx):
@@ -183,18 +191,28 @@ def test_huge_logits_give_finite_thresholds_and_the_right_keys(scale):
             layer.self_attn.q_proj.weight *= scale
     ctx = squeezed.prepare(model, random_ids(400, seed=1))
     queries = prefill(model, ctx.ids, 100)[0].queries
-    assert (queries[:, None] @ ctx.layers[0].keys.repeat_interleave(2, 0).transpose(1, 2)[:, None]).abs().max() > 150
+    assert (
+        queries[:, None] @ ctx.layers[0].keys.repeat_interleave(2, 0).transpose(1, 2)[:, None]
+    ).abs().max() > 150
     assert bool(ctx.curve.log_scores.isfinite().all())
     want = logits(model, ctx, squeezed.Full())
     # Attention this sharp rests on single keys: the few best carry all of it.
-    torch.testing.assert_close(logits(model, ctx, squeezed.Oracle(sparsity=0.5)), want, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        logits(model, ctx, squeezed.Oracle(sparsity=0.5)), want, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_index_is_small_beside_the_cache():
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(vocab_size=50, hidden_size=128, intermediate_size=64, num_hidden_layers=1,
-                         num_attention_heads=1, num_key_value_heads=1)
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=128,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+    )
     model = LlamaForCausalLM(config).bfloat16().eval()
     ctx = squeezed.prepare(model, torch.randint(0, 50, (4196,)))
     # Head size 128 as in large models; positions and the curve of a single layer included.
@@ -230,8 +248,15 @@ def test_no_new_tokens_is_an_error(model, ctx):
 
 
 def test_attention_the_engine_cannot_reproduce_is_refused():
-    small = {"vocab_size": 50, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,
-             "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16}
+    small = {
+        "vocab_size": 50,
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+    }
     for model, reason in (
         (Gemma2ForCausalLM(Gemma2Config(**small)), "sliding_attention"),
         (MistralForCausalLM(MistralConfig(**small, sliding_window=64)), "sliding"),
@@ -241,11 +266,27 @@ def test_attention_the_engine_cannot_reproduce_is_refused():
 
 
 def test_mistral_without_a_sliding_window_works():
-    config = MistralConfig(vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=2,
-                           num_attention_heads=4, num_key_value_heads=2, sliding_window=None)
+    config = MistralConfig(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=None,
+    )
     model = MistralForCausalLM(config).eval()
     ids = torch.cat([random_ids(250, seed=1), QUESTION])
     with torch.inference_mode():
         want = model(ids[None]).logits[0, 250:]
     ctx = squeezed.prepare(model, ids[:250])
     torch.testing.assert_close(logits(model, ctx, squeezed.Full()), want, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_sinks_are_refused_when_they_reach_the_engine(model, ctx):
+    layer = model.model.layers[0].self_attn
+    cache = ctx.cache(squeezed.Full())
+    states = torch.zeros(1, 2, 3, 16)
+    keys, values = cache.update(states, states, 0)
+    with pytest.raises(squeezed.UnsupportedModelError, match="s_aux"):
+        attention.forward(layer, torch.zeros(1, 4, 3, 16), keys, values, None, s_aux=torch.ones(4))

@@ -32,8 +32,14 @@ def engine_logits(model, ctx, question, method):
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
 @pytest.mark.parametrize(
-    "method", [squeezed.Full(), squeezed.Squeezed(sparsity=0), squeezed.Squeezed(sparsity=0, rule="topk"),
-               squeezed.Oracle(sparsity=0), squeezed.StreamingLLM(sparsity=0)],
+    "method",
+    [
+        squeezed.Full(),
+        squeezed.Squeezed(sparsity=0),
+        squeezed.Squeezed(sparsity=0, rule="topk"),
+        squeezed.Oracle(sparsity=0),
+        squeezed.StreamingLLM(sparsity=0),
+    ],
     ids=str,
 )
 def test_nothing_dropped_equals_sdpa_in_float32(kv_heads, method):
@@ -51,7 +57,9 @@ def test_bfloat16_errs_no_more_than_sdpa_does():
     exact = reference_logits(tiny_llama(dtype=torch.float64), ids)[len(context) :]
     model = tiny_llama(dtype=torch.bfloat16)
     plain = reference_logits(model, ids)[len(context) :].double()
-    ours = engine_logits(model, squeezed.prepare(model, context), question, squeezed.Full()).double()
+    ours = engine_logits(
+        model, squeezed.prepare(model, context), question, squeezed.Full()
+    ).double()
     assert (ours - exact).norm() <= 1.5 * (plain - exact).norm()
 
 
@@ -69,13 +77,16 @@ def test_same_greedy_tokens_on_twenty_prompts(model, method):
 
 
 @pytest.mark.parametrize(
-    "method", [squeezed.Full(), squeezed.Squeezed(sparsity=0.8, rule="topk"), squeezed.StreamingLLM()],
+    "method",
+    [squeezed.Full(), squeezed.Squeezed(sparsity=0.8, rule="topk"), squeezed.StreamingLLM()],
     ids=str,
 )
 def test_plain_generate_with_the_cache_equals_our_loop(model, ctx, method):
     question = random_ids(13, seed=9)
     ids = torch.cat([ctx.ids, question])[None]
-    plain = model.generate(ids, past_key_values=ctx.cache(method), max_new_tokens=8, do_sample=False)
+    plain = model.generate(
+        ids, past_key_values=ctx.cache(method), max_new_tokens=8, do_sample=False
+    )
     ours = squeezed.generate(model, ctx, question, method=method, max_new_tokens=8)
     assert ours.sequences[0].tolist() == plain[0, ids.shape[1] :].tolist()
 

@@ -19,7 +19,9 @@ def hand_made_layer() -> LayerIndex:
         keys=keys,
         values=torch.arange(12.0).view(1, 12, 1),
         positions=torch.tensor([[0, 2, 4, 6, 8, 9, 1, 3, 5, 7]], dtype=torch.int32),
-        levels=(Level(torch.tensor([[[0.0], [3.0]]]), torch.tensor([[0, 6, 10]], dtype=torch.int32)),),
+        levels=(
+            Level(torch.tensor([[[0.0], [3.0]]]), torch.tensor([[0, 6, 10]], dtype=torch.int32)),
+        ),
         window=2,
         scale=1.0,
     )
@@ -64,8 +66,18 @@ def test_full_selects_nothing_to_drop():
 
 
 @pytest.mark.parametrize("cls", SIZED)
-@pytest.mark.parametrize("asked", [{"sparsity": 1.0}, {"sparsity": 1.5}, {"sparsity": -0.1}, {"kv_budget": 0},
-                                   {"kv_budget": 1.1}, {"kv_tokens": 0}, {"sparsity": float("nan")}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"sparsity": 1.0},
+        {"sparsity": 1.5},
+        {"sparsity": -0.1},
+        {"kv_budget": 0},
+        {"kv_budget": 1.1},
+        {"kv_tokens": 0},
+        {"sparsity": float("nan")},
+    ],
+)
 def test_sizes_out_of_range_are_refused(cls, asked):
     with pytest.raises(ValueError, match=next(iter(asked))):
         cls(**asked)
@@ -115,15 +127,21 @@ def test_measured_budget_is_kept_rows_window_and_lookup(model, ctx, sparsity):
 
 @pytest.mark.parametrize(
     "method",
-    [squeezed.Squeezed(kv_budget=0.4, rule="topk"), squeezed.Oracle(kv_budget=0.4),
-     squeezed.StreamingLLM(kv_budget=0.4), squeezed.Squeezed(kv_tokens=245, rule="topk")],
+    [
+        squeezed.Squeezed(kv_budget=0.4, rule="topk"),
+        squeezed.Oracle(kv_budget=0.4),
+        squeezed.StreamingLLM(kv_budget=0.4),
+        squeezed.Squeezed(kv_tokens=245, rule="topk"),
+    ],
     ids=str,
 )
 def test_asked_budget_is_the_measured_one(model, ctx, method):
     assert budget(model, ctx, method) == pytest.approx(0.4, abs=0.02)
 
 
-@pytest.mark.parametrize("method", [squeezed.Squeezed(kv_budget=0.1), squeezed.Squeezed(kv_tokens=101)], ids=str)
+@pytest.mark.parametrize(
+    "method", [squeezed.Squeezed(kv_budget=0.1), squeezed.Squeezed(kv_tokens=101)], ids=str
+)
 def test_budget_below_window_and_lookup_is_refused(model, ctx, method):
     with pytest.raises(ValueError, match="does not cover the observation window"):
         budget(model, ctx, method)

@@ -61,6 +61,6 @@ def test_kept_keys_are_within_half_a_group_of_the_target(seed, sparsity):
     kept = (top_share(scores, counts, sparsity) * counts).sum(-1)
     target = (1 - sparsity) * counts.sum(-1)
     at_least_one = counts.max()
-    assert bool(((kept - target).abs() <= torch.maximum(at_least_one / 2, kept.new_tensor(0))).all()) or bool(
-        (kept <= at_least_one).all()
-    )
+    assert bool(
+        ((kept - target).abs() <= torch.maximum(at_least_one / 2, kept.new_tensor(0))).all()
+    ) or bool((kept <= at_least_one).all())
