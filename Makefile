@@ -1,10 +1,10 @@
 # The two commands of the README, `make bench` and `make test`, do all the set-up themselves.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench test lint format clean help
+.PHONY: install bench test card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,11 +25,13 @@ test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto  # one worker a core: more threads only wait
 
-lint: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+card: $(STAMP)  ## measure the embedded model's card under results/card
+	$(BIN)/python -m bench experiment=card
+	$(BIN)/python -m bench experiment=card task.length=8192 \
+		task.subtask=niah_single_1,niah_multikey_1,niah_multikey_2
+	$(BIN)/python -m bench.report --runs results/card/runs --out results/card
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff check --fix .

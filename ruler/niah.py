@@ -134,6 +134,11 @@ class NiahDraw:
             everything += distractors
             # Drawn over the whole haystack, so that questions reach every depth.
             pool += [needle.key for needle in rng.sample(distractors, wanted - len(pool))]
+        if wanted > len(pool):
+            raise ValueError(
+                f"{self._question_count} questions about {self.task.queries} keys each need {wanted} "
+                f"keys, but {self.task.name} plants {len(pool)}; see ruler.tasks.with_questions"
+            )
         values: dict[str, list[str]] = {}
         for needle in everything:
             values.setdefault(needle.key, []).append(needle.value)
@@ -154,7 +159,10 @@ class NiahDraw:
 
 
 def in_words(keys: list[str]) -> str:
-    """A list as English text: ``a``, ``a and b``, ``a, b, and c``."""
-    if len(keys) < 3:
-        return " and ".join(keys)
-    return ", ".join(keys[:-1]) + ", and " + keys[-1]
+    """The queried keys as English text: ``a``, ``(1) a and (2) b``, ``(1) a, (2) b, and (3) c``."""
+    if len(keys) == 1:
+        return keys[0]
+    numbered = [f"({number}) {key}" for number, key in enumerate(keys, start=1)]
+    if len(keys) == 2:
+        return " and ".join(numbered)
+    return ", ".join(numbered[:-1]) + ", and " + numbered[-1]

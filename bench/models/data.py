@@ -6,7 +6,7 @@ several user inputs on one fixed context. Loss counts on answer tokens only.
 """
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -36,52 +36,62 @@ class Sequence:
     segments: list[int]
 
 
-def random_task(rng: random.Random, length: int, uuid_share: float) -> tuple[NiahTask, int]:
-    """A task of the kinds the model must answer, and how many questions to ask on one context."""
+def random_task(
+    rng: random.Random, kind: str, length: int, uuid_share: float
+) -> tuple[NiahTask, int]:
+    """A task of a kind, with parameters that fit the length, and how many questions to ask on a context.
+
+    Args:
+        kind: ``single`` (one value), ``multivalue`` (all values of a key) or ``multiquery`` (several keys).
+    """
     haystack = rng.choice(("needle", "needle", "noise"))
-    kind = rng.choices(("single", "multivalue", "multiquery"), (4, 4, 2))[0]
-    uuids = length >= 512 and rng.random() < uuid_share
+    uuids = kind == "single" and length >= 512 and rng.random() < uuid_share
     key_type = "uuids" if uuids and rng.random() < 0.5 else "words"
     value_type = "uuids" if uuids else "numbers"
     most = max(2, min(16, length // (80 if haystack == "noise" else 40)))
     if kind == "single":
-        keys = 1 if haystack == "needle" else most
-        return NiahTask(kind, haystack, key_type, value_type, keys=keys), 16
-    several = rng.randint(2, 4)
+        keys, asked = (1, 16) if haystack == "needle" else (most, most)
+        return NiahTask(kind, haystack, key_type, value_type, keys=keys), asked
+    several = rng.randint(2, min(4, most))
     if kind == "multivalue":
         keys = max(1, min(8, most // several))
-        return NiahTask(kind, haystack, key_type, value_type, keys=keys, values=several), keys
-    several = min(several, most)
-    return NiahTask(kind, haystack, key_type, value_type, keys=most, queries=several), max(
-        1, most // several
-    )
+        return NiahTask(kind, haystack, keys=keys, values=several), keys
+    return NiahTask(kind, haystack, keys=most, queries=several), most // several
 
 
 def answer_text(question: Question) -> str:
     """How the model answers: the value; several values as a list; several keys with their values."""
     if len(question.keys) == 1:
         return " " + ", ".join(question.answers)
-    pairs = zip(question.keys, question.answers, strict=True)
-    return ": " + ", ".join(f"{key} has {value}" for key, value in pairs)
+    pairs = enumerate(zip(question.keys, question.answers, strict=True), start=1)
+    return " " + ", ".join(f"({number}) {key} has {value}" for number, (key, value) in pairs)
 
 
 def draw_sequence(
     tokenizer: PreTrainedTokenizerFast,
     rng: random.Random,
+    kind: str,
     length: int,
     max_position: int,
     uuid_share: float,
 ) -> Sequence:
-    """A random sequence whose context has about ``length`` tokens."""
-    task, questions = random_task(rng, length, uuid_share)
-    draw = NiahDraw(task, SUITE.niah, str(rng.random()), questions)
+    """A random sequence of one kind of task whose context has about ``length`` tokens."""
+    task, count = random_task(rng, kind, length, uuid_share)
+    draw = NiahDraw(task, SUITE.niah, str(rng.random()), count)
     per_unit = _tokens_per_unit(task, draw, tokenizer)
     needles = len(draw.needles) * _needle_tokens(task) if task.haystack == "noise" else 0
     size = max(draw.minimum_size(), (length - needles) // per_unit)
     sample = draw.lay_out(size)
-    return _assemble(
-        tokenizer, rng, sample.context, sample.questions, question_room(length), max_position
-    )
+    questions = list(sample.questions)
+    if kind == "multivalue":
+        # Any order of the values is right: show several.
+        questions = [shuffled(question, rng) for _ in range(4) for question in questions]
+    return _assemble(tokenizer, rng, sample.context, questions, question_room(length), max_position)
+
+
+def shuffled(question: Question, rng: random.Random) -> Question:
+    """The question with its answers in a random order."""
+    return replace(question, answers=tuple(rng.sample(question.answers, len(question.answers))))
 
 
 def question_room(length: int) -> int:

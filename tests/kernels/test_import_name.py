@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 STAND_IN = """
 class _Any:
     def __init__(self, *args, **kwargs): pass
-    def __call__(self, *args, **kwargs): return lambda x: x
+    def __call__(self, decorated=None, *args, **kwargs): return decorated
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)

@@ -1,0 +1,89 @@
+"""The embedded model's training: what its sequences show, and that its first weights are a circuit."""
+
+import random
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from bench.models import MINI
+from bench.models.data import IGNORE, collate, draw_drill, draw_sequence
+from bench.models.train import KINDS, curriculum, loss_and_accuracy, new_model
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return AutoTokenizer.from_pretrained(MINI)
+
+
+def batch(tokenizer, kind, seed=0):
+    rng = random.Random(seed)
+    rows = [draw_sequence(tokenizer, rng, kind, 200, 5000, 0.0) for _ in range(3)]
+    return rows, collate(rows, tokenizer.pad_token_id)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_are_the_targets_and_stand_in_the_context(tokenizer, kind):
+    rows, _ = batch(tokenizer, kind)
+    for row in rows:
+        context = tokenizer.decode(row.context)
+        answers = [token for token in row.labels if token != IGNORE]
+        for answer in tokenizer.decode(answers).split(tokenizer.eos_token)[:-1]:
+            values = [
+                word for word in answer.replace(",", " ").strip(" .:").split() if word.isdigit()
+            ]
+            assert values
+            assert all(value in context for value in values)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_question_sees_the_context_and_itself_only(tokenizer, kind):
+    rows, joined = batch(tokenizer, kind)
+    width = joined["context"].shape[1]
+    for i, row in enumerate(rows):
+        for t in (0, len(row.asked) // 2, len(row.asked) - 1):
+            seen = joined["mask"][i, 0, t]
+            assert int(seen[:width].sum()) == len(row.context)
+            own = seen[width:].nonzero().flatten().tolist()
+            first = row.segments.index(row.segments[t])
+            assert own == list(range(first, t + 1))
+
+
+def test_positions_rise_and_questions_follow_the_context(tokenizer):
+    for seed in range(10):
+        rows, _ = batch(tokenizer, "single", seed)
+        for row in rows:
+            steps = torch.tensor(row.context_positions).diff()
+            assert int(steps.min()) == 1
+            assert row.positions[0] == row.context_positions[-1] + 1
+            assert row.context_positions[-1] <= 5000
+
+
+def test_same_seed_same_sequence(tokenizer):
+    draws = [draw_sequence(tokenizer, random.Random(5), "single", 300, 5000, 0.5) for _ in range(2)]
+    assert draws[0] == draws[1]
+
+
+def test_first_weights_already_copy(tokenizer):
+    # Random weights would be at chance, one in 8,192.
+    torch.manual_seed(0)
+    model = new_model(tokenizer, layers=2, hidden=128)
+    rng = random.Random(1)
+    rows = [draw_drill(tokenizer, rng, 64, 1024, 5000) for _ in range(8)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    joined = collate(rows, tokenizer.pad_token_id)
+    model.eval()
+    before, _ = loss_and_accuracy(model, joined)
+    for _ in range(8):
+        rows = [draw_drill(tokenizer, rng, 64, 1024, 5000) for _ in range(8)]
+        loss, _ = loss_and_accuracy(model, collate(rows, tokenizer.pad_token_id))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    after, _ = loss_and_accuracy(model, joined)
+    assert after < before - 0.2
+
+
+def test_curriculum_ends_at_the_length_asked_for():
+    assert curriculum(1024)[-1].length == 1024
+    assert [stage.vocabulary for stage in curriculum(256)] == [1024, 8189, None, None]

@@ -1,0 +1,30 @@
+"""The README says what the committed records say, and its code runs."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_quoted_tables_are_the_committed_ones():
+    quoted = re.findall(r"<!-- begin (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert quoted
+    for path, text in quoted:
+        assert text.strip() == (ROOT / path).read_text().strip(), path
+
+
+def test_files_it_names_exist():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [link for link in links if not link.startswith("http")]
+    assert local
+    for link in local:
+        assert (ROOT / link).exists(), link
+
+
+def test_its_python_example_runs_and_finds_the_number(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    answer = capsys.readouterr().out
+    assert "4711042" in answer
