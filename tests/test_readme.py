@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_quoted_tables_are_the_committed_ones():
-    quoted = re.findall(r"<!-- begin (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "bench/models/mini/README.md"])
+def test_quoted_tables_are_the_committed_ones(page):
+    text = (ROOT / page).read_text()
+    quoted = re.findall(r"<!-- begin (\S+) -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert quoted
     for path, text in quoted:
         assert text.strip() == (ROOT / path).read_text().strip(), path
