@@ -85,9 +85,18 @@ def _panel(axes: Axes, here: pd.DataFrame, styles: dict[str, tuple[str, str]]) -
 
 
 def _label(part: pd.DataFrame) -> pd.Series:
-    depth = part["depth"].fillna(1).astype(int)
-    deeper = depth.map(lambda levels: f" depth {levels}" if levels > 1 else "")
-    return (part["method"] + " " + part["rule"].fillna("")).str.strip() + deeper
+    # Row by row: columns without a single value would be taken for numbers.
+    labels = [
+        " ".join(
+            [
+                method,
+                *([rule] if isinstance(rule, str) else []),
+                *([f"depth {int(depth)}"] if depth > 1 else []),
+            ]
+        )
+        for method, rule, depth in zip(part["method"], part["rule"], part["depth"], strict=True)
+    ]
+    return pd.Series(labels, index=part.index, dtype=object)
 
 
 def _styles(part: pd.DataFrame) -> dict[str, tuple[str, str]]:

@@ -160,6 +160,14 @@ def test_report_writes_everything_and_twice_the_same(
     assert str(tmp_path / "one" / "leaderboard.csv") in printed
 
 
+def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for label, length in (("niah_single_1", 1024), ("niah_single_1", 2048), ("vt", 1024)):
+        write_run(runs, FULL, SCORES, budget=1.0, subtask=label, label=label, length=length)
+    assert report.main(["--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out/figures/mini-ruler-suite.png").exists()
+
+
 @pytest.mark.parametrize("make", [False, True])
 def test_no_runs_is_one_line_and_exit_code_2(
     tmp_path: Path, make: bool, capsys: pytest.CaptureFixture[str]
