@@ -85,17 +85,11 @@ def _panel(axes: Axes, here: pd.DataFrame, styles: dict[str, tuple[str, str]]) -
 
 
 def _label(part: pd.DataFrame) -> pd.Series:
-    # Row by row: columns without a single value would be taken for numbers.
-    labels = [
-        " ".join(
-            [
-                method,
-                *([rule] if isinstance(rule, str) else []),
-                *([f"depth {int(depth)}"] if depth > 1 else []),
-            ]
-        )
-        for method, rule, depth in zip(part["method"], part["rule"], part["depth"], strict=True)
-    ]
+    # Row by row: a column without a single value, or no row at all, would be taken for numbers.
+    labels = []
+    for method, rule, depth in zip(part["method"], part["rule"], part["depth"], strict=True):
+        name = f"{method} {rule}" if pd.notna(rule) else str(method)
+        labels.append(f"{name} depth {int(depth)}" if pd.notna(depth) and depth > 1 else name)
     return pd.Series(labels, index=part.index, dtype=object)
 
 
