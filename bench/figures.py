@@ -46,6 +46,7 @@ def draw(part: pd.DataFrame) -> Figure:
         for i, subtask in enumerate(subtasks):
             for j, length in enumerate(lengths):
                 here = part[(part["subtask"] == subtask) & (part["context_length"] == length)]
+                grid[i][j].set_visible(len(here) > 0)
                 _panel(grid[i][j], here, styles)
                 grid[i][j].set_title(f"{subtask}, {length} tokens", fontsize=9)
         first = part.iloc[0]
@@ -88,7 +89,7 @@ def _label(part: pd.DataFrame) -> pd.Series:
     # Row by row: a column without a single value, or no row at all, would be taken for numbers.
     labels = []
     for method, rule, depth in zip(part["method"], part["rule"], part["depth"], strict=True):
-        name = f"{method} {rule}" if pd.notna(rule) else str(method)
+        name = f"{method} {rule}" if pd.notna(rule) and rule else str(method)
         labels.append(f"{name} depth {int(depth)}" if pd.notna(depth) and depth > 1 else name)
     return pd.Series(labels, index=part.index, dtype=object)
 

@@ -160,6 +160,15 @@ def test_report_writes_everything_and_twice_the_same(
     assert str(tmp_path / "one" / "leaderboard.csv") in printed
 
 
+def test_full_is_a_line_across_and_methods_keep_their_styles(runs: Path) -> None:
+    axes = figures.draw(leaderboard(load_runs(runs))).axes[0]
+    handles, labels = axes.get_legend_handles_labels()
+    assert sorted(labels) == ["full", "squeezed topk"]
+    line = handles[labels.index("full")]
+    assert line.get_linestyle() == "--"
+    assert list(line.get_ydata()) == [0.75, 0.75]
+
+
 def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     for label, length in (("niah_single_1", 1024), ("niah_single_1", 2048), ("vt", 1024)):
