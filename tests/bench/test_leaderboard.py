@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import report, tables
+from bench import figures, report, tables
 from bench.leaderboard import leaderboard, load_runs
 from bench.spec import digest
 
