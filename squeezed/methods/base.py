@@ -8,8 +8,10 @@ import torch
 
 from squeezed.calibration import QuantileCurve
 from squeezed.index import LayerIndex
+from squeezed.selection import above_threshold, top_share
 
 DEFAULT_SPARSITY = 0.9
+RULES = ("threshold", "topk")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,34 @@ class BudgetedMethod(Method):
         return max(0.0, 1 - (asked - fixed) / layer.clustered)
 
 
-def require_rule(rule: str, rules: tuple[str, ...]) -> None:
-    """Raises ``ValueError`` for an unknown selection rule."""
-    if rule not in rules:
-        raise ValueError(f"rule is {rule!r}; expected one of {', '.join(rules)}")
+@dataclass(frozen=True)
+class RuledMethod(BudgetedMethod):
+    """A budgeted method that scores groups and keeps some by a rule.
+
+    Attributes:
+        rule: ``threshold`` - the paper's one global threshold for the whole model, so heads and layers get
+            unequal shares; ``topk`` - the same share for every head.
+
+    Raises:
+        ValueError: an unknown rule.
+    """
+
+    rule: str = "threshold"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rule not in RULES:
+            raise ValueError(f"rule is {self.rule!r}; expected one of {', '.join(RULES)}")
+
+    def keep(
+        self,
+        log_scores: torch.Tensor,
+        counts: torch.Tensor,
+        sparsity: float,
+        curve: QuantileCurve,
+    ) -> torch.Tensor:
+        """Groups that the rule keeps, boolean ``[B, H, C]``, from log scores ``[B, H, C]`` and keys of each
+        group ``[H, C]``."""
+        if self.rule == "threshold":
+            return above_threshold(log_scores, curve.threshold(sparsity))
+        return top_share(log_scores, counts, sparsity)

@@ -7,12 +7,11 @@ from squeezed_kernels import lookup
 
 from squeezed.calibration import QuantileCurve
 from squeezed.index import LayerIndex
-from squeezed.methods.base import BudgetedMethod, Selection, require_rule
-from squeezed.selection import above_threshold, top_share
+from squeezed.methods.base import RuledMethod, Selection
 
 
 @dataclass(frozen=True)
-class Oracle(BudgetedMethod):
+class Oracle(RuledMethod):
     """Every key is its own group and scores its exact attention weight.
 
     An upper bound, not a method: knowing the scores means reading all keys. Its KV budget counts only the
@@ -24,10 +23,6 @@ class Oracle(BudgetedMethod):
 
     rule: str = "topk"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_rule(self.rule, ("threshold", "topk"))
-
     def select(
         self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
     ) -> Selection | None:
@@ -35,8 +30,5 @@ class Oracle(BudgetedMethod):
         keys = layer.keys[:, : layer.clustered]
         counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
         log_scores = lookup(query, keys, counts, layer.scale)
-        if self.rule == "threshold":
-            keep = above_threshold(log_scores, curve.threshold(sparsity))
-        else:
-            keep = top_share(log_scores, counts, sparsity)
+        keep = self.keep(log_scores, counts, sparsity, curve)
         return Selection(keep, None)

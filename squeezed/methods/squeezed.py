@@ -7,12 +7,11 @@ from squeezed_kernels import lookup
 
 from squeezed.calibration import QuantileCurve
 from squeezed.index import LayerIndex
-from squeezed.methods.base import BudgetedMethod, Selection, require_rule
-from squeezed.selection import above_threshold, top_share
+from squeezed.methods.base import RuledMethod, Selection
 
 
 @dataclass(frozen=True)
-class Squeezed(BudgetedMethod):
+class Squeezed(RuledMethod):
     """K-means clusters, softmax scores of their centroids.
 
     Attributes:
@@ -22,10 +21,6 @@ class Squeezed(BudgetedMethod):
 
     rule: str = "threshold"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_rule(self.rule, ("threshold", "topk"))
-
     def select(
         self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
     ) -> Selection | None:
@@ -34,8 +29,5 @@ class Squeezed(BudgetedMethod):
         sparsity = self.solve_sparsity(layer, centroids)
         counts = level.counts
         log_scores = lookup(query, level.centroids, counts, layer.scale)
-        if self.rule == "threshold":
-            keep = above_threshold(log_scores, curve.threshold(sparsity))
-        else:
-            keep = top_share(log_scores, counts, sparsity)
+        keep = self.keep(log_scores, counts, sparsity, curve)
         return Selection(keep, level.offsets, centroids)
