@@ -12,14 +12,7 @@ from squeezed.methods.base import RuledMethod, Selection
 
 @dataclass(frozen=True)
 class Squeezed(RuledMethod):
-    """K-means clusters, softmax scores of their centroids.
-
-    Attributes:
-        rule: ``threshold`` - the paper's one global threshold for the whole model, so heads and layers get
-            unequal shares; ``topk`` - the same share for every head.
-    """
-
-    rule: str = "threshold"
+    """K-means clusters, softmax scores of their centroids; selected by ``rule`` (see ``RuledMethod``)."""
 
     def select(
         self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
