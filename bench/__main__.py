@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 
-from bench import config
+from bench import config, tasks
 from bench.errors import InputError, RunError
 from bench.run import execute, finished
 from bench.spec import RunSpec
@@ -57,6 +57,7 @@ def compose() -> list[RunSpec]:
             run_all([spec])
 
     config.register()
+    tasks.register()
     try:
         hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")(job)()
     except HydraException:

@@ -4,8 +4,10 @@ Hydra fills them; ``bench.validate`` turns them into a ``RunSpec`` once, at the 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
 
 
 @dataclass
@@ -26,57 +28,78 @@ class ModelConf:
 
 @dataclass
 class TaskConf:
-    """Which rows are asked.
+    """What every task has; each extends it with settings of its own (``bench.tasks``).
 
-    Attributes:
-        length: tokens of a whole row, answer included. samples: contexts.
-        questions_per_context: questions asked about each of them.
-        prompts: name of the prompt set. essays: text file of essays for the essay haystacks.
-        max_new_tokens: tokens generated at most; null: what the task reserves.
+    ``max_new_tokens``: tokens generated at most; null: what the task says for each row.
     """
 
-    name: str = "ruler"
-    subtask: str = "niah_single_1"
-    length: int = 4096
-    samples: int = 20
-    questions_per_context: int = 1
-    seed: int = 42
-    prompts: str = "suite"
-    essays: str | None = None
+    name: str = MISSING
     max_new_tokens: int | None = None
 
 
 @dataclass
 class MethodConf:
-    """A method's parameters. A method ignores those it does not have, so that one sweep fits all.
+    """A method's parameters. A method ignores those it does not have, so that one sweep fits all; null
+    means the engine's default (``squeezed.methods`` says what each is).
 
     Attributes:
         sparsity: share of the fixed keys to leave out, in [0, 1); 0.9 if no size is given.
-        kv_budget: the KV budget to meet, in (0, 1], kv_tokens: the same in tokens; at most one of
-            the three. rule: threshold or topk. depth: levels of clusters.
-        sinks: first keys that StreamingLLM keeps.
+        kv_budget: the KV budget to meet, in (0, 1]; kv_tokens: the same in tokens; at most one of the three.
+        dense_layers: first layers with full attention.
+        rule: threshold, topk or topp. scope: of the threshold: model, layer or head. top_p: a mass for topp.
+        block: query tokens selected for together. reduce: over query heads: mean or max.
+        depth: levels of clusters; levels: their shares of the keys, coarse to fine, in place of ``depth``.
+        coarse_sparsity: what the coarser levels drop. residual: dropped clusters contribute by centroids.
+        calibration_inputs: thresholds are calibrated on the first so many questions of each context, which
+            are then not scored; 0: on the observation window (paper).
+        sinks: first keys that StreamingLLM keeps. page: keys a page of Quest.
+        observe, queries, kernel: of SnapKV. recent: share of recent keys of H2O. seed: of Random.
     """
 
     name: str = "squeezed"
     sparsity: float | None = None
     kv_budget: float | None = None
     kv_tokens: int | None = None
-    rule: str = "threshold"
+    dense_layers: int | None = None
+    rule: str | None = None
+    scope: str | None = None
+    top_p: float | None = None
+    block: int | None = None
+    reduce: str | None = None
     depth: int = 1
-    sinks: int = 4
+    levels: list[float] | None = None
+    coarse_sparsity: Any = None
+    residual: bool | None = None
+    calibration_inputs: int = 0
+    sinks: int | None = None
+    page: int | None = None
+    observe: str | None = None
+    queries: int | None = None
+    kernel: int | None = None
+    recent: float | None = None
+    seed: int | None = None
 
 
 @dataclass
 class IndexConf:
-    """``window``: last fixed positions, always attended. ``seed``: of the clustering."""
+    """``window``: last fixed positions, always attended. ``seed``: of the clustering. ``strategy``: bottom-up
+    or top-down. ``balance``: largest cluster as a multiple of the mean; null: free."""
 
     window: int = 100
     seed: int = 0
+    strategy: str = "bottom-up"
+    balance: float | None = None
 
 
 @dataclass
 class Config:
-    """One run. ``results``: folder of all results. ``cache_dir``: of indexes; null: keep none."""
+    """One run.
+
+    Attributes:
+        results: folder of all results. cache_dir: of indexes; null: keep none.
+        batch_size: questions of a context answered together; changes times, not answers.
+        backend: of the kernels: auto, or reference, cpu, triton.
+    """
 
     model: ModelConf = field(default_factory=ModelConf)
     task: TaskConf = field(default_factory=TaskConf)
@@ -84,6 +107,8 @@ class Config:
     index: IndexConf = field(default_factory=IndexConf)
     results: str = "results"
     cache_dir: str | None = ".cache/squeezed"
+    batch_size: int = 1
+    backend: str = "auto"
 
 
 def register() -> None:

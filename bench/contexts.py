@@ -1,6 +1,7 @@
 """Prepared fixed contexts, kept on disk, so that every method and sparsity shares one index."""
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import time
@@ -62,7 +63,7 @@ def cache_key(ids: torch.Tensor, spec: IndexSpec, model: ModelSpec) -> str:
     depends_on = {
         "model": [model.fingerprint, model.dtype, model.device.split(":")[0]],
         "ids": ids.flatten().tolist(),
-        "index": [list(spec.levels), spec.window, spec.seed],
+        "index": dataclasses.asdict(spec),
     }
     return digest(depends_on)[:24]
 
@@ -70,9 +71,7 @@ def cache_key(ids: torch.Tensor, spec: IndexSpec, model: ModelSpec) -> str:
 def _build(model: Any, ids: torch.Tensor, spec: IndexSpec) -> Prepared:
     start = time.perf_counter()
     try:
-        context = squeezed.prepare(
-            model, ids, levels=spec.levels, window=spec.window, seed=spec.seed
-        )
+        context = squeezed.prepare(model, ids, **dataclasses.asdict(spec))
     except ValueError as error:
         raise InputError(f"cannot index a context of {ids.numel()} tokens: {error}") from error
     return Prepared(context, 1000 * (time.perf_counter() - start), False)

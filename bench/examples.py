@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from bench import models
 from bench.errors import InputError
 from bench.spec import ModelSpec, TaskSpec
-from ruler.generate import LengthError, generate
+from bench.tasks import get_task
+from bench.tasks.base import Rules
+from ruler.frame import Frame, encode, make_frame
 from ruler.rows import Row
 
 
@@ -21,6 +22,7 @@ class Example:
     """One question. ``question_ids``: LongTensor [1, L], the user input with the answer prefix."""
 
     row: Row
+    rules: Rules
     question_ids: torch.Tensor
 
 
@@ -29,12 +31,14 @@ class Context:
     """A fixed context and its questions.
 
     Attributes:
-        ids: LongTensor [1, N], with the BOS id in front where the tokenizer has one.
+        ids: LongTensor [1, N], with BOS or the chat template's opening in front.
         key: short hash of the ids; records of one context share it.
+        cut: tokens that the task left out of the context's text.
     """
 
     ids: torch.Tensor
     key: str
+    cut: int
     examples: tuple[Example, ...]
 
 
@@ -63,53 +67,50 @@ def contexts(model: ModelSpec, task: TaskSpec) -> tuple[Context, ...]:
     """All contexts of a task in the order of their first row; runs on the same rows share them.
 
     Raises:
-        InputError: a row does not fit into the task's length.
+        InputError: the task's settings do not work with the model's tokenizer.
     """
     tokenizer = loaded_tokenizer(model.source)
     by_context: dict[str, list[Row]] = {}
-    for row in rows(model, task):
+    for row in get_task(task.name).rows(task, tokenizer):
         by_context.setdefault(row.context, []).append(row)
-    return tuple(_context(text, members, tokenizer) for text, members in by_context.items())
-
-
-def rows(model: ModelSpec, task: TaskSpec) -> Iterator[Row]:
-    """The task's rows for the model's tokenizer; errors as in ``contexts``."""
-    try:
-        yield from generate(
-            task.subtask,
-            loaded_tokenizer(model.source),
-            task.length,
-            task.samples,
-            seed=task.seed,
-            prompts=task.prompts,
-            questions_per_context=task.questions_per_context,
-            essays=task.essays,
-        )
-    except LengthError as error:
-        raise InputError(f"task.length: {error}") from error
+    return tuple(_context(task, text, members, tokenizer) for text, members in by_context.items())
 
 
 @functools.cache
-def check_length(model: ModelSpec, task: TaskSpec) -> None:
-    """Lays out the first row, so that a length too short is found before the model is loaded.
+def check(model: ModelSpec, task: TaskSpec) -> None:
+    """Finds what does not fit the model's tokenizer before the model is loaded.
 
     Raises:
         InputError: as ``contexts``.
     """
-    next(rows(model, task))
+    get_task(task.name).check(task, loaded_tokenizer(model.source))
 
 
-def _context(text: str, members: list[Row], tokenizer: PreTrainedTokenizerBase) -> Context:
-    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    ids = torch.tensor([bos + _encode(tokenizer, text)])
+def _context(
+    spec: TaskSpec, text: str, members: list[Row], tokenizer: PreTrainedTokenizerBase
+) -> Context:
+    task = get_task(spec.name)
+    rules = [task.rules(spec, row, tokenizer) for row in members]
+    frame = _frame(spec, tokenizer, rules)
     examples = tuple(
-        Example(row, torch.tensor([_encode(tokenizer, row.question + row.answer_prefix)]))
-        for row in members
+        Example(
+            row,
+            rule,
+            torch.tensor([frame.user_ids(tokenizer, row.question, row.answer_prefix)]),
+        )
+        for row, rule in zip(members, rules, strict=True)
     )
+    longest = max(each.question_ids.numel() + each.rules.max_new_tokens for each in examples)
+    fixed, cut = task.cut(spec, encode(tokenizer, text), len(frame.head) + longest)
+    ids = torch.tensor([[*frame.head, *fixed]])
     key = hashlib.sha256(ids.numpy().tobytes()).hexdigest()[:16]
-    return Context(ids, key, examples)
+    return Context(ids, key, cut, examples)
 
 
-def _encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    # The two parts are encoded apart and joined as ids: no token may span their border.
-    return list(tokenizer.encode(text, add_special_tokens=False))
+def _frame(spec: TaskSpec, tokenizer: PreTrainedTokenizerBase, rules: list[Rules]) -> Frame:
+    if len({each.chat for each in rules}) > 1:
+        raise InputError(f"task {spec.label}: rows of one context disagree about the chat template")
+    try:
+        return make_frame(tokenizer, rules[0].chat)
+    except ValueError as error:
+        raise InputError(f"task {spec.label}: {error}") from error

@@ -23,6 +23,8 @@ EXTRA_COLUMNS = (
     *("seed", "window", "setting", "run"),
 )
 ORDER = {"full": 0, "squeezed": 1, "oracle": 2, "streaming": 3}
+# What differs between the cells of one table; the label stands for the last two.
+CELL = ("subtask", "label", "length", "overrides", "data")
 Run = tuple[dict[str, Any], pd.DataFrame, str]
 
 
@@ -76,7 +78,7 @@ def pair_key(identity: dict[str, Any]) -> str:
 
 def setting_key(identity: dict[str, Any]) -> str:
     """Runs with one key may stand in one table: same model, wording, seed and sample sizes."""
-    task = {k: v for k, v in identity["task"].items() if k not in ("subtask", "label", "length")}
+    task = {k: v for k, v in identity["task"].items() if k not in CELL}
     return digest([identity["model"], task])[:6]
 
 
@@ -121,7 +123,7 @@ def _row(
         "delta_ci_high": delta.high,
         "paired_n": len(both),
         "contexts": records["context"].nunique(),
-        "complete": len(records) == task["samples"] * task["questions_per_context"],
+        "complete": _complete(task, method, len(records)),
         "prompts": prompts,
         "haystack": haystack,
         "asked": _asked(method),
@@ -135,6 +137,13 @@ def _row(
         "setting": setting_key(identity),
         "run": folder,
     }
+
+
+def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
+    """Whether all rows are there; a task that cannot say how many there are has what it has."""
+    samples = task["samples"]
+    asked = (task["questions_per_context"] or 1) - method.get("calibration_inputs", 0)
+    return samples is None or found == samples * asked
 
 
 def _asked(method: dict[str, Any]) -> str:

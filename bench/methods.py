@@ -1,13 +1,12 @@
-"""From a method's settings to the engine's method object, and from a depth to its levels."""
+"""From a method's settings to the engine's method object, and to how its contexts are prepared."""
 
 import dataclasses
 from typing import Any
 
 import squeezed
-from bench.config import MethodConf
+from bench.config import IndexConf, MethodConf
 from bench.errors import InputError
-from bench.spec import MethodSpec
-from squeezed.index import validate_levels
+from bench.spec import IndexSpec, MethodSpec
 
 # Shares of the clustered keys that become centroids, coarse to fine, for each depth.
 LEVELS: dict[int, tuple[float, ...]] = {1: (0.05,), 2: (0.01, 0.05), 3: (0.002, 0.01, 0.05)}
@@ -23,13 +22,46 @@ def method_spec(config: MethodConf) -> MethodSpec:
         known = ", ".join(sorted(squeezed.METHODS))
         raise InputError(f"unknown method {config.name!r}; known: {known}")
     fields = {field.name for field in dataclasses.fields(_method_class(config.name))}
-    given = {name: value for name, value in vars(config).items() if name in fields}
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(config).items()
+        if name in fields and value is not None
+    }
     method = build_method(config.name, tuple(given.items()))
-    parameters = tuple(
-        sorted((name, value) for name, value in vars(method).items() if value is not None)
+    parameters = {name: value for name, value in vars(method).items() if value is not None}
+    defaults = vars(build_method(config.name, ()))
+    changed = {name: value for name, value in parameters.items() if value != defaults[name]}
+    clustered = config.name == "squeezed"
+    if config.calibration_inputs < 0:
+        raise InputError(
+            f"method.calibration_inputs is {config.calibration_inputs}; expected 0 or more questions"
+        )
+    return MethodSpec(
+        config.name,
+        tuple(sorted(parameters.items())),
+        depth=len(levels(config)) if clustered else None,
+        changed=tuple(sorted(changed.items())),
+        calibration_inputs=config.calibration_inputs if "rule" in fields else 0,
     )
-    depth = config.depth if config.name == "squeezed" else None
-    return MethodSpec(config.name, parameters, depth)
+
+
+def index_spec(method: MethodConf, index: IndexConf) -> IndexSpec:
+    """How contexts are prepared for a method; methods without clusters share one index.
+
+    Raises:
+        InputError: a hierarchy or a window that cannot be.
+    """
+    if index.window < 1:
+        raise InputError(f"index.window is {index.window}; expected at least 1")
+    if index.strategy not in squeezed.STRATEGIES:
+        known = ", ".join(squeezed.STRATEGIES)
+        raise InputError(f"index.strategy is {index.strategy!r}; expected one of {known}")
+    if index.balance is not None and index.balance < 1:
+        raise InputError(
+            f"index.balance is {index.balance}; expected at least 1 times the mean size"
+        )
+    shares = levels(method) if method.name == "squeezed" else LEVELS[1]
+    return IndexSpec(levels=shares, accumulate=method.name == "h2o", **vars(index))
 
 
 def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed.Method:
@@ -40,23 +72,26 @@ def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed
     """
     try:
         return _method_class(name)(**dict(parameters))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"method {name}: {error}") from error
 
 
-def levels(depth: int) -> tuple[float, ...]:
+def levels(config: MethodConf) -> tuple[float, ...]:
     """Shares of the keys that become centroids, coarse to fine.
 
     Raises:
-        InputError: no hierarchy of that depth.
+        InputError: no hierarchy of that depth, or shares out of range.
     """
-    if depth not in LEVELS:
+    if config.levels is None and config.depth not in LEVELS:
         known = ", ".join(map(str, LEVELS))
-        raise InputError(f"method.depth is {depth}; expected one of {known}")
+        raise InputError(
+            f"method.depth is {config.depth}; expected one of {known}, or set method.levels=[...]"
+        )
+    shares = LEVELS[config.depth] if config.levels is None else tuple(config.levels)
     try:
-        return validate_levels(LEVELS[depth])
+        return squeezed.validate_levels(shares)
     except ValueError as error:
-        raise InputError(f"method.depth is {depth}: {error}") from error
+        raise InputError(f"method.levels: {error}") from error
 
 
 def _method_class(name: str) -> Any:

@@ -7,9 +7,15 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("bench", "conf", "kernels", "ruler", "squeezed")
+SOURCES = ("bench", "conf", "kernels", "longbench", "ruler", "squeezed")
 LIBRARIES = ("torch", "transformers", "numpy", "triton")
 HASHED_BYTES = 1 << 20
+# Beside the weights; other files (a card, a training log) may change without changing a result.
+DECISIVE = {
+    *("config.json", "generation_config.json", "model.safetensors.index.json"),
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt"),
+    *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+}
 
 
 @functools.cache
@@ -48,13 +54,14 @@ def versions() -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def fingerprint(folder: Path) -> str:
-    """Fingerprint of a checkpoint folder: every file's name and size, and its first and last MiB.
+    """Fingerprint of a checkpoint folder: name and size of every file that decides its outputs (weights,
+    configuration, tokenizer), and its first and last MiB.
 
     Reading a few MiB keeps the check of a finished run fast; retrained weights differ everywhere.
     """
     content = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix not in (".json", ".safetensors", ".bin", ".model"):
+        if not path.match("*.safetensors") and path.name not in DECISIVE:
             continue
         size = path.stat().st_size
         content.update(f"{path.name}\0{size}\0".encode())

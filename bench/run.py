@@ -2,26 +2,18 @@
 
 import dataclasses
 import json
-import math
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-import squeezed
-from bench import provenance
-from bench.contexts import Prepared, prepare
-from bench.errors import InputError
-from bench.examples import Context, Example, contexts, loaded_model, loaded_tokenizer
-from bench.methods import build_method
+from bench.answer import Asking, answer, batches, calibrated, scored
+from bench.contexts import prepare
+from bench.examples import Context, contexts, loaded_model, loaded_tokenizer
 from bench.records import RECORDS, SUMMARY, RecordFile, open_records, read_records, write_json
 from bench.spec import RunSpec
-from ruler.score import score
-
-META_KEPT = ("prompts", "haystack", "haystack_standard", "essays", "depths", "generator")
 
 
 @dataclass(frozen=True)
@@ -78,72 +70,25 @@ def execute(spec: RunSpec) -> Outcome:
 
 
 def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile) -> None:
-    if all(each.row.id in records.ids for group in groups for each in group.examples):
+    wanted = [(group, scored(spec, group)) for group in groups]
+    if all(each.row.id in records.ids for _, examples in wanted for each in examples):
         return
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
     model, tokenizer = loaded_model(spec.model), loaded_tokenizer(spec.model.source)
-    method = build_method(spec.method.name, spec.method.parameters)
-    total = sum(len(group.examples) for group in groups)
+    asking = Asking.of(spec, model, tokenizer)
+    total = sum(len(examples) for _, examples in wanted)
     with tqdm(total=total, desc=spec.title, initial=len(records.ids), leave=False) as bar:
-        for group in groups:
-            missing = [each for each in group.examples if each.row.id not in records.ids]
+        for group, examples in wanted:
+            missing = [each for each in examples if each.row.id not in records.ids]
             if not missing:
                 continue
             prepared = prepare(model, group.ids, spec.index, spec.model, spec.cache_dir)
-            for example in missing:
-                records.append(_answer(spec, model, tokenizer, method, group, prepared, example))
-                bar.update()
-
-
-def _answer(
-    spec: RunSpec,
-    model: Any,
-    tokenizer: Any,
-    method: squeezed.Method,
-    group: Context,
-    prepared: Prepared,
-    example: Example,
-) -> dict[str, Any]:
-    row = example.row
-    try:
-        out = squeezed.generate(
-            model,
-            prepared.context,
-            example.question_ids,
-            method=method,
-            max_new_tokens=spec.task.max_new_tokens or row.max_new_tokens,
-        )
-    except ValueError as error:
-        raise InputError(f"{spec.title}: cannot answer {row.id}: {error}") from error
-    new_ids = out.sequences[0]
-    prediction = tokenizer.decode(new_ids, skip_special_tokens=True)
-    return {
-        "id": row.id,
-        "context": group.key,
-        "prediction": prediction,
-        "answers": row.answers,
-        "score": score(row.subtask, prediction, row.answers),
-        "kv_budget": out.stats.kv_budget,
-        "prefill_ms": _number(out.stats.prefill_ms),
-        "decode_ms_per_token": _number(out.stats.decode_ms_per_token),
-        "new_tokens": len(new_ids),
-        "context_tokens": group.ids.numel(),
-        "question_tokens": example.question_ids.numel(),
-        "index_bytes": prepared.context.index_bytes,
-        "prepare_ms": round(prepared.prepare_ms, 1),
-        "index_cached": prepared.cached,
-        "meta": {key: row.meta[key] for key in META_KEPT if key in row.meta},
-        "threads": torch.get_num_threads(),
-        "commit": provenance.commit(),
-        "versions": dict(provenance.versions()),
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _number(value: float) -> float | None:
-    """A time in ms with three digits; None where there was nothing to time."""
-    return round(value, 3) if math.isfinite(value) else None
+            prepared = calibrated(asking, group, prepared)
+            for batch in batches(missing, spec.batch_size):
+                for record in answer(asking, group, prepared, batch):
+                    records.append(record)
+                bar.update(len(batch))
 
 
 def _outcome(records: list[dict[str, Any]], seconds: float, before: int) -> Outcome:

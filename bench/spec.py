@@ -24,54 +24,84 @@ class ModelSpec:
     threads: int | None = None
 
 
-@dataclass(frozen=True)
-class TaskSpec:
-    """The rows of a run; fields as in ``bench.config.TaskConf``.
+NOT_IDENTITY = {"identity": False}  # metadata of a field that two equal runs may differ in
 
-    ``label`` is the subtask's name in results: with several questions on a context it may differ
-    from the standard task, and then has another name. ``generator``: version of the rows'
-    generator. ``essays_fingerprint``: hash of the essay file's content.
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """The rows of a run. A task extends it with the rest of what decides its rows.
+
+    All fields are hashable and such that JSON can hold them. Paths are not: they carry
+    ``metadata=NOT_IDENTITY``, and ``data`` says what they hold.
+
+    Attributes:
+        name: the task. label: the subtask's name in results; other rows have another label.
+        prompts: name of the prompt set.
+        length: tokens of a whole row; None where the rows have lengths of their own.
+        samples: contexts, each with ``questions_per_context`` rows; where contexts have unequal
+            numbers of them, all rows, and None there. None if only the data tell.
+        seed: of the rows; None where nothing is drawn.
+        data: fingerprint of the data that the rows are made from; None where there are none.
+        overrides: parameters changed from the standard subtask; the label says so too.
+        max_new_tokens: tokens generated at most; None: what the row says.
     """
 
-    label: str
     name: str
-    subtask: str
-    length: int
-    samples: int
-    questions_per_context: int
-    seed: int
+    label: str
     prompts: str
-    essays: str | None
-    essays_fingerprint: str | None
-    generator: str
-    max_new_tokens: int | None
+    length: int | None = None
+    samples: int | None = None
+    questions_per_context: int | None = None
+    seed: int | None = None
+    data: str | None = None
+    overrides: tuple[tuple[str, Any], ...] = ()
+    max_new_tokens: int | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the rows and their answers."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in dataclasses.fields(self)
+            if each.metadata.get("identity", True)
+        }
 
 
 @dataclass(frozen=True)
 class IndexSpec:
-    """How the fixed context is prepared; ``levels`` are shares of its keys, coarse to fine."""
+    """How the fixed context is prepared, as for ``squeezed.prepare``; ``levels`` coarse to fine."""
 
     levels: tuple[float, ...]
     window: int
     seed: int
+    strategy: str = "bottom-up"
+    balance: float | None = None
+    accumulate: bool = False
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method by name, with the parameters that it has, sorted by name, none of them None."""
+    """A method by name, with the parameters that it has, sorted by name, none of them None.
+
+    ``changed``: those that are not the engine's defaults. ``depth``: levels of its hierarchy, None without.
+    ``calibration_inputs``: questions of each context that thresholds are calibrated on; 0: the window.
+    """
 
     name: str
     parameters: tuple[tuple[str, Any], ...]
     depth: int | None
+    changed: tuple[tuple[str, Any], ...] = ()
+    calibration_inputs: int = 0
 
     @property
     def slug(self) -> str:
-        """Readable name, for instance ``squeezed-topk-sparsity0.9``."""
+        """Readable name, for instance ``squeezed-topk-depth2-sparsity0.9``."""
         known = dict(self.parameters)
-        parts = [self.name, known.pop("rule", None)]
+        sizes = ("sparsity", "kv_budget", "kv_tokens", "top_p")
+        parts = [self.name, known.get("rule")]
         parts += [f"depth{self.depth}"] if (self.depth or 1) > 1 else []
-        sizes = ("sparsity", "kv_budget", "kv_tokens")
         parts += [f"{key}{known[key]}" for key in sizes if key in known]
+        parts += [f"{k}-{v}" for k, v in self.changed if k not in ("rule", *sizes)]
+        parts += [f"calibrated{self.calibration_inputs}"] if self.calibration_inputs else []
         return "-".join(str(part) for part in parts if part)
 
 
@@ -85,6 +115,8 @@ class RunSpec:
     index: IndexSpec
     results: Path
     cache_dir: Path | None
+    batch_size: int = 1
+    backend: str = "auto"
 
     def identity(self) -> dict[str, Any]:
         """What changes the outcome. Parts that the method does not use are left out, so that
@@ -96,25 +128,35 @@ class RunSpec:
                 "dtype": self.model.dtype,
                 "device": self.model.device.split(":")[0],
             },
-            "task": {k: v for k, v in dataclasses.asdict(self.task).items() if k != "essays"},
+            "task": self.task.identity(),
             "method": {"name": self.method.name, **dict(self.method.parameters)},
         }
         if self.method.name != "full":
             identity["index"] = {"window": self.index.window, "seed": self.index.seed}
         if self.method.depth is not None:
             identity["method"]["depth"] = self.method.depth
-            identity["index"]["levels"] = list(self.index.levels)
+            identity["index"] = {
+                **dataclasses.asdict(self.index),
+                "levels": list(self.index.levels),
+            }
+        if self.method.calibration_inputs:
+            identity["method"]["calibration_inputs"] = self.method.calibration_inputs
         return identity
 
     @property
     def title(self) -> str:
         """Short name for progress bars and messages."""
-        return f"{self.task.label}-{self.task.length} {self.method.slug}"
+        return f"{self._cell} {self.method.slug}"
+
+    @property
+    def _cell(self) -> str:
+        length = self.task.length
+        return self.task.label if length is None else f"{self.task.label}-{length}"
 
     @property
     def folder(self) -> Path:
         """Folder of the run's records."""
-        task = f"{self.task.name}-{self.task.label}-{self.task.length}"
+        task = f"{self.task.name}-{self._cell}"
         run = f"{self.method.slug}-{digest(self.identity())[:8]}"
         parts = (self.model.label, task, run)
         return self.results.joinpath("runs", *map(file_name, parts))

@@ -3,23 +3,21 @@
 Everything is checked here, before any model is loaded.
 """
 
-import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 import torch
 
+import squeezed
 from bench import models
 from bench.config import Config, ModelConf, TaskConf
 from bench.errors import InputError
-from bench.examples import check_length
-from bench.methods import levels, method_spec
+from bench.examples import check
+from bench.methods import index_spec, method_spec
 from bench.provenance import fingerprint
-from bench.spec import IndexSpec, ModelSpec, RunSpec, TaskSpec, digest
-from ruler.plan import GENERATOR
-from ruler.prompts import PROMPT_SETS
-from ruler.tasks import TASKS, with_questions
+from bench.spec import ModelSpec, RunSpec, TaskSpec, digest
+from bench.tasks import get_task
 
 
 def to_spec(config: Config) -> RunSpec:
@@ -30,17 +28,23 @@ def to_spec(config: Config) -> RunSpec:
     """
     method = method_spec(config.method)
     task = task_spec(config.task)
-    if config.index.window < 1:
-        raise InputError(f"index.window is {config.index.window}; expected at least 1")
-    if task.length <= config.index.window:
+    index = index_spec(config.method, config.index)
+    if task.length is not None and task.length <= config.index.window:
         raise InputError(
             f"task.length is {task.length}; expected more than the observation window "
             f"(index.window={config.index.window}), which is always attended"
         )
+    if config.batch_size < 1:
+        raise InputError(f"batch_size is {config.batch_size}; expected at least 1 question")
+    asked = task.questions_per_context
+    if method.calibration_inputs and asked is not None and asked <= method.calibration_inputs:
+        raise InputError(
+            f"method.calibration_inputs is {method.calibration_inputs}, but each context has {asked} "
+            "questions, so none would be left to score; raise task.questions_per_context"
+        )
     check_writable(Path(config.results))
-    index = IndexSpec(levels(method.depth or 1), config.index.window, config.index.seed)
     model = model_spec(config.model)
-    check_length(model, task)
+    check(model, task)
     return RunSpec(
         model=model,
         task=task,
@@ -48,34 +52,30 @@ def to_spec(config: Config) -> RunSpec:
         index=index,
         results=Path(config.results),
         cache_dir=Path(config.cache_dir) if config.cache_dir else None,
+        batch_size=config.batch_size,
+        backend=backend(config.backend, model.device),
     )
+
+
+def backend(name: str, device: str) -> str:
+    """The kernels' backend, with ``auto`` decided."""
+    try:
+        return squeezed.resolve_backend(name, torch.device(device))
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def task_spec(config: TaskConf) -> TaskSpec:
     """The rows to ask."""
-    if config.name != "ruler":
-        raise InputError(f"unknown task {config.name!r}; known: ruler")
-    if config.subtask not in TASKS:
-        raise InputError(f"unknown task.subtask {config.subtask!r}; known: {', '.join(TASKS)}")
-    if config.prompts not in PROMPT_SETS:
+    task = get_task(config.name)
+    if config.max_new_tokens is not None and config.max_new_tokens < 1:
+        raise InputError(f"task.max_new_tokens is {config.max_new_tokens}; expected at least 1")
+    if not isinstance(config, task.conf):
         raise InputError(
-            f"unknown prompt set task.prompts={config.prompts!r}; known: {', '.join(PROMPT_SETS)}"
+            f"task.name is {config.name!r}, but the settings are those of another task; "
+            f"choose a task with task={config.name}"
         )
-    for name in ("samples", "questions_per_context", "max_new_tokens"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise InputError(f"task.{name} is {value}; expected at least 1")
-    essays = None
-    if config.essays is not None:
-        if not Path(config.essays).is_file():
-            raise FileNotFoundError(f"task.essays: no file {config.essays}; expected a text file")
-        essays = hashlib.sha256(Path(config.essays).read_bytes()).hexdigest()[:16]
-    return TaskSpec(
-        label=with_questions(TASKS[config.subtask], config.questions_per_context).name,
-        essays_fingerprint=essays,
-        generator=GENERATOR,
-        **vars(config),
-    )
+    return task.spec(config)
 
 
 def model_spec(config: ModelConf) -> ModelSpec:

@@ -4,14 +4,30 @@ ctx = squeezed.prepare(model, context_ids)
 out = squeezed.generate(model, ctx, question_ids, method=squeezed.Squeezed(sparsity=0.9))
 """
 
+from squeezed_kernels import resolve_backend
+
+from squeezed.clustering import STRATEGIES
 from squeezed.context import FixedContext, check_ids, prepare
 from squeezed.errors import IndexCorruptError, IndexMismatchError, UnsupportedModelError
 from squeezed.generate import Generation, generate
 from squeezed.index import validate_levels
-from squeezed.methods import METHODS, Full, Method, Oracle, Squeezed, StreamingLLM
+from squeezed.methods import (
+    H2O,
+    METHODS,
+    Full,
+    Method,
+    Oracle,
+    Quest,
+    Random,
+    SnapKV,
+    Squeezed,
+    StreamingLLM,
+)
 
 __all__ = [
+    "H2O",
     "METHODS",
+    "STRATEGIES",
     "FixedContext",
     "Full",
     "Generation",
@@ -19,11 +35,15 @@ __all__ = [
     "IndexMismatchError",
     "Method",
     "Oracle",
+    "Quest",
+    "Random",
+    "SnapKV",
     "Squeezed",
     "StreamingLLM",
     "UnsupportedModelError",
     "check_ids",
     "generate",
     "prepare",
+    "resolve_backend",
     "validate_levels",
 ]

@@ -24,7 +24,12 @@ class AttendingLayer(Protocol):
     """A cache layer that computes its own attention."""
 
     def attend(
-        self, module: torch.nn.Module, query: torch.Tensor, mask: torch.Tensor | None, scale: float
+        self,
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        mask: torch.Tensor | None,
+        scale: float,
+        softcap: float | None,
     ) -> torch.Tensor:
         """``query`` ``[B, Hq, L, D]`` -> ``[B, L, Hq, D]``."""
 
@@ -58,7 +63,7 @@ def forward(
             "does not apply"
         )
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    return layer.attend(module, query, attention_mask, scale), None
+    return layer.attend(module, query, attention_mask, scale, None), None
 
 
 def dense(
@@ -68,6 +73,7 @@ def dense(
     values: torch.Tensor,
     mask: torch.Tensor | None,
     scale: float,
+    softcap: float | None,
 ) -> torch.Tensor:
     """transformers' own SDPA attention over the given keys; result ``[B, L, Hq, D]``."""
     return sdpa_attention_forward(module, query, keys, values, mask, scaling=scale)[0]
@@ -126,6 +132,15 @@ def require_reached(model: PreTrainedModel, reached: bool) -> None:
 def layer_count(model: PreTrainedModel) -> int:
     """Number of decoder layers."""
     return int(model.config.get_text_config(decoder=True).num_hidden_layers)
+
+
+def layer_devices(model: PreTrainedModel) -> list[torch.device]:
+    """The device of each decoder layer; a model may be spread over several."""
+    for module in model.modules():
+        layers = getattr(module, "layers", None)
+        if isinstance(layers, torch.nn.ModuleList) and len(layers) == layer_count(model):
+            return [next(layer.parameters()).device for layer in layers]
+    return [model.device] * layer_count(model)
 
 
 AttentionInterface.register(NAME, forward)

@@ -1,33 +1,36 @@
-"""The cache of one conversation on a fixed context: what ``model.generate`` takes as ``past_key_values``."""
+"""The cache of conversations on a fixed context: what ``model.generate`` takes as ``past_key_values``."""
 
 from typing import Any
 
 import torch
-from squeezed_kernels import attend, causal_mask, merge
-from transformers.cache_utils import Cache, DynamicLayer
+from squeezed_kernels import attend, attend_groups, causal_mask, merge
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from squeezed.accounting import LayerReads
 from squeezed.attention import tag
-from squeezed.calibration import QuantileCurve
 from squeezed.errors import UnsupportedModelError
 from squeezed.index import LayerIndex
-from squeezed.methods.base import Method
+from squeezed.methods.base import Selection, Selector, StandIns
 
 
-class Handover:
-    """Notices keys that were handed to the model but never attended through the engine.
+class Progress:
+    """What all layers of one cache share about the forward pass under way.
 
-    On a model that runs another attention the user input would attend to itself alone: wrong, and silent.
+    Attributes:
+        open: keys were handed to the model and not yet attended through the engine.
+        active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
     """
 
     def __init__(self) -> None:
         self.open = False
+        self.active: torch.Tensor | None = None
 
     def give(self) -> None:
         """A layer hands out its keys.
 
         Raises:
-            UnsupportedModelError: the keys handed out before were not attended.
+            UnsupportedModelError: the keys handed out before were not attended. On a model that runs another
+                attention the user input would attend to itself alone: wrong, and silent.
         """
         if self.open:
             raise UnsupportedModelError(
@@ -42,24 +45,24 @@ class Handover:
 
 
 class FixedContextLayer(DynamicLayer):
-    """One layer: the shared fixed context, and the keys and values of this conversation's own tokens.
+    """One layer: the shared fixed context, and the keys and values of the conversations' own tokens.
 
-    ``update`` returns only the new tokens' keys, tagged with this layer; the attention function calls
-    ``attend``, which adds the fixed context's share. The fixed tensors are never copied or changed.
+    ``update`` returns only the own tokens' keys, tagged with this layer; the attention function calls
+    ``attend``, which adds the fixed context's share. The fixed tensors are never copied or changed: a batch
+    of conversations shares them.
     """
 
     def __init__(
-        self, fixed: LayerIndex, method: Method, curve: QuantileCurve, handover: Handover
+        self, fixed: LayerIndex, selector: Selector, progress: Progress, backend: str
     ) -> None:
         super().__init__()
-        self.fixed, self.method, self.curve = fixed, method, curve
+        self.fixed, self.selector, self.progress, self.backend = fixed, selector, progress, backend
         self.reads = LayerReads()
-        self.handover = handover
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        self.handover.give()
+        self.progress.give()
         keys, values = super().update(key_states, value_states)
         return tag(keys, self), values
 
@@ -75,50 +78,161 @@ class FixedContextLayer(DynamicLayer):
         return self.own_tokens() + query_length, self.fixed.tokens
 
     def attend(
-        self, module: torch.nn.Module, query: torch.Tensor, mask: torch.Tensor | None, scale: float
+        self,
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        mask: torch.Tensor | None,
+        scale: float,
+        softcap: float | None,
     ) -> torch.Tensor:
         """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2).
 
         Args:
             module: unused, part of the protocol. query: ``[B, Hq, L, D]``. scale: softmax scale.
             mask: boolean ``[B, 1, L, U]`` over the own tokens, or ``None`` for plain causal.
+            softcap: of the logits.
 
         Returns:
             ``[B, L, Hq, D]`` in the query's dtype.
         """
         assert self.keys is not None
         assert self.values is not None
-        self.handover.take()
-        fixed = self.fixed
-        selection = self.method.select(query, fixed, self.curve)
-        if selection is None:
-            rows = None
-            count = torch.full((query.shape[0], fixed.heads), fixed.tokens, device=query.device)
-            self.reads.add(count, 0, fixed.tokens)
-        else:
-            kept = selection.row_mask()
-            window = kept.new_ones(*kept.shape[:2], fixed.window)
-            rows = torch.cat([kept, window], dim=-1)[:, :, None]
-            self.reads.add(selection.rows() + fixed.window, selection.centroids, fixed.tokens)
-        from_fixed = attend(query, fixed.keys[None], fixed.values[None], rows, scale)
+        self.progress.take()
+        length, block = query.shape[2], self.selector.block
+        aligned, valid = align(query, valid_tokens(mask), block)
+        selection = self.selector.select(aligned, valid)
+        self._count(selection, aligned, valid)
+        part = self._attend_fixed(aligned, selection, scale, softcap)
+        from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
         if mask is None:
-            mask = causal_mask(query.shape[2], self.keys.shape[2], query.device)
-        from_own = attend(query, self.keys, self.values, mask, scale)
+            mask = causal_mask(length, self.keys.shape[2], query.device)
+        from_own = attend(query, self.keys, self.values, mask, scale, softcap=softcap)
         output, _ = merge(from_fixed, from_own)
         return output.to(query.dtype).transpose(1, 2).contiguous()
+
+    def _attend_fixed(
+        self,
+        query: torch.Tensor,
+        selection: Selection | None,
+        scale: float,
+        softcap: float | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Output and log-sum-exp over the fixed rows, computed where keys and values live."""
+        fixed, home = self.fixed, self.fixed.keys.device
+        there = query.to(home)
+        if selection is None:
+            keep = torch.ones(len(query), fixed.heads, 1, 1, dtype=torch.bool, device=home)
+            offsets = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
+            offsets, block = offsets.expand(fixed.heads, -1), None
+        else:
+            keep, block = selection.keep.to(home), selection.block
+            offsets = None if selection.offsets is None else selection.offsets.to(home)
+        part = attend_groups(
+            there,
+            fixed.keys,
+            fixed.values,
+            keep,
+            offsets,
+            scale,
+            softcap=softcap,
+            block=block,
+            backend=self.backend,
+        )
+        out, lse = (tensor.to(query.device) for tensor in part)
+        if selection is not None and selection.stand_ins is not None:
+            stand_ins = attend_stand_ins(
+                query, selection.stand_ins, selection.block, scale, softcap
+            )
+            return merge((out, lse), stand_ins)
+        return out, lse
+
+    def _count(
+        self, selection: Selection | None, query: torch.Tensor, valid: torch.Tensor | None
+    ) -> None:
+        fixed, batch = self.fixed, len(query)
+        rows = torch.full((batch, fixed.heads), float(fixed.tokens), device=fixed.device)
+        lookup = torch.zeros_like(rows)
+        if selection is not None:
+            weights = block_weights(query, valid, selection.block)[:, None]  # [B, 1, T]
+            kept = selection.rows()
+            read = torch.as_tensor(selection.lookup, device=kept.device).expand_as(kept)
+            rows = (kept * weights).sum(-1) + fixed.window
+            lookup = (read * weights).sum(-1)
+        active = self.progress.active
+        if active is None:
+            active = torch.ones(batch, dtype=torch.bool)
+        self.reads.add(rows, lookup, fixed.tokens, active.to(rows.device))
+
+
+def align(
+    query: torch.Tensor, valid: torch.Tensor | None, block: int | None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Queries ``[B, Hq, L, D]`` padded in front to whole blocks, and which of them are no padding.
+
+    Blocks end with the last token, so that members of a batch, padded in front to one length, have the same
+    blocks as they have alone.
+    """
+    missing = 0 if block is None else -query.shape[2] % block
+    if missing == 0:
+        return query, valid
+    if valid is None:
+        valid = torch.ones(len(query), query.shape[2], dtype=torch.bool, device=query.device)
+    padded = torch.nn.functional.pad(query, (0, 0, missing, 0))
+    return padded, torch.nn.functional.pad(valid, (missing, 0))
+
+
+def block_weights(
+    query: torch.Tensor, valid: torch.Tensor | None, block: int | None
+) -> torch.Tensor:
+    """Weights ``[B, T]`` that average over the blocks that hold a token."""
+    if valid is None:
+        valid = torch.ones(len(query), query.shape[2], dtype=torch.bool, device=query.device)
+    used = valid.unflatten(1, (-1, block or valid.shape[1])).any(-1).float()
+    return used / used.sum(1, keepdim=True).clamp(min=1)
+
+
+def attend_stand_ins(
+    query: torch.Tensor,
+    stand_ins: StandIns,
+    block: int | None,
+    scale: float,
+    softcap: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over centroids that each weigh as many keys as they stand for."""
+    size = query.shape[2] if block is None else block
+    mask = stand_ins.used.repeat_interleave(size, dim=2)[:, :, : query.shape[2]]
+    bias = stand_ins.counts.clamp(min=1).float().log()
+    keys, values = stand_ins.keys[None], stand_ins.values[None]
+    return attend(query, keys, values, mask, scale, softcap=softcap, bias=bias)
+
+
+def valid_tokens(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """Which query tokens are no padding, boolean ``[B, L]``: padding does not see itself."""
+    if mask is None:
+        return None
+    valid = mask[:, 0].diagonal(mask.shape[3] - mask.shape[2], dim1=1, dim2=2)
+    return valid if valid.dtype == torch.bool else valid == 0
 
 
 class FixedContextCache(Cache):
     """A transformers cache whose first N tokens are a fixed context.
 
     Attributes:
-        reads: what every layer read, for the measured KV budget.
+        reads: what every layer that has an index read, for the measured KV budget.
+        progress: shared by the layers.
     """
 
     def __init__(
-        self, layers: tuple[LayerIndex, ...], method: Method, curve: QuantileCurve
+        self,
+        layers: tuple[LayerIndex, ...],
+        selectors: list[Selector],
+        backend: str,
+        progress: Progress,
     ) -> None:
-        handed_out = Handover()
-        own = [FixedContextLayer(layer, method, curve, handed_out) for layer in layers]
-        self.reads = [layer.reads for layer in own]
+        own: list[CacheLayerMixin] = [
+            FixedContextLayer(layer, selector, progress, backend)
+            for layer, selector in zip(layers, selectors, strict=True)
+        ]
+        self.progress = progress
+        self.reads = [layer.reads for layer in own if isinstance(layer, FixedContextLayer)]
         super().__init__(layers=own)

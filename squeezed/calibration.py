@@ -1,64 +1,157 @@
-"""Offline step 3: the quantile curve that turns any sparsity into a threshold (paper section 3.2).
+"""Offline step 3: the quantile curves that turn any sparsity into a threshold (paper section 3.2).
 
-The observation window's queries score the centroids; the per-key scores of all layers and heads together,
-each cluster weighted by its size, form one distribution. Its whole quantile curve is stored, so another
-sparsity needs no new clustering.
+Queries of a sample - the observation window, or user inputs like those to come - score the centroids as they
+would online, level after level. The per-key scores, each cluster weighted by its size, form one distribution
+for the whole model; its whole quantile curve is kept, so another sparsity needs no new clustering. The same is
+kept for each layer and each head (with fewer steps), and the share of keys that a probability mass takes.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from squeezed_kernels import lookup
+from squeezed_kernels import children, lookup
 
 from squeezed.index import LayerIndex
+from squeezed.selection import above_threshold, rows_in_mass
 
-GRID = 4096  # steps of the curve; sparsity is resolved to 1 / GRID
+GRID = 4096  # steps of the model's curve: sparsity is resolved to 1 / GRID
+HEAD_GRID = 512  # steps of the curves of a layer or a head
+MASS_GRID = 128  # steps of the curve of kept keys against probability mass
+SCOPES = ("model", "layer", "head")
 
 
 @dataclass(frozen=True)
-class QuantileCurve:
-    """Quantiles of the log score per key.
+class LevelCurves:
+    """Quantiles of the log score per key at one level of the hierarchy.
 
     Attributes:
-        log_scores: float32 ``[GRID + 1]``, not falling; entry k is the quantile at sparsity k / GRID.
+        model: float32 ``[GRID + 1]``; entry k is the quantile at sparsity k / GRID over all layers and heads.
+            None of the curves falls.
+        layers: float32 ``[layers, HEAD_GRID + 1]``. heads: float32 ``[layers, H, HEAD_GRID + 1]``.
     """
 
-    log_scores: torch.Tensor
+    model: torch.Tensor
+    layers: torch.Tensor
+    heads: torch.Tensor
 
-    def threshold(self, sparsity: float) -> float:
-        """Log score under which the share ``sparsity`` of all keys lies; ``-inf`` at 0 (keep all)."""
-        if sparsity <= 0:
-            return -math.inf
-        place = sparsity * (len(self.log_scores) - 1)
-        low = min(int(place), len(self.log_scores) - 2)
-        below, above = self.log_scores[low : low + 2].tolist()
-        return below + (place - low) * (above - below)
+    def threshold(self, sparsity: float, scope: str, layer: int) -> torch.Tensor:
+        """Log scores under which the share ``sparsity`` of the scope's keys lies, broadcastable to ``[H]``;
+        ``-inf`` at sparsity 0 (keep all)."""
+        curve = {"model": self.model[None], "layer": self.layers[layer, None]}.get(scope)
+        return _read(self.heads[layer] if curve is None else curve, sparsity)
 
 
-def calibrate(layers: list[LayerIndex], window_queries: list[torch.Tensor]) -> QuantileCurve:
-    """The curve over all layers and heads at the finest level.
+@dataclass(frozen=True)
+class Calibration:
+    """What a sample of queries says about scores.
+
+    Attributes:
+        levels: curves of each level, coarse to fine. The curve of a level counts all clustered keys; those
+            whose coarser cluster was dropped lie at its bottom.
+        mass: float32 ``[MASS_GRID + 1]``; entry k is the share of keys, averaged over layers and heads, in the
+            smallest sets of clusters that hold the probability mass k / MASS_GRID.
+        drops: share of the keys dropped before each finer level, as used for ``levels``.
+    """
+
+    levels: tuple[LevelCurves, ...]
+    mass: torch.Tensor
+    drops: tuple[float, ...]
+
+    def mass_for(self, sparsity: float) -> float:
+        """The probability mass whose clusters hold the share ``1 - sparsity`` of the keys."""
+        place = int(torch.searchsorted(self.mass, torch.tensor(1.0 - sparsity)))
+        if place == 0:
+            return 0.0
+        if place > MASS_GRID:
+            return 1.0
+        low, high = self.mass[place - 1 : place + 1].tolist()
+        return (place - 1 + (1 - sparsity - low) / max(high - low, 1e-9)) / MASS_GRID
+
+    def tensors(self) -> list[torch.Tensor]:
+        """All tensors, to count and to store them."""
+        curves = [t for level in self.levels for t in (level.model, level.layers, level.heads)]
+        return [*curves, self.mass]
+
+
+def calibrate(
+    layers: Sequence[LayerIndex],
+    samples: Sequence[Sequence[torch.Tensor]],
+    drops: tuple[float, ...],
+) -> Calibration:
+    """Curves of all levels, each under the conditions of its use: only children of kept clusters compete.
 
     Args:
-        layers: indexes of all layers. window_queries: ``[Hq, W, D]`` a layer.
+        layers: indexes of all layers. samples: for each layer the queries that were processed together,
+            ``[Hq, L, D]`` each; their scores are averaged over L, as they are online.
+        drops: share of all keys to drop at every level but the finest, coarse to fine, not falling.
 
     Raises:
         ValueError: a score is NaN (keys or queries were not finite).
     """
-    scores, weights = [], []
-    for layer, queries in zip(layers, window_queries, strict=True):
-        level = layer.levels[-1]
-        log_scores = lookup(queries[None], level.centroids, level.counts, layer.scale)[0]
-        used = level.counts > 0
-        scores.append(log_scores[used].cpu())
-        weights.append(level.counts[used].cpu())
-    return weighted_quantiles(torch.cat(scores), torch.cat(weights))
+    keeps: list[list[torch.Tensor] | None] = [None] * len(layers)
+    curves = []
+    scored: list[torch.Tensor] = []
+    for depth in range(len(drops) + 1):
+        scored = [
+            _score(layer, depth, queries, keep)
+            for layer, queries, keep in zip(layers, samples, keeps, strict=True)
+        ]
+        curves.append(_curves(scored, [layer.levels[depth].counts for layer in layers]))
+        if depth < len(drops):
+            cut = curves[-1].threshold(drops[depth], "model", 0)
+            keeps = [above_threshold(scores, cut.to(scores.device)) for scores in scored]
+    return Calibration(tuple(curves), _mass_curve(scored, layers), drops)
 
 
-def weighted_quantiles(log_scores: torch.Tensor, weights: torch.Tensor) -> QuantileCurve:
-    """Quantiles of values that each stand for ``weights`` keys.
+def _score(
+    layer: LayerIndex, depth: int, queries: Sequence[torch.Tensor], keep: torch.Tensor | None
+) -> torch.Tensor:
+    """Log scores ``[S, H, 1, C]`` of S samples at one level."""
+    level = layer.levels[depth]
+    allowed = None if keep is None else children(keep, layer.levels[depth - 1].offsets)
+    scores = [
+        lookup(
+            query[None].to(layer.device),
+            level.centroids,
+            level.counts,
+            layer.scale,
+            softcap=layer.softcap,
+            candidates=None if allowed is None else allowed[s, None],
+        )
+        for s, query in enumerate(queries)
+    ]
+    return torch.cat(scores)
 
-    Entry k is the smallest score such that at least the share k / GRID of the keys scores no more.
+
+def _curves(scored: list[torch.Tensor], counts: list[torch.Tensor]) -> LevelCurves:
+    """Curves over samples and clusters: of the model, of each layer, of each head."""
+    heads, flat_scores, flat_weights = [], [], []
+    for scores, count in zip(scored, counts, strict=True):
+        by_head = scores.squeeze(2).transpose(0, 1).flatten(1).cpu()  # [H, S * C]
+        weights = count.cpu().repeat(1, len(scores))
+        heads.append((by_head, weights))
+        flat_scores.append(by_head.flatten())
+        flat_weights.append(weights.flatten())
+    return LevelCurves(
+        weighted_quantiles(torch.cat(flat_scores), torch.cat(flat_weights), GRID),
+        torch.stack([weighted_quantiles(s.flatten(), w.flatten(), HEAD_GRID) for s, w in heads]),
+        torch.stack(
+            [
+                torch.stack(
+                    [weighted_quantiles(*head, HEAD_GRID) for head in zip(s, w, strict=True)]
+                )
+                for s, w in heads
+            ]
+        ),
+    )
+
+
+def weighted_quantiles(log_scores: torch.Tensor, weights: torch.Tensor, grid: int) -> torch.Tensor:
+    """Quantiles of values that each stand for ``weights`` keys, float32 ``[grid + 1]``.
+
+    Entry k is the smallest score such that at least the share k / grid of the keys scores no more.
 
     Raises:
         ValueError: a score is NaN.
@@ -67,8 +160,31 @@ def weighted_quantiles(log_scores: torch.Tensor, weights: torch.Tensor) -> Quant
         raise ValueError("calibration met a NaN score: the model's keys or queries are not finite")
     ordered, order = log_scores.double().sort()
     cumulative = weights[order].double().cumsum(0)
-    targets = torch.linspace(0, 1, GRID + 1, dtype=torch.float64) * cumulative[-1]
+    targets = torch.linspace(0, 1, grid + 1, dtype=torch.float64) * cumulative[-1]
     places = torch.searchsorted(cumulative, targets).clamp(max=len(ordered) - 1)
-    # A score can underflow to -inf; the curve is stored, and stored curves are finite.
+    # A score can underflow to -inf, or belong to a dropped parent; stored curves are finite.
     floor = torch.finfo(torch.float32).min
-    return QuantileCurve(ordered[places].clamp(min=floor).float())
+    return ordered[places].clamp(min=floor).float()
+
+
+def _mass_curve(scored: list[torch.Tensor], layers: Sequence[LayerIndex]) -> torch.Tensor:
+    """Share of keys kept at each step of probability mass, averaged over layers, heads and samples."""
+    masses = torch.linspace(0, 1, MASS_GRID + 1)
+    shares = [
+        rows_in_mass(scores, layer.levels[-1].counts, masses).double().mean((0, 1, 2)).cpu()
+        / layer.clustered
+        for scores, layer in zip(scored, layers, strict=True)
+    ]
+    return torch.stack(shares).mean(0).float()
+
+
+def _read(curve: torch.Tensor, sparsity: float) -> torch.Tensor:
+    """Curves ``[..., steps + 1]`` at a sparsity, interpolated; ``-inf`` at 0."""
+    if sparsity <= 0:
+        return torch.full(curve.shape[:-1], -math.inf)
+    place = sparsity * (curve.shape[-1] - 1)
+    low = min(int(place), curve.shape[-1] - 2)
+    below, above = curve[..., low], curve[..., low + 1]
+    # The floor stands for "no score at all": nothing lies between it and the next entry.
+    mixed = below + (place - low) * (above - below)
+    return torch.where(below == torch.finfo(torch.float32).min, below, mixed)

@@ -1,4 +1,4 @@
-"""Greedy generation on a fixed context, with measured budget and times."""
+"""Greedy generation on a fixed context, for one user input or a batch, with measured budget and times."""
 
 import time
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from squeezed import attention, fingerprint
-from squeezed.accounting import GenerationStats, mean_budget
+from squeezed import attention
+from squeezed.accounting import GenerationStats, summarise
 from squeezed.cache import FixedContextCache
 from squeezed.context import FixedContext
-from squeezed.errors import IndexMismatchError
 from squeezed.methods import Method
+
+UserInputs = torch.Tensor | Sequence[int] | Sequence[torch.Tensor] | Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -20,84 +21,173 @@ class Generation:
     """The outcome of ``generate``.
 
     Attributes:
-        sequences: new token ids ``[1, T]`` without the prompt; ends with the stop token if one came.
+        sequences: new token ids ``[B, T]`` without the prompt. A row ends with the stop token if one came;
+            shorter rows are filled up behind it with the padding token, or the stop token where there is none.
+        lengths: new tokens of each row, stop token included.
         stats: measured KV budget and times.
     """
 
     sequences: torch.Tensor
+    lengths: tuple[int, ...]
     stats: GenerationStats
+
+
+@dataclass(frozen=True)
+class Batch:
+    """User inputs padded on the left to one length L.
+
+    Attributes:
+        ids: int64 ``[B, L]``. real: boolean ``[B, L]``, false for padding.
+    """
+
+    ids: torch.Tensor
+    real: torch.Tensor
 
 
 @torch.inference_mode()
 def generate(
     model: PreTrainedModel,
     ctx: FixedContext,
-    question_ids: torch.Tensor | Sequence[int],
+    question_ids: UserInputs,
     *,
     method: Method,
     max_new_tokens: int = 32,
+    stop_ids: Sequence[int] = (),
+    min_new_tokens: int = 1,
+    backend: str = "auto",
 ) -> Generation:
-    """Answers a user input on a fixed context, greedily.
+    """Answers one user input, or a batch of them, on a fixed context, greedily.
 
-    The user input's prefill uses the method too, not only the decoding. For sampling and the like use
-    ``model.generate`` with ``ctx.cache(method)``.
+    The user input's prefill uses the method too, not only the decoding. All members of a batch share one index
+    and one copy of the context's keys and values. For sampling and the like use ``model.generate`` with
+    ``ctx.cache(method)``.
 
     Args:
         model: the model the context was prepared with.
-        question_ids: the user input's token ids ``[L]`` or ``[1, L]``, L >= 1.
+        question_ids: one user input's token ids ``[L]`` or ``[1, L]``, or a list of several ``[L_i]``.
         method: which fixed rows are attended. max_new_tokens: at most that many tokens.
+        stop_ids: tokens that end an answer besides the model's own. min_new_tokens: no stop before these.
+        backend: of the kernels: ``auto``, or a name.
 
     Raises:
-        ValueError: an empty or batched user input, or ``max_new_tokens`` below 1.
+        ValueError: an empty user input, a number of tokens below 1, or a size the method cannot meet.
         IndexMismatchError: the context belongs to another model.
     """
-    question = _check_question(question_ids)
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; expected at least 1")
-    if fingerprint.of_model(model) != ctx.model_fingerprint:
-        raise IndexMismatchError(
-            "the fixed context was prepared with another model than the one given"
-        )
+    batch = left_padded(question_ids)
+    ctx.require_model(model)
     attention.switch(model)
-    cache = ctx.cache(method)
-    stops = _stop_ids(model)
+    cache = ctx.cache(method, backend=backend)
+    stops = {*_stop_ids(model), *stop_ids}
     start = _now(model.device)
-    token = _next_token(model, cache, question.to(model.device))
+    token = _first_token(model, ctx, cache, batch)
     prefilled = _now(model.device)
     tokens = [token]
-    while len(tokens) < max_new_tokens and int(token) not in stops:
-        token = _next_token(model, cache, token)
+    lengths = torch.ones(len(token), dtype=torch.int64)
+    running = ~_is_stop(token, stops if min_new_tokens <= 1 else set())
+    places = (batch.real.sum(1, keepdim=True) + ctx.tokens).to(model.device)
+    real = batch.real
+    while len(tokens) < max_new_tokens and bool(running.any()):
+        real = torch.cat([real, torch.ones(len(token), 1, dtype=torch.bool)], dim=1)
+        cache.progress.active = running
+        token = _step(model, ctx, cache, token, places, real)
+        places = places + 1
         tokens.append(token)
+        lengths += running
+        running &= ~_is_stop(token, stops if len(tokens) >= min_new_tokens else set())
     decoded = _now(model.device)
-    budget, per_layer = mean_budget(cache.reads)
-    per_token = (decoded - prefilled) / (len(tokens) - 1) if len(tokens) > 1 else float("nan")
-    stats = GenerationStats(budget, per_layer, 1e3 * (prefilled - start), 1e3 * per_token)
-    return Generation(torch.cat(tokens, dim=1).cpu(), stats)
+    steps = len(tokens) - 1
+    stats = summarise(
+        cache.reads,
+        prefill_ms=1e3 * (prefilled - start),
+        decode_ms=1e3 * (decoded - prefilled) / steps if steps else float("nan"),
+    )
+    return Generation(
+        _filled(tokens, lengths, _fill_id(model, stops)), tuple(lengths.tolist()), stats
+    )
 
 
-def _next_token(
-    model: PreTrainedModel, cache: FixedContextCache, ids: torch.Tensor
+def left_padded(question_ids: UserInputs) -> Batch:
+    """One or several user inputs as a batch.
+
+    Raises:
+        ValueError: no user input, an empty one, or ids that are not one row each.
+    """
+    several = isinstance(question_ids, Sequence) and any(
+        isinstance(each, (torch.Tensor, Sequence)) for each in question_ids
+    )
+    rows = (
+        [torch.as_tensor(each, dtype=torch.int64).cpu() for each in question_ids]
+        if several
+        else [torch.as_tensor(question_ids, dtype=torch.int64).cpu()]
+    )
+    rows = [row[0] if row.ndim == 2 and row.shape[0] == 1 else row for row in rows]
+    for row in rows:
+        if row.ndim != 1 or len(row) < 1:
+            raise ValueError(
+                f"question_ids has shape {tuple(row.shape)}; expected [L] or [1, L] with L >= 1, or a list of "
+                "such for a batch"
+            )
+    longest = max(len(row) for row in rows)
+    ids = torch.stack([torch.nn.functional.pad(row, (longest - len(row), 0)) for row in rows])
+    lengths = torch.tensor([len(row) for row in rows])
+    real = torch.arange(longest) >= longest - lengths[:, None]
+    return Batch(ids, real)
+
+
+def _first_token(
+    model: PreTrainedModel, ctx: FixedContext, cache: FixedContextCache, batch: Batch
 ) -> torch.Tensor:
-    """Most likely next token ``[1, 1]`` after feeding ``ids`` ``[1, L]``."""
-    output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    """Most likely first tokens ``[B, 1]`` after the user inputs."""
+    places = (batch.real.cumsum(1) - 1).clamp(min=0) + ctx.tokens
+    return _step(model, ctx, cache, batch.ids.to(model.device), places.to(model.device), batch.real)
+
+
+def _step(
+    model: PreTrainedModel,
+    ctx: FixedContext,
+    cache: FixedContextCache,
+    ids: torch.Tensor,
+    places: torch.Tensor,
+    real: torch.Tensor,
+) -> torch.Tensor:
+    """Most likely next tokens ``[B, 1]`` after feeding ``ids`` ``[B, L]`` at ``places``."""
+    mask = None
+    if not bool(real.all()):
+        context = torch.ones(len(real), ctx.tokens, dtype=torch.bool)
+        mask = torch.cat([context, real], dim=1).long().to(ids.device)
+    output = model(
+        input_ids=ids,
+        position_ids=places,
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
     return output.logits[:, -1:].argmax(-1)
 
 
-def _check_question(question_ids: torch.Tensor | Sequence[int]) -> torch.Tensor:
-    ids = torch.as_tensor(question_ids, dtype=torch.int64)
-    ids = ids[None] if ids.ndim == 1 else ids
-    if ids.ndim != 2 or ids.shape[0] != 1 or ids.shape[1] < 1:
-        raise ValueError(
-            f"question_ids has shape {tuple(ids.shape)}; expected [L] or [1, L] with L >= 1"
-        )
-    return ids
+def _is_stop(token: torch.Tensor, stops: set[int]) -> torch.Tensor:
+    """Which of the tokens ``[B, 1]`` end their answer, boolean ``[B]`` on the CPU."""
+    return torch.tensor([each in stops for each in token[:, 0].tolist()])
 
 
-def _stop_ids(model: PreTrainedModel) -> set[int]:
+def _filled(tokens: list[torch.Tensor], lengths: torch.Tensor, fill: int) -> torch.Tensor:
+    ids = torch.cat(tokens, dim=1).cpu()
+    return ids.masked_fill(torch.arange(ids.shape[1]) >= lengths[:, None], fill)
+
+
+def _stop_ids(model: PreTrainedModel) -> list[int]:
     eos = model.generation_config.eos_token_id if model.generation_config else None
     if eos is None:
-        return set()
-    return set(eos) if isinstance(eos, list) else {int(eos)}
+        return []
+    return list(eos) if isinstance(eos, list) else [int(eos)]
+
+
+def _fill_id(model: PreTrainedModel, stops: set[int]) -> int:
+    pad = model.generation_config.pad_token_id if model.generation_config else None
+    return int(pad) if pad is not None else min(stops, default=0)
 
 
 def _now(device: torch.device) -> float:

@@ -1,12 +1,13 @@
 """Offline step 2: one layer's fixed context in cluster order, with the centroids that lead to it.
 
 RoPE is applied to the keys already and every user token sees the whole fixed context, so attention does not
-depend on the order of the fixed keys. They are permuted once: each cluster is a contiguous range of rows, and
-no label per key exists when the context is used. The observation window stays in place as the last rows.
+depend on the order of the fixed keys. They are permuted once: each finest cluster is a contiguous range of
+rows, each coarser cluster a contiguous range of finer ones, and no label per key exists when the context is
+used. The observation window stays in place as the last rows.
 
-    rows     0 ................................. M | M ....... N
-             cluster 0 | cluster 1 | ... | cluster C-1 | window
-    offsets  0 ^       ^           ^                   ^ M
+    level 0 (coarse)    0             |        1            |  2
+    level 1 (fine)      0  |  1  | 2  |  3  |  4  |  5 | 6  |  7 | ... | C-1 |
+    rows                0 .................................................. M | window ... N
 """
 
 import itertools
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from squeezed.kmeans import segment_means, spherical_kmeans
+from squeezed.clustering import cluster_levels, segment_means
 from squeezed.prefill import LayerStates
 
 
@@ -23,17 +24,21 @@ class Level:
     """One level of centroids.
 
     Attributes:
-        centroids: mean of the un-normalised member keys, ``[H, C, D]`` in the keys' dtype.
-        offsets: int32 ``[H, C + 1]``; cluster i covers rows ``offsets[i]`` to ``offsets[i + 1]``.
+        centroids: mean of the un-normalised keys of each cluster, ``[H, C, D]``; bfloat16, or float16 for
+            float16 keys.
+        offsets: int32 ``[H, C + 1]``; cluster i covers ``offsets[i]`` to ``offsets[i + 1]`` of the next finer
+            level's clusters, or of the rows at the finest level.
+        counts: keys of each cluster, int32 ``[H, C]``; follows from the offsets of this and finer levels.
     """
 
     centroids: torch.Tensor
     offsets: torch.Tensor
+    counts: torch.Tensor
 
     @property
-    def counts(self) -> torch.Tensor:
-        """Keys of each cluster, int32 ``[H, C]``."""
-        return self.offsets.diff(dim=1)
+    def clusters(self) -> int:
+        """Clusters a head, C."""
+        return self.centroids.shape[1]
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,16 @@ class LayerIndex:
     """One layer of a fixed context, ready to be attended.
 
     Attributes:
-        keys, values: ``[H, N, D]``; M = N - W rows in cluster order, then the window.
+        keys, values: ``[H, N, D]``; M = N - W rows in cluster order, then the window. They may live on
+            another device (host memory) than the rest.
         positions: int32 ``[H, M]``; place in the fixed context of each clustered row. Methods that choose by
-            place (StreamingLLM) need it; attention does not.
+            place (StreamingLLM, Quest, SnapKV) need it; attention does not.
         levels: centroids, coarse to fine. window: W. scale: softmax scale.
+        softcap: of the layer's logits, ``None`` for most models.
+        queries: of the observation window, ``[Hq, W, D]``, for calibration and for methods that observe;
+            ``None`` if they were not kept. Not read online.
+        accumulated: attention that each clustered row received from all queries of the fixed context,
+            float32 ``[H, M]``, for ``H2O``; ``None`` if it was not asked for.
     """
 
     keys: torch.Tensor
@@ -53,6 +64,9 @@ class LayerIndex:
     levels: tuple[Level, ...]
     window: int
     scale: float
+    softcap: float | None = None
+    queries: torch.Tensor | None = None
+    accumulated: torch.Tensor | None = None
 
     @property
     def heads(self) -> int:
@@ -69,42 +83,102 @@ class LayerIndex:
         """Clustered tokens M = N - W."""
         return self.tokens - self.window
 
+    @property
+    def device(self) -> torch.device:
+        """Where the layer's index lives and its selection is computed."""
+        return self.positions.device
+
+    @property
+    def lookup_cost(self) -> float:
+        """Bytes of a centroid row over the bytes of a token's key and value."""
+        token = (
+            self.keys.shape[2] * self.keys.itemsize + self.values.shape[2] * self.values.itemsize
+        )
+        centroids = self.levels[-1].centroids
+        return centroids.shape[2] * centroids.itemsize / token
+
+    def in_place_order(self, rows: torch.Tensor) -> torch.Tensor:
+        """Something per clustered row, ``[H, M, ...]``, in the order of the fixed context."""
+        places = self.positions.long()
+        places = places.view(*places.shape, *[1] * (rows.ndim - 2)).expand_as(rows)
+        return torch.empty_like(rows).scatter(1, places, rows)
+
+    def index_tensors(self) -> list[torch.Tensor]:
+        """Everything that the lookup needs beyond keys and values."""
+        levels = [t for level in self.levels for t in (level.centroids, level.offsets)]
+        return [self.positions, *levels]
+
 
 def build_layer(
-    states: LayerStates, levels: tuple[float, ...], window: int, seed: int
+    states: LayerStates,
+    levels: tuple[float, ...],
+    window: int,
+    seed: int,
+    *,
+    strategy: str = "bottom-up",
+    balance: float | None = None,
 ) -> LayerIndex:
     """Clusters one layer's keys and stores keys and values in cluster order.
 
     Args:
         states: of the dense prefill. levels: clusters as a share of the clustered keys, coarse to fine.
         window: W. seed: of the clustering.
+        strategy: ``bottom-up`` (paper: the finest level first) or ``top-down`` (inside each coarse cluster).
+        balance: largest size of a cluster as a multiple of the mean; ``None``: free.
     """
     clustered = states.keys.shape[1] - window
     keys = states.keys[:, :clustered]
-    clusters = max(1, round(levels[-1] * clustered))
-    clustering = spherical_kmeans(keys, clusters, seed)
-    order = clustering.order
-    rows = order.unsqueeze(-1).expand(-1, -1, keys.shape[-1])
-    ordered_keys = keys.gather(1, rows)
-    centroids = segment_means(ordered_keys, clustering.counts).to(keys.dtype)
-    offsets = torch.nn.functional.pad(clustering.counts.cumsum(1), (1, 0)).int()
+    hierarchy = cluster_levels(keys, levels, seed, strategy=strategy, balance=balance)
+    order = hierarchy.order
+    rows = order.unsqueeze(-1).expand_as(keys)
+    ordered = keys.gather(1, rows)
+    values = states.values[:, :clustered].gather(
+        1, order.unsqueeze(-1).expand(-1, -1, states.values.shape[-1])
+    )
+    accumulated = states.accumulated
     return LayerIndex(
-        keys=torch.cat([ordered_keys, states.keys[:, clustered:]], dim=1),
-        values=torch.cat(
-            [states.values[:, :clustered].gather(1, rows), states.values[:, clustered:]], dim=1
-        ),
+        keys=torch.cat([ordered, states.keys[:, clustered:]], dim=1),
+        values=torch.cat([values, states.values[:, clustered:]], dim=1),
         positions=order.int(),
-        levels=(Level(centroids, offsets),),
+        levels=build_levels(ordered, hierarchy.offsets),
         window=window,
         scale=states.scale,
+        softcap=states.softcap,
+        queries=states.queries,
+        accumulated=None if accumulated is None else accumulated[:, :clustered].gather(1, order),
     )
+
+
+def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple[Level, ...]:
+    """Centroids of every level: the mean of all keys below a cluster, so large finer clusters weigh more.
+
+    Args:
+        keys: ``[H, M, D]`` in cluster order. offsets: of each level, coarse to fine.
+    """
+    counts = cluster_counts(offsets)
+    dtype = torch.float16 if keys.dtype == torch.float16 else torch.bfloat16
+    return tuple(
+        Level(segment_means(keys, count.long()).to(dtype), offset, count)
+        for offset, count in zip(offsets, counts, strict=True)
+    )
+
+
+def cluster_counts(offsets: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Keys of each cluster, int32 ``[H, C]`` a level, from the offsets of all levels, coarse to fine."""
+    counts: list[torch.Tensor] = []
+    bounds = offsets[-1]
+    for offset in reversed(offsets):
+        if counts:
+            bounds = bounds.gather(1, offset.long())  # in finer clusters -> in rows
+        counts.insert(0, bounds.diff(dim=1).int())
+    return tuple(counts)
 
 
 def validate_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
     """Checks ``levels``: shares of the keys that become clusters, coarse to fine.
 
     Raises:
-        ValueError: empty, not rising, outside (0, 1], or more than one level (not built yet).
+        ValueError: empty, not rising, or outside (0, 1].
     """
     levels = tuple(float(level) for level in levels)
     if not levels or any(not 0 < level <= 1 for level in levels):
@@ -112,9 +186,5 @@ def validate_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
     if any(coarse >= fine for coarse, fine in itertools.pairwise(levels)):
         raise ValueError(
             f"levels is {levels}; expected coarse to fine, each larger than the one before"
-        )
-    if len(levels) > 1:
-        raise ValueError(
-            f"levels is {levels}; a hierarchy of centroids is not available yet, use one level"
         )
     return levels

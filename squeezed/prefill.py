@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from squeezed_kernels import causal_mask
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 
@@ -11,6 +12,7 @@ from squeezed import attention
 from squeezed.attention import tag
 
 CHUNK = 2048  # fixed-context tokens a forward pass processes; bounds activations, not the KV cache
+ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while they are summed
 
 
 @dataclass(frozen=True)
@@ -20,23 +22,30 @@ class LayerStates:
     Attributes:
         keys: after RoPE, ``[H, N, D]``. values: ``[H, N, D]``.
         queries: of the observation window, ``[Hq, W, D]``.
-        scale: softmax scale of the layer.
+        scale: softmax scale of the layer. softcap: of its logits, if it has one.
+        accumulated: attention that each key received from all queries, summed over queries and averaged over
+            the query heads of its KV head, float32 ``[H, N]``; ``None`` if it was not asked for.
     """
 
     keys: torch.Tensor
     values: torch.Tensor
     queries: torch.Tensor
     scale: float
+    softcap: float | None = None
+    accumulated: torch.Tensor | None = None
 
 
 class CaptureLayer(DynamicLayer):
     """A cache layer that attends densely and keeps the queries of the last ``window`` positions."""
 
-    def __init__(self, total: int, window: int) -> None:
+    def __init__(self, total: int, window: int, accumulate: bool = False) -> None:
         super().__init__()
         self.first_captured = total - window
+        self.total, self.accumulate = total, accumulate
         self.queries: list[torch.Tensor] = []
         self.scale = 0.0
+        self.softcap: float | None = None
+        self.accumulated: torch.Tensor | None = None
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -45,33 +54,66 @@ class CaptureLayer(DynamicLayer):
         return tag(keys, self), values
 
     def attend(
-        self, module: torch.nn.Module, query: torch.Tensor, mask: torch.Tensor | None, scale: float
+        self,
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        mask: torch.Tensor | None,
+        scale: float,
+        softcap: float | None,
     ) -> torch.Tensor:
         """Dense attention of one chunk; ``query`` ``[B, Hq, L, D]``, result ``[B, L, Hq, D]``."""
         assert self.keys is not None
         assert self.values is not None
         start = self.keys.shape[-2] - query.shape[-2]
-        self.scale = scale
+        self.scale, self.softcap = scale, softcap
         self.queries.append(query[0, :, max(0, self.first_captured - start) :])
-        return attention.dense(module, query, self.keys, self.values, mask, scale)
+        if self.accumulate:
+            self._accumulate(query, start)
+        return attention.dense(module, query, self.keys, self.values, mask, scale, softcap)
+
+    def _accumulate(self, query: torch.Tensor, start: int) -> None:
+        """Adds the attention weights of a chunk's queries, each over the keys up to itself."""
+        assert self.keys is not None
+        heads = self.keys.shape[1]
+        if self.accumulated is None:
+            self.accumulated = torch.zeros(heads, self.total, device=query.device)
+        keys = self.keys[0].float()
+        grouped = query[0].float().unflatten(0, (heads, -1))  # [H, G, L, D]
+        for first in range(0, query.shape[2], ACCUMULATE_BLOCK):
+            block = grouped[:, :, first : first + ACCUMULATE_BLOCK]
+            seen = start + first + block.shape[2]
+            logits = self.scale * block @ keys[:, None, :seen].transpose(2, 3)
+            if self.softcap is not None:
+                logits = self.softcap * torch.tanh(logits / self.softcap)
+            causal = causal_mask(block.shape[2], seen, query.device)
+            weights = logits.masked_fill(~causal, -torch.inf).softmax(-1)
+            self.accumulated[:, :seen] += weights.mean(1).sum(1)
 
     def states(self) -> LayerStates:
         """Everything captured, after the last chunk."""
         assert self.keys is not None
         assert self.values is not None
-        return LayerStates(self.keys[0], self.values[0], torch.cat(self.queries, dim=1), self.scale)
+        queries = torch.cat(self.queries, dim=1)
+        return LayerStates(
+            self.keys[0], self.values[0], queries, self.scale, self.softcap, self.accumulated
+        )
 
 
 @torch.inference_mode()
 def prefill(
-    model: PreTrainedModel, ids: torch.Tensor, window: int, chunk: int = CHUNK
+    model: PreTrainedModel,
+    ids: torch.Tensor,
+    window: int,
+    chunk: int = CHUNK,
+    accumulate: bool = False,
 ) -> list[LayerStates]:
     """Runs the model densely over the fixed context.
 
     Args:
         model: a causal LM whose attention is switched to the engine's.
         ids: token ids ``[N]``, ``N > window``. window: observation window W, in tokens.
-        chunk: tokens a forward pass.
+        chunk: tokens a forward pass. accumulate: sum up the attention that each key receives (for H2O),
+            which takes about as long as the prefill again.
 
     Returns:
         One ``LayerStates`` a layer.
@@ -79,7 +121,9 @@ def prefill(
     Raises:
         UnsupportedModelError: the model's attention did not go through the engine.
     """
-    layers = [CaptureLayer(len(ids), window) for _ in range(attention.layer_count(model))]
+    layers = [
+        CaptureLayer(len(ids), window, accumulate) for _ in range(attention.layer_count(model))
+    ]
     cache = Cache(layers=layers)
     for start in range(0, len(ids), chunk):
         part = ids[None, start : start + chunk].to(model.device)

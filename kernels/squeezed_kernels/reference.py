@@ -1,45 +1,93 @@
 """Plain PyTorch operations: the specification of every backend.
 
-Shapes: B batch, Hq query heads, H KV heads, G = Hq / H, L query tokens, N keys, C clusters, D head size.
-Query head h reads KV head h // G. Everything is computed in float32 (float64 for float64 input).
+Shapes: B batch, Hq query heads, H KV heads, G = Hq / H, L query tokens, T blocks of query tokens, N keys, C
+groups of keys (clusters), D head size. Query head h reads KV head h // G. Everything is computed in float32
+(float64 for float64 input).
 """
+
+from collections.abc import Iterator
 
 import torch
 
 QUERY_BLOCK = 512  # query tokens scored at once: bounds the [B, H, G * block, N] logits
+REDUCTIONS = ("mean", "max")
 
 
 def lookup(
-    query: torch.Tensor, centroids: torch.Tensor, counts: torch.Tensor, scale: float
+    query: torch.Tensor,
+    centroids: torch.Tensor,
+    counts: torch.Tensor,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+    candidates: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Log of the mean score per key of every cluster (paper section 3.2).
+    """Log score per key of every cluster, for each block of query tokens (paper section 3.2).
 
     For one query, a key of cluster i scores ``exp(a_i) / sum_j counts_j exp(a_j)`` with
-    ``a_i = scale * q . centroid_i``; the mean runs over query tokens and over the query heads that share a
-    KV head. All in log space, so logits of any size stay finite.
+    ``a_i = scale * q . centroid_i``; the sum runs over the candidates. The score is averaged over the query
+    tokens of a block, then reduced over the query heads that share a KV head. All in log space, so logits of
+    any size stay finite.
 
     Args:
         query: ``[B, Hq, L, D]``. centroids: ``[H, C, D]``. scale: softmax scale.
         counts: keys per cluster, integers ``[H, C]``; empty clusters score ``-inf``.
+        softcap: ``a_i`` becomes ``softcap * tanh(a_i / softcap)``; ``None``: no cap.
+        block: query tokens that are selected for together; ``None``: all L, so T = 1.
+        reduce: over the query heads of a KV head: ``mean`` (paper) or ``max``.
+        valid: boolean ``[B, L]``, false for padding, which is left out; ``None``: all are valid.
+        candidates: boolean ``[B, H, T, C]``, the clusters to score (children of kept coarser clusters); the
+            others score ``-inf``. ``None``: all.
 
     Returns:
-        ``[B, H, C]`` log scores, float32 or float64.
+        ``[B, H, T, C]`` log scores, float32 or float64; ``-inf`` for a block of nothing but padding.
+
+    Raises:
+        ValueError: an unknown reduction, a block below 1, or heads that do not divide.
     """
-    grouped = _group_heads(query, centroids.shape[0])
-    batch, heads, groups, length, size = grouped.shape
+    if reduce not in REDUCTIONS:
+        raise ValueError(f"reduce is {reduce!r}; expected one of {', '.join(REDUCTIONS)}")
+    grouped = group_heads(query, centroids.shape[0])
     wide = _wide(query.dtype)
-    transposed = centroids.to(wide).transpose(1, 2)
-    log_counts = counts.to(wide).log()  # log 0 = -inf drops empty clusters
-    total = torch.full(
-        (batch, heads, centroids.shape[1]), -torch.inf, dtype=wide, device=query.device
-    )
-    for start in range(0, length, QUERY_BLOCK):
-        block = grouped[:, :, :, start : start + QUERY_BLOCK].reshape(batch, heads, -1, size)
-        logits = scale * block.to(wide) @ transposed
-        logits = logits.masked_fill((counts == 0)[:, None], -torch.inf)
-        shares = logits - (logits + log_counts[:, None]).logsumexp(-1, keepdim=True)
-        total = torch.logaddexp(total, shares.logsumexp(-2))
-    return total - torch.log(torch.tensor(float(groups * length), dtype=wide, device=query.device))
+    transposed = centroids.to(wide).transpose(1, 2)[:, None]  # [H, 1, D, C]
+    log_counts = counts.to(wide).log()[:, None, None]  # log 0 = -inf drops empty clusters
+    used = (counts > 0)[:, None, None]
+    scores = []
+    for t, part in enumerate(block_slices(query.shape[2], block)):
+        seen = used if candidates is None else used & candidates[:, :, t, None, None]
+        sums = []
+        for piece in block_slices(part.stop - part.start, QUERY_BLOCK, part.start):
+            logits = _cap(scale * grouped[:, :, :, piece].to(wide) @ transposed, softcap)
+            logits = logits.masked_fill(~seen, -torch.inf)
+            total = (logits + log_counts).logsumexp(-1, keepdim=True)
+            shares = logits - _finite(total)
+            if valid is not None:
+                shares = shares.masked_fill(~valid[:, None, None, piece, None], -torch.inf)
+            sums.append(shares.logsumexp(3))
+        tokens = part.stop - part.start if valid is None else valid[:, part].sum(1)
+        tokens = torch.as_tensor(tokens, dtype=wide, device=query.device).clamp(min=1)
+        mean = torch.stack(sums).logsumexp(0) - tokens.log().view(-1, 1, 1, 1)  # [B, H, G, C]
+        scores.append(_over_query_heads(mean, reduce))
+    return torch.stack(scores, dim=2)
+
+
+def children(keep: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """The finer groups, or rows, inside kept groups.
+
+    Args:
+        keep: boolean ``[B, H, T, C]``. offsets: int32 ``[H, C + 1]``; group i holds the finer ones from
+            ``offsets[i]`` to ``offsets[i + 1]``; all heads end at the same number.
+
+    Returns:
+        Boolean ``[B, H, T, offsets[-1]]``.
+    """
+    heads = [
+        torch.repeat_interleave(keep[:, h], offsets[h].diff(), dim=-1) for h in range(keep.shape[1])
+    ]
+    return torch.stack(heads, dim=1)
 
 
 def attend(
@@ -48,36 +96,75 @@ def attend(
     values: torch.Tensor,
     mask: torch.Tensor | None,
     scale: float,
+    *,
+    softcap: float | None = None,
+    bias: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Exact attention over the rows a mask keeps, with its log-sum-exp.
 
     Args:
         query: ``[B, Hq, L, D]``. keys, values: ``[B or 1, H, N, D]``. scale: softmax scale.
         mask: boolean, broadcastable to ``[B, H, L, N]``, true where a query may look; ``None`` keeps all.
+        softcap: logits become ``softcap * tanh(logits / softcap)``; ``None``: no cap.
+        bias: added to the logits, ``[H, N]``; the log of a row's weight if it stands for several keys.
 
     Returns:
         Output ``[B, Hq, L, D]`` and log-sum-exp ``[B, Hq, L]``, float32 or float64. A query that sees no row
         gets zeros and ``-inf``.
     """
     heads, length = keys.shape[1], query.shape[2]
-    grouped = _group_heads(query, heads)
+    grouped = group_heads(query, heads)
     wide = _wide(query.dtype)
     wide_keys = keys.to(wide).transpose(2, 3).unsqueeze(2)
     wide_values = values.to(wide).unsqueeze(2)
     outputs, sums = [], []
-    for start in range(0, length, QUERY_BLOCK):
-        block = grouped[:, :, :, start : start + QUERY_BLOCK]
-        logits = scale * block.to(wide) @ wide_keys
+    for part in block_slices(length, QUERY_BLOCK):
+        logits = _cap(scale * grouped[:, :, :, part].to(wide) @ wide_keys, softcap)
+        if bias is not None:
+            logits = logits + bias.to(wide)[:, None, None]
         if mask is not None:
-            seen = mask if mask.shape[2] == 1 else mask[:, :, start : start + QUERY_BLOCK]
+            seen = mask if mask.shape[2] == 1 else mask[:, :, part]
             logits = logits.masked_fill(~seen.unsqueeze(2), -torch.inf)
         lse = logits.logsumexp(-1)
-        # A row without any key: subtract 0 instead of -inf, so that its weights are 0 and not NaN.
-        shift = lse.masked_fill(lse == -torch.inf, 0.0)
-        outputs.append((logits - shift.unsqueeze(-1)).exp() @ wide_values)
+        outputs.append((logits - _finite(lse).unsqueeze(-1)).exp() @ wide_values)
         sums.append(lse)
     output, lse = torch.cat(outputs, dim=3), torch.cat(sums, dim=3)
     return output.flatten(1, 2), lse.flatten(1, 2)
+
+
+def attend_groups(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    keep: torch.Tensor,
+    offsets: torch.Tensor | None,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Exact attention over the rows of kept groups and the rows behind the last group, the window.
+
+    Args:
+        query: ``[B, Hq, L, D]``. keys, values: ``[H, N, D]``, shared by the whole batch.
+        keep: boolean ``[B, H, T, C]``, the groups each block of queries attends to.
+        offsets: int32 ``[H, C + 1]``; group i is the rows ``offsets[i]`` to ``offsets[i + 1]``. ``None``:
+            every row before the window is its own group.
+        scale, softcap, block: as in ``lookup``.
+
+    Returns:
+        As ``attend``.
+    """
+    rows = keep if offsets is None else children(keep, offsets)
+    window = rows.new_ones(*rows.shape[:3], keys.shape[1] - rows.shape[3])
+    mask = torch.cat([rows, window], dim=-1)
+    parts = [
+        attend(
+            query[:, :, part], keys[None], values[None], mask[:, :, t, None], scale, softcap=softcap
+        )
+        for t, part in enumerate(block_slices(query.shape[2], block))
+    ]
+    return torch.cat([part[0] for part in parts], 2), torch.cat([part[1] for part in parts], 2)
 
 
 def merge(
@@ -92,8 +179,7 @@ def merge(
         The same pair for the union.
     """
     lse = torch.logaddexp(first[1], second[1])
-    shift = lse.masked_fill(lse == -torch.inf, 0.0)
-    weights = [(part[1] - shift).exp().unsqueeze(-1) for part in (first, second)]
+    weights = [(part[1] - _finite(lse)).exp().unsqueeze(-1) for part in (first, second)]
     return weights[0] * first[0] + weights[1] * second[0], lse
 
 
@@ -103,12 +189,46 @@ def causal_mask(length: int, total: int, device: torch.device) -> torch.Tensor:
     return (torch.arange(total, device=device) <= rows[:, None])[None, None]
 
 
-def _group_heads(query: torch.Tensor, kv_heads: int) -> torch.Tensor:
-    """``[B, Hq, L, D]`` as ``[B, H, G, L, D]``."""
+def group_heads(query: torch.Tensor, kv_heads: int) -> torch.Tensor:
+    """``[B, Hq, L, D]`` as ``[B, H, G, L, D]``.
+
+    Raises:
+        ValueError: the heads do not divide.
+    """
     query_heads = query.shape[1]
     if query_heads % kv_heads:
         raise ValueError(f"{query_heads} query heads cannot share {kv_heads} KV heads evenly")
     return query.unflatten(1, (kv_heads, query_heads // kv_heads))
+
+
+def block_slices(length: int, block: int | None, start: int = 0) -> Iterator[slice]:
+    """The query tokens ``start`` to ``start + length`` in blocks; the last may be shorter.
+
+    Raises:
+        ValueError: a block below 1.
+    """
+    block = max(length, 1) if block is None else block
+    if block < 1:
+        raise ValueError(f"block is {block}; expected at least 1 query token")
+    for first in range(start, start + length, block):
+        yield slice(first, min(first + block, start + length))
+
+
+def _over_query_heads(log_scores: torch.Tensor, reduce: str) -> torch.Tensor:
+    """``[B, H, G, C]`` to ``[B, H, C]``."""
+    if reduce == "max":
+        return log_scores.amax(2)
+    groups = torch.tensor(float(log_scores.shape[2]), dtype=log_scores.dtype)
+    return log_scores.logsumexp(2) - groups.log().to(log_scores.device)
+
+
+def _cap(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    return logits if softcap is None else softcap * torch.tanh(logits / softcap)
+
+
+def _finite(lse: torch.Tensor) -> torch.Tensor:
+    """A log-sum-exp to subtract: 0 where nothing is seen, so that weights are 0 and not NaN."""
+    return lse.masked_fill(lse == -torch.inf, 0.0)
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

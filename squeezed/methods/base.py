@@ -2,16 +2,19 @@
 
 import abc
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+from squeezed_kernels import children
 
-from squeezed.calibration import QuantileCurve
 from squeezed.index import LayerIndex
-from squeezed.selection import above_threshold, top_share
+
+if TYPE_CHECKING:
+    from squeezed.context import FixedContext
 
 DEFAULT_SPARSITY = 0.9
-RULES = ("threshold", "topk")
 
 
 @dataclass(frozen=True)
@@ -19,30 +22,64 @@ class Selection:
     """The groups of clustered rows that one forward pass keeps in one layer.
 
     Attributes:
-        keep: boolean ``[B, H, C]``. offsets: int32 ``[H, C + 1]``, rows of each group; ``None`` when every
-            row is its own group (C = M).
-        centroids: centroid rows that were scored for each KV head.
+        keep: boolean ``[B, H, T, C]``, for each of T blocks of queries. offsets: int32 ``[H, C + 1]``, rows of
+            each group; ``None`` when every row is its own group (C = M).
+        lookup: what the choice has read, in tokens (the bytes of a key and a value), broadcastable to
+            ``[B, H, T]``.
+        block: query tokens a block; ``None``: all, T = 1.
+        stand_ins: what speaks for dropped groups, if anything does.
     """
 
     keep: torch.Tensor
     offsets: torch.Tensor | None
-    centroids: int = 0
+    lookup: torch.Tensor | float = 0.0
+    block: int | None = None
+    stand_ins: "StandIns | None" = None
 
     def row_mask(self) -> torch.Tensor:
-        """Boolean ``[B, H, M]`` over the clustered rows."""
-        if self.offsets is None:
-            return self.keep
-        heads = [
-            torch.repeat_interleave(self.keep[:, h], self.offsets[h].diff(), dim=1)
-            for h in range(self.keep.shape[1])
-        ]
-        return torch.stack(heads, dim=1)
+        """Boolean ``[B, H, T, M]`` over the clustered rows."""
+        return self.keep if self.offsets is None else children(self.keep, self.offsets)
 
     def rows(self) -> torch.Tensor:
-        """Kept rows of each KV head, ``[B, H]``."""
+        """Kept rows of each KV head and block, float32 ``[B, H, T]``."""
         if self.offsets is None:
-            return self.keep.sum(-1)
-        return (self.keep * self.offsets.diff(dim=1)).sum(-1)
+            return self.keep.sum(-1, dtype=torch.float32)
+        return (self.keep * self.offsets.diff(dim=1)[:, None]).sum(-1, dtype=torch.float32)
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Centroids that stand for the keys of dropped groups (Multipole Attention, arXiv 2506.13059).
+
+    Attributes:
+        keys, values: mean key and mean value of each group, ``[H, C, D]``. counts: keys of each, ``[H, C]``.
+        used: boolean ``[B, H, T, C]``, the groups that are represented.
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    counts: torch.Tensor
+    used: torch.Tensor
+
+
+class Selector(Protocol):
+    """A method at work on one layer of one context, for one cache: it may keep state between steps."""
+
+    @property
+    def block(self) -> int | None:
+        """Query tokens that are selected for together; ``None``: all of a forward pass."""
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
+        """Selects groups of clustered rows.
+
+        Args:
+            query: ``[B, Hq, L, D]``, the queries processed together (user inputs, or one token each); if the
+                selector has a block, L is a multiple of it.
+            valid: boolean ``[B, L]``, false for padding; ``None``: no padding.
+
+        Returns:
+            The selection, or ``None`` for all rows.
+        """
 
 
 class Method(abc.ABC):
@@ -52,18 +89,73 @@ class Method(abc.ABC):
     """
 
     @abc.abstractmethod
-    def select(
-        self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
-    ) -> Selection | None:
-        """Selects groups of clustered rows.
+    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+        """A selector for each layer of a context, which runs its lookups by a backend of the kernels.
 
-        Args:
-            query: ``[B, Hq, L, D]``, the queries processed together (user input, or one token).
-            layer: the layer's index. curve: the context's calibration.
-
-        Returns:
-            The selection, or ``None`` for all rows.
+        Raises:
+            ValueError: the context cannot be asked for this size, or lacks what the method observes.
         """
+
+
+class Everything:
+    """Selects all rows: full attention, and the dense layers of a hybrid."""
+
+    block: int | None = None
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Static:
+    """Selects the same rows at every step.
+
+    Attributes:
+        keep: boolean ``[H, M]`` over the clustered rows.
+    """
+
+    keep: torch.Tensor
+    block: int | None = None
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        keep = self.keep.to(query.device)
+        return Selection(keep[None, :, None].expand(len(query), -1, -1, -1), None)
+
+
+def best_rows(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """The ``count`` rows of each head with the largest scores, first come first; boolean ``[..., M]``."""
+    order = scores.argsort(dim=-1, descending=True, stable=True)[..., :count]
+    return torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, True)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size to meet on one layer: a share to drop, or rows to read with everything counted.
+
+    Attributes:
+        sparsity: share of the clustered keys to drop; or ``None`` and
+        tokens: what may be read, in tokens, window and lookup included.
+    """
+
+    sparsity: float | None
+    tokens: float
+
+    def rows(self, layer: LayerIndex, lookup: torch.Tensor | float) -> torch.Tensor:
+        """Clustered rows to keep after a lookup of that many tokens, broadcastable to ``[B, H, T]``."""
+        if self.sparsity is not None:
+            return torch.tensor((1 - self.sparsity) * layer.clustered, device=layer.device)
+        left = torch.as_tensor(self.tokens - layer.window - lookup, device=layer.device)
+        return left.clamp(0, layer.clustered)
+
+    def row_count(self, layer: LayerIndex) -> int:
+        """Clustered rows to keep without any lookup, at least 1."""
+        return max(1, round(self.rows(layer, 0.0).item()))
+
+    def as_sparsity(self, layer: LayerIndex, lookup: float) -> float:
+        """The sparsity that meets the size if the lookup reads that many tokens."""
+        if self.sparsity is not None:
+            return self.sparsity
+        return 1 - self.rows(layer, lookup).item() / layer.clustered
 
 
 @dataclass(frozen=True)
@@ -73,10 +165,11 @@ class BudgetedMethod(Method):
     Attributes:
         sparsity: share of the clustered keys to drop, in [0, 1).
         kv_budget: bytes to read (lookup and window included) as a share of the full K and V, in (0, 1].
-        kv_tokens: the same as a number of tokens, at least 1.
+        kv_tokens: the same as a number of tokens a layer, at least 1.
+        dense_layers: first layers that attend to everything (a hybrid); they count towards the size.
 
-    With none of them, ``sparsity`` is 0.9. The rule then meets the size as far as it can; what was really
-    read is measured.
+    With none of the first three, ``sparsity`` is 0.9. The rule then meets the size as far as it can; what was
+    really read is measured.
 
     Raises:
         ValueError: more than one is given, or one is out of range.
@@ -85,6 +178,7 @@ class BudgetedMethod(Method):
     sparsity: float | None = None
     kv_budget: float | None = None
     kv_tokens: int | None = None
+    dense_layers: int = 0
 
     def __post_init__(self) -> None:
         asked = [n for n in ("sparsity", "kv_budget", "kv_tokens") if getattr(self, n) is not None]
@@ -102,61 +196,45 @@ class BudgetedMethod(Method):
             raise ValueError(f"kv_budget is {self.kv_budget}; expected a share in (0, 1]")
         if self.kv_tokens is not None and self.kv_tokens < 1:
             raise ValueError(f"kv_tokens is {self.kv_tokens}; expected at least 1")
+        if self.dense_layers < 0:
+            raise ValueError(f"dense_layers is {self.dense_layers}; expected 0 or more")
 
-    def solve_sparsity(self, layer: LayerIndex, centroids: int) -> float:
-        """The sparsity that meets the asked size on this layer, in [0, 1].
+    @abc.abstractmethod
+    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+        """The selector of layer ``number`` that meets a size."""
 
-        Args:
-            layer: the layer's index. centroids: centroid rows the lookup reads (each half a token's bytes).
+    def lookup_floor(self, layer: LayerIndex) -> float:
+        """What the lookup reads at least on a layer, in tokens."""
+        return 0.0
+
+    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+        dense = min(self.dense_layers, len(context.layers))
+        selectors: list[Selector] = [Everything() for _ in range(dense)]
+        for number in range(dense, len(context.layers)):
+            size = self.size_of_layer(context, dense)
+            selectors.append(self.selector(context, number, size, backend))
+        return selectors
+
+    def size_of_layer(self, context: "FixedContext", dense: int) -> Size:
+        """The size of each layer that is not dense, so that all layers together meet what was asked.
 
         Raises:
-            ValueError: the asked budget does not even cover the window and the lookup.
+            ValueError: the asked size does not even cover window, lookup and dense layers.
         """
         if self.sparsity is not None:
-            return self.sparsity
-        if self.kv_tokens is not None:
-            asked = float(self.kv_tokens)
-        else:
-            assert self.kv_budget is not None
-            asked = self.kv_budget * layer.tokens
-        fixed = layer.window + centroids / 2
-        if asked < fixed:
+            return Size(self.sparsity, math.nan)
+        layer = context.layers[-1]
+        asked = self.kv_budget * layer.tokens if self.kv_budget is not None else self.kv_tokens
+        assert asked is not None
+        total = len(context.layers)
+        tokens = (asked * total - dense * layer.tokens) / (total - dense)
+        floor = layer.window + self.lookup_floor(layer)
+        if tokens < floor:
+            least = (floor * (total - dense) + dense * layer.tokens) / total / layer.tokens
+            dense_too = f", {dense} of {total} layers are dense" if dense else ""
             raise ValueError(
                 f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover the observation window "
-                f"({layer.window} tokens) and the lookup ({centroids / 2:.0f} tokens' bytes); ask for at "
-                f"least kv_budget={math.ceil(1000 * fixed / layer.tokens) / 1000}"
+                f"({layer.window} tokens) and the lookup ({floor - layer.window:.0f} tokens' bytes{dense_too}); "
+                f"ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
             )
-        return max(0.0, 1 - (asked - fixed) / layer.clustered)
-
-
-@dataclass(frozen=True)
-class RuledMethod(BudgetedMethod):
-    """A budgeted method that scores groups and keeps some by a rule.
-
-    Attributes:
-        rule: ``threshold`` - the paper's one global threshold for the whole model, so heads and layers get
-            unequal shares; ``topk`` - the same share for every head.
-
-    Raises:
-        ValueError: an unknown rule.
-    """
-
-    rule: str = "threshold"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rule not in RULES:
-            raise ValueError(f"rule is {self.rule!r}; expected one of {', '.join(RULES)}")
-
-    def keep(
-        self,
-        log_scores: torch.Tensor,
-        counts: torch.Tensor,
-        sparsity: float,
-        curve: QuantileCurve,
-    ) -> torch.Tensor:
-        """Groups that the rule keeps, boolean ``[B, H, C]``, from log scores ``[B, H, C]`` and keys of each
-        group ``[H, C]``."""
-        if self.rule == "threshold":
-            return above_threshold(log_scores, curve.threshold(sparsity))
-        return top_share(log_scores, counts, sparsity)
+        return Size(None, tokens)

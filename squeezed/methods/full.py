@@ -1,19 +1,18 @@
 """Full attention through the engine: the reference every method is compared with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+from squeezed.methods.base import Everything, Method, Selector
 
-from squeezed.calibration import QuantileCurve
-from squeezed.index import LayerIndex
-from squeezed.methods.base import Method, Selection
+if TYPE_CHECKING:
+    from squeezed.context import FixedContext
 
 
 @dataclass(frozen=True)
 class Full(Method):
     """Keeps every row."""
 
-    def select(
-        self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
-    ) -> Selection | None:
-        return None
+    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+        return [Everything() for _ in context.layers]

@@ -1,13 +1,17 @@
 """The oracle: exact scores of every single key, the paper's ideal of what a lookup could find."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from squeezed_kernels import lookup
 
-from squeezed.calibration import QuantileCurve
-from squeezed.index import LayerIndex
-from squeezed.methods.base import RuledMethod, Selection
+from squeezed.calibration import Calibration
+from squeezed.methods.base import Selection, Selector, Size
+from squeezed.methods.ruled import Rule, RuledMethod
+
+if TYPE_CHECKING:
+    from squeezed.context import FixedContext
 
 
 @dataclass(frozen=True)
@@ -18,17 +22,50 @@ class Oracle(RuledMethod):
     rows it attends, as if the scores came for free.
 
     Attributes:
-        rule: ``topk`` - the same share for every head; ``threshold`` - the context's calibrated threshold.
+        rule: as in ``RuledMethod``; thresholds are calibrated on the keys themselves.
     """
 
     rule: str = "topk"
 
-    def select(
-        self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
-    ) -> Selection | None:
-        sparsity = self.solve_sparsity(layer, 0)
-        keys = layer.keys[:, : layer.clustered]
+    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+        layer = context.layers[number]
+        sparsity = size.as_sparsity(layer, 0.0)
+        needs = self.rule == "threshold" and sparsity > 0
+        needs |= self.rule == "topp" and self.top_p is None
+        rule = Rule(self, size, layer, number)
+        return OracleSelector(
+            rule, sparsity, context.exact_calibrations() if needs else None, backend
+        )
+
+
+@dataclass(frozen=True)
+class OracleSelector:
+    """Exact scores on one layer; ``calibrations`` for user inputs and for single tokens."""
+
+    rule: Rule
+    sparsity: float
+    calibrations: tuple[Calibration, Calibration] | None
+    backend: str
+
+    @property
+    def block(self) -> int | None:
+        return self.rule.block
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        layer, method = self.rule.layer, self.rule.method
+        keys = layer.keys[:, : layer.clustered].to(query.device)
         counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
-        log_scores = lookup(query, keys, counts, layer.scale)
-        keep = self.keep(log_scores, counts, sparsity, curve)
-        return Selection(keep, None)
+        scores = lookup(
+            query,
+            keys,
+            counts,
+            layer.scale,
+            softcap=layer.softcap,
+            block=self.block,
+            reduce=method.reduce,
+            valid=valid,
+            backend=self.backend,
+        )
+        calibration = None if self.calibrations is None else self.calibrations[query.shape[2] == 1]
+        keep = self.rule.keep(scores, counts, 0.0, self.sparsity, calibration)
+        return Selection(keep, None, 0.0, self.block)

@@ -1,12 +1,12 @@
 """StreamingLLM (Xiao et al., arXiv 2309.17453): the first and the most recent tokens, whatever is asked."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+from squeezed.methods.base import BudgetedMethod, Selector, Size, Static
 
-from squeezed.calibration import QuantileCurve
-from squeezed.index import LayerIndex
-from squeezed.methods.base import BudgetedMethod, Selection
+if TYPE_CHECKING:
+    from squeezed.context import FixedContext
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,9 @@ class StreamingLLM(BudgetedMethod):
         if self.sinks < 0:
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
 
-    def select(
-        self, query: torch.Tensor, layer: LayerIndex, curve: QuantileCurve
-    ) -> Selection | None:
-        share = 1 - self.solve_sparsity(layer, 0)
-        kept = max(1, round(share * layer.clustered))
+    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+        layer = context.layers[number]
+        kept = size.row_count(layer)
         sinks = min(self.sinks, kept)
-        positions = layer.positions
-        keep = (positions < sinks) | (positions >= layer.clustered - (kept - sinks))
-        return Selection(keep.expand(query.shape[0], -1, -1), None)
+        places = layer.positions
+        return Static((places < sinks) | (places >= layer.clustered - (kept - sinks)))

@@ -1,0 +1,54 @@
+"""The assignment step: which centroid is most similar to each key."""
+
+import torch
+
+from squeezed.clustering.partition import take_rows
+from squeezed.clustering.problems import Problems
+
+ASSIGN_BLOCK = 1 << 24  # similarities held at once, in elements (64 MiB)
+
+
+def assign(problems: Problems, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Most similar centroid of every row and the similarity, both ``[P, M]``.
+
+    Args:
+        problems: the rows. centroids: unit rows ``[P, C, D]``; numbers that a problem does not use are
+            ignored. A padding row gets the label C.
+    """
+    unused = ~problems.used
+    # A copy of the first centroid can win only where the first one could: its label is mapped back.
+    centroids = torch.where(unused.unsqueeze(-1), centroids[:, :1], centroids)
+    labels, similarity = _assign(problems.points, centroids)
+    labels = labels.where(labels < problems.clusters.unsqueeze(1), 0)
+    return labels.where(problems.valid, problems.width), similarity
+
+
+def _assign(points: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Unit rows ``[H, M, D]`` against centroids ``[H, C, D]``: int64 labels, float32 similarities."""
+    transposed = centroids.transpose(1, 2)
+    best = [
+        torch.bmm(block, transposed).max(dim=-1) for block in row_blocks(points, centroids.shape[1])
+    ]
+    return torch.cat([b.indices for b in best], dim=1), torch.cat([b.values for b in best], dim=1)
+
+
+def best_similarity(points: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
+    """Similarity ``[P, M]`` of every row to the nearest of ``centroids`` ``[P, n, D]``."""
+    transposed = centroids.transpose(1, 2)
+    best = [
+        torch.bmm(block, transposed).amax(dim=-1)
+        for block in row_blocks(points, centroids.shape[1])
+    ]
+    return torch.cat(best, dim=1)
+
+
+def own_similarity(rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Product of each row ``[P, M, D]`` with its own row of ``centres`` ``[P, C, D]``: ``[P, M]``."""
+    size = rows.shape[2]
+    parts = zip(row_blocks(rows, size), row_blocks(labels, size), strict=True)
+    return torch.cat([(part * take_rows(centres, own)).sum(dim=-1) for part, own in parts], dim=1)
+
+
+def row_blocks(rows: torch.Tensor, columns: int) -> tuple[torch.Tensor, ...]:
+    """``rows`` ``[P, M, ...]`` cut along M so that ``columns`` numbers a row fit into ``ASSIGN_BLOCK``."""
+    return rows.split(max(1, ASSIGN_BLOCK // (rows.shape[0] * columns)), dim=1)

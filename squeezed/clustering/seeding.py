@@ -1,0 +1,74 @@
+"""k-means++ seeding in rounds.
+
+k-means++ draws each seed with a probability in proportion to its squared distance from the seeds so far, one
+after the other: C passes over the keys. Here a round draws a tenth of the seeds there are from the same
+distribution, by systematic sampling, so C seeds take about ``10 + 10 ln(C / 10)`` rounds (90 for 6500), and
+all rounds together multiply as much as one assignment step. Up to 20 clusters it is k-means++ itself.
+"""
+
+import torch
+
+from squeezed.clustering.assign import best_similarity
+from squeezed.clustering.partition import take_rows
+from squeezed.clustering.problems import Problems
+
+GROWTH = 10  # a round adds one seed for this many that there are
+FIXED_POINT = float(1 << 31)  # 2^31 rows of the largest mass can be summed in 63 bits
+SAME_KEY = 4e-7  # cosine distances up to here are float32 rounding
+
+
+def round_sizes(clusters: int) -> list[int]:
+    """Seeds of each round; they sum to ``clusters``."""
+    sizes: list[int] = []
+    done = 0
+    while done < clusters:
+        sizes.append(min(max(1, done // GROWTH), clusters - done))
+        done += sizes[-1]
+    return sizes
+
+
+def draw_uniform(problems: int, clusters: int, seed: int) -> torch.Tensor:
+    """The random numbers of the seeding, float64 ``[P, rounds]`` in [0, 1).
+
+    They come from a CPU generator, row by row, so that a problem's do not depend on the device or on
+    how many problems follow.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rounds = len(round_sizes(clusters))
+    return torch.rand(problems, rounds, generator=generator, dtype=torch.float64)
+
+
+def seed_centroids(problems: Problems, draws: torch.Tensor) -> torch.Tensor:
+    """Unit seeds ``[P, C, D]``; ``draws`` from ``draw_uniform``, one row a problem."""
+    points = problems.points
+    weights = problems.weights.double()
+    weights = weights / weights.amax(dim=1, keepdim=True).clamp(min=1e-300)
+    draws = draws.to(points.device)
+    nearest = torch.full_like(problems.weights, -1.0)
+    distance = torch.ones_like(weights)
+    seeds: list[torch.Tensor] = []
+    for number, size in enumerate(round_sizes(problems.width)):
+        chosen = systematic_sample(weights * distance, size, draws[:, number])
+        seeds.append(take_rows(points, chosen))
+        nearest = torch.maximum(nearest, best_similarity(points, seeds[-1]))
+        distance = (1 - nearest.double()) / 2
+        distance = distance.where(distance > SAME_KEY / 2, 0)
+    return torch.cat(seeds, dim=1)
+
+
+def systematic_sample(mass: torch.Tensor, size: int, start: torch.Tensor) -> torch.Tensor:
+    """Draws ``size`` rows of each problem with probabilities in proportion to ``mass``.
+
+    Args:
+        mass: float64 ``[P, M]`` in 0..1. start: float64 ``[P]`` in [0, 1); the one random number needed.
+
+    Returns:
+        int64 ``[P, size]``, ascending; a row comes twice only if it holds more than 1 / size of the mass.
+    """
+    # Integers: their sums do not depend on the order in which a device adds them up.
+    cumulative = (mass * FIXED_POINT).round().long().cumsum(dim=1)
+    total = cumulative[:, -1:]
+    places = torch.arange(size, device=mass.device, dtype=torch.float64)
+    target = ((places + start.unsqueeze(1)) / size * total.double()).long()
+    target = torch.minimum(target, total - 1).clamp(min=0)
+    return torch.searchsorted(cumulative, target, right=True).clamp(max=mass.shape[1] - 1)

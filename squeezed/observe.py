@@ -1,0 +1,76 @@
+"""Watches a method at work: keeps the queries of every layer and step, and what was selected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import PreTrainedModel
+
+from squeezed.generate import generate
+from squeezed.methods.base import Method, Selection, Selector
+from squeezed.methods.full import Full
+
+if TYPE_CHECKING:
+    from squeezed.context import FixedContext
+
+
+@dataclass
+class WatchedSelector:
+    """A selector whose steps are kept: queries ``[B, Hq, L, D]`` and the selection made for them."""
+
+    selector: Selector
+    steps: list[tuple[torch.Tensor, Selection | None]] = field(default_factory=list)
+
+    @property
+    def block(self) -> int | None:
+        return self.selector.block
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
+        selection = self.selector.select(query, valid)
+        self.steps.append((query, selection))
+        return selection
+
+
+@dataclass(frozen=True)
+class Watched(Method):
+    """A method, watched; after one ``bind``, ``layers`` holds the selector of each layer."""
+
+    method: Method
+    layers: list[WatchedSelector] = field(default_factory=list)
+
+    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+        self.layers[:] = [WatchedSelector(each) for each in self.method.bind(context, backend)]
+        return self.layers
+
+
+def watch(
+    model: PreTrainedModel,
+    context: "FixedContext",
+    question_ids: torch.Tensor,
+    method: Method,
+    max_new_tokens: int,
+) -> list[list[tuple[torch.Tensor, Selection | None]]]:
+    """Answers a user input and returns, for every layer, the queries and the selection of each step."""
+    watched = Watched(method)
+    generate(model, context, question_ids, method=watched, max_new_tokens=max_new_tokens)
+    return [layer.steps for layer in watched.layers]
+
+
+def observe(
+    model: PreTrainedModel,
+    context: "FixedContext",
+    inputs: Sequence[torch.Tensor],
+    new_tokens: int,
+) -> tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...]:
+    """Queries of user inputs answered with full attention, as ``FixedContext.samples`` holds them."""
+    by_input = [watch(model, context, each, Full(), new_tokens) for each in inputs]
+    layers = []
+    for number in range(len(context.layers)):
+        samples = []
+        for watched in by_input:
+            first, *rest = [query[0] for query, _ in watched[number]]
+            tokens = torch.cat(rest, dim=1) if rest else first[:, -1:]
+            samples.append((first, tokens))
+        layers.append(tuple(samples))
+    return tuple(layers)

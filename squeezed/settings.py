@@ -1,0 +1,33 @@
+"""What a fixed context is prepared with."""
+
+from dataclasses import dataclass
+
+WINDOW = 100  # the paper's observation window, in tokens
+COARSE_SPARSITY = 0.5  # share that each coarser level drops of what reaches it (paper section 3.3)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of ``prepare``.
+
+    Attributes:
+        levels: clusters as a share of the clustered keys, coarse to fine. window: observation window W.
+        seed: of the clustering. strategy, balance, accumulate: as for ``prepare``.
+    """
+
+    levels: tuple[float, ...]
+    window: int = WINDOW
+    seed: int = 0
+    strategy: str = "bottom-up"
+    balance: float | None = None
+    accumulate: bool = False
+
+    @property
+    def drops(self) -> tuple[float, ...]:
+        """The coarse drops that thresholds are calibrated for in advance."""
+        return coarse_drops(len(self.levels), COARSE_SPARSITY)
+
+
+def coarse_drops(depth: int, coarse_sparsity: float) -> tuple[float, ...]:
+    """Share of all keys dropped after each level but the finest, if each drops the same of what reaches it."""
+    return tuple(1 - (1 - coarse_sparsity) ** level for level in range(1, depth))
