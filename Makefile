@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench test card format clean help
+.PHONY: install bench test gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,18 @@ test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto  # one worker a core: more threads only wait
+
+# On a GPU machine with its own torch and triton; neither Hydra nor the data sets' libraries are needed.
+GPU_PYTHON ?= python3
+GPU_OUT ?= results/kernels
+
+gpu-check:  ## GPU tests and kernel timings in at most ten minutes, into one folder
+	mkdir -p $(GPU_OUT)
+	PYTHONPATH=.:kernels timeout 200 $(GPU_PYTHON) -m pytest tests/kernels -q -p no:cacheprovider \
+		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/gpu_tests.txt 2>&1; \
+	status=$$?; tail -n 15 $(GPU_OUT)/gpu_tests.txt; \
+	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.kernels.run --device cuda --minutes 5 --seconds 2 \
+		--out $(GPU_OUT) && exit $$status
 
 card: $(STAMP)  ## measure the embedded model's card under results/card
 	$(BIN)/python -m bench experiment=card

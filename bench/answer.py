@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 import squeezed
 from bench import provenance
 from bench.contexts import Prepared
-from bench.errors import InputError
+from bench.errors import ImpossibleError, InputError
 from bench.examples import Context, Example
 from bench.methods import build_method
 from bench.spec import RunSpec
@@ -65,7 +65,8 @@ def answer(
     """The records of questions that are answered together.
 
     Raises:
-        InputError: the method cannot be used on this context as asked.
+        ImpossibleError: the asked size cannot be met on this context.
+        InputError: the method cannot be used on it as asked.
     """
     rules = batch[0].rules
     try:
@@ -79,6 +80,8 @@ def answer(
             stop_ids=rules.stop_ids,
             backend=asking.spec.backend,
         )
+    except squeezed.BudgetError as error:
+        raise ImpossibleError(f"{asking.spec.title}: {error}") from error
     except ValueError as error:
         title = asking.spec.title
         raise InputError(f"{title}: cannot answer {batch[0].row.id}: {error}") from error
@@ -122,6 +125,7 @@ def _record(
         "chat": example.rules.chat,
         "index_bytes": prepared.context.index_bytes,
         "prepare_ms": round(prepared.prepare_ms, 1),
+        "dense_ms": round(prepared.dense_ms, 1),
         "index_cached": prepared.cached,
         "meta": {key: row.meta[key] for key in task.meta_kept if key in row.meta},
         "threads": torch.get_num_threads(),

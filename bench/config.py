@@ -99,6 +99,7 @@ class Config:
         results: folder of all results. cache_dir: of indexes; null: keep none.
         batch_size: questions of a context answered together; changes times, not answers.
         backend: of the kernels: auto, or reference, cpu, triton.
+        dry_run: list the runs and their times as far as earlier runs tell, and run nothing.
     """
 
     model: ModelConf = field(default_factory=ModelConf)
@@ -109,6 +110,7 @@ class Config:
     cache_dir: str | None = ".cache/squeezed"
     batch_size: int = 1
     backend: str = "auto"
+    dry_run: bool = False
 
 
 def register() -> None:

@@ -25,12 +25,14 @@ class Prepared:
     """A fixed context ready for questions.
 
     Attributes:
-        prepare_ms: time of the dense prefill and the clustering, when they were done.
+        prepare_ms: time of the dense prefill and the clustering, when they were done; dense_ms: of the
+            dense prefill alone.
         cached: the index came from the disk.
     """
 
     context: squeezed.FixedContext
     prepare_ms: float
+    dense_ms: float
     cached: bool
 
 
@@ -50,7 +52,8 @@ def prepare(
     if (folder / TIMES).exists():
         try:
             context = squeezed.FixedContext.load(folder / "index", model=model)
-            return Prepared(context, json.loads((folder / TIMES).read_text())["prepare_ms"], True)
+            times = json.loads((folder / TIMES).read_text())
+            return Prepared(context, times["prepare_ms"], times["dense_ms"], True)
         except (ValueError, KeyError, OSError) as error:  # the engine's errors are ValueErrors
             tqdm.write(f"warning: the index in {folder} is not usable and is built again: {error}")
     prepared = _build(model, ids, spec)
@@ -69,12 +72,24 @@ def cache_key(ids: torch.Tensor, spec: IndexSpec, model: ModelSpec) -> str:
 
 
 def _build(model: Any, ids: torch.Tensor, spec: IndexSpec) -> Prepared:
-    start = time.perf_counter()
+    start = dense_end = time.perf_counter()
+
+    def after_forward(*_: Any) -> None:
+        # The prefill is the model's own forward passes; all that comes after the last is the index.
+        nonlocal dense_end
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        dense_end = time.perf_counter()
+
+    hook = model.base_model.register_forward_hook(after_forward)
     try:
         context = squeezed.prepare(model, ids, **dataclasses.asdict(spec))
     except ValueError as error:
         raise InputError(f"cannot index a context of {ids.numel()} tokens: {error}") from error
-    return Prepared(context, 1000 * (time.perf_counter() - start), False)
+    finally:
+        hook.remove()
+    end = time.perf_counter()
+    return Prepared(context, 1000 * (end - start), 1000 * (dense_end - start), False)
 
 
 def _keep(prepared: Prepared, folder: Path) -> None:
@@ -82,7 +97,8 @@ def _keep(prepared: Prepared, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         prepared.context.save(folder / "index")
-        write_json(folder / TIMES, {"prepare_ms": prepared.prepare_ms})
+        times = {"prepare_ms": prepared.prepare_ms, "dense_ms": prepared.dense_ms}
+        write_json(folder / TIMES, times)
     except OSError as error:
         tqdm.write(f"warning: the index is not kept in {folder}: {error}")
         with contextlib.suppress(OSError):

@@ -9,6 +9,8 @@ import pandas as pd
 
 from bench.errors import InputError
 from bench.records import CONFIG, RECORDS, read_records
+from bench.reporting.measured import lookup_budget, measured_sparsity
+from bench.reporting.variants import asked, variant
 from bench.spec import digest
 from bench.stats import Interval, cluster_mean
 
@@ -18,13 +20,15 @@ COLUMNS = (
     *("decode_ms_per_token", "index_bytes", "commit"),
 )
 EXTRA_COLUMNS = (
-    *("rule", "delta_ci_low", "delta_ci_high", "paired_n", "contexts", "complete", "prompts"),
+    *("rule", "variant", "lookup_budget", "measured_sparsity"),
+    *("delta_ci_low", "delta_ci_high", "paired_n", "contexts", "complete", "prompts"),
     *("haystack", "asked", "prepare_ms", "dtype", "device", "samples", "questions_per_context"),
-    *("seed", "window", "setting", "run"),
+    *("seed", "window", "setting", "data", "run"),
 )
 ORDER = {"full": 0, "squeezed": 1, "oracle": 2, "streaming": 3}
 # What differs between the cells of one table; the label stands for the last two.
 CELL = ("subtask", "label", "length", "overrides", "data")
+SECONDARY = "score_"  # beginning of the columns of a task's other metrics
 Run = tuple[dict[str, Any], pd.DataFrame, str]
 
 
@@ -62,12 +66,15 @@ def leaderboard(runs: list[Run]) -> pd.DataFrame:
         _row(identity, records, full.get(pair_key(identity)), folder)
         for identity, records, folder in runs
     ]
-    board = pd.DataFrame(rows)[[*COLUMNS, *EXTRA_COLUMNS]]
+    secondary = sorted({name for row in rows for name in row if name.startswith(SECONDARY)})
+    secondary = [name for name in secondary if name not in COLUMNS]
+    board = _apart(pd.DataFrame(rows))[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
     whole = dict.fromkeys(("depth", "index_bytes", "window"), "Int64")
     board = board.astype(whole)
     order = board["method"].map(ORDER).fillna(len(ORDER))
-    keys = ["model", "setting", "task", "subtask", "context_length", "order", "rule", "depth"]
-    board = board.assign(order=order).sort_values([*keys, "asked", "run"], kind="stable")
+    keys = ["model", "setting", "task", "subtask", "context_length", "order", "method", "rule"]
+    keys += ["depth", "variant", "asked", "run"]
+    board = board.assign(order=order).sort_values(keys, kind="stable")
     return board.drop(columns="order").reset_index(drop=True)
 
 
@@ -94,6 +101,7 @@ def _row(
     identity: dict[str, Any], records: pd.DataFrame, full: pd.DataFrame | None, folder: str
 ) -> dict[str, Any]:
     task, method, model = identity["task"], identity["method"], identity["model"]
+    window = identity.get("index", {}).get("window")
     score = cluster_mean(records["score"], records["context"])
     both = paired(records, full)
     nothing = Interval(np.nan, np.nan, np.nan)
@@ -119,6 +127,9 @@ def _row(
         "index_bytes": round(_median(records, "index_bytes")) if "depth" in method else 0,
         "commit": "+".join(sorted(set(records["commit"]))),
         "rule": method.get("rule", ""),
+        "variant": variant(identity),
+        "lookup_budget": lookup_budget(records).mean(),
+        "measured_sparsity": measured_sparsity(records, window).mean(),
         "delta_ci_low": delta.low,
         "delta_ci_high": delta.high,
         "paired_n": len(both),
@@ -126,17 +137,35 @@ def _row(
         "complete": _complete(task, method, len(records)),
         "prompts": prompts,
         "haystack": haystack,
-        "asked": _asked(method),
+        "asked": asked(method),
         "prepare_ms": _median(records, "prepare_ms"),
         "dtype": model["dtype"],
         "device": model["device"],
         "samples": task["samples"],
         "questions_per_context": task["questions_per_context"],
         "seed": task["seed"],
-        "window": identity.get("index", {}).get("window"),
+        "window": window,
         "setting": setting_key(identity),
+        "data": task.get("data"),
+        **_secondary(records),
         "run": folder,
     }
+
+
+def _apart(board: pd.DataFrame) -> pd.DataFrame:
+    """Where a cell was asked on two versions of its data, each version gets a setting of its own."""
+    cell = ["model", "task", "setting", "subtask", "context_length"]
+    several = board.groupby(cell, dropna=False)["data"].transform("nunique") > 1
+    apart = board["setting"] + "-" + board["data"].fillna("none").str[:4]
+    return board.assign(setting=board["setting"].where(~several, apart))
+
+
+def _secondary(records: pd.DataFrame) -> dict[str, float]:
+    """Means of the metrics beside the score; a metric that only some rows have, over those."""
+    if "metrics" not in records:
+        return {}
+    means = pd.DataFrame(list(records["metrics"])).drop(columns="score").mean()
+    return {f"{SECONDARY}{name}": float(mean) for name, mean in means.items()}
 
 
 def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
@@ -144,14 +173,6 @@ def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
     samples = task["samples"]
     asked = (task["questions_per_context"] or 1) - method.get("calibration_inputs", 0)
     return samples is None or found == samples * asked
-
-
-def _asked(method: dict[str, Any]) -> str:
-    """The size that was asked for, in words."""
-    for name in ("sparsity", "kv_budget", "kv_tokens"):
-        if name in method:
-            return f"{name} {method[name]:g}"
-    return ""
 
 
 def _median(records: pd.DataFrame, column: str) -> float:

@@ -29,6 +29,8 @@ def method_spec(config: MethodConf) -> MethodSpec:
     }
     method = build_method(config.name, tuple(given.items()))
     parameters = {name: value for name, value in vars(method).items() if value is not None}
+    if config.name == "squeezed" and len(levels(config)) == 1:
+        del parameters["coarse_sparsity"]  # no coarser level: one run, whatever a sweep says of it
     defaults = vars(build_method(config.name, ()))
     changed = {name: value for name, value in parameters.items() if value != defaults[name]}
     clustered = config.name == "squeezed"
@@ -41,7 +43,7 @@ def method_spec(config: MethodConf) -> MethodSpec:
         tuple(sorted(parameters.items())),
         depth=len(levels(config)) if clustered else None,
         changed=tuple(sorted(changed.items())),
-        calibration_inputs=config.calibration_inputs if "rule" in fields else 0,
+        calibration_inputs=config.calibration_inputs if _calibrated(parameters) else 0,
     )
 
 
@@ -92,6 +94,11 @@ def levels(config: MethodConf) -> tuple[float, ...]:
         return squeezed.validate_levels(shares)
     except ValueError as error:
         raise InputError(f"method.levels: {error}") from error
+
+
+def _calibrated(parameters: dict[str, Any]) -> bool:
+    """Whether a method has thresholds to calibrate: ``topk`` and a mass of its own have none."""
+    return parameters.get("rule") in ("threshold", "topp") and "top_p" not in parameters
 
 
 def _method_class(name: str) -> Any:

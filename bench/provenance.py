@@ -3,11 +3,23 @@
 import functools
 import hashlib
 import importlib.metadata
+import re
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("bench", "conf", "kernels", "longbench", "ruler", "squeezed")
+# Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
+DECIDING = (
+    *("squeezed", "kernels", "ruler", "longbench", "prefixqa", "bench/tasks", "bench/models"),
+    *(
+        "bench/answer.py",
+        "bench/contexts.py",
+        "bench/examples.py",
+        "bench/methods.py",
+        "bench/run.py",
+    ),
+)
 LIBRARIES = ("torch", "transformers", "numpy", "triton")
 HASHED_BYTES = 1 << 20
 # Beside the weights; other files (a card, a training log) may change without changing a result.
@@ -29,6 +41,16 @@ def commit() -> str:
         return "unknown"
     changed = _git("status", "--porcelain", "--", *SOURCES)
     return f"{head}-dirty" if changed else head
+
+
+@functools.cache
+def same_code(one: str, other: str) -> bool:
+    """Whether two commits, as ``commit`` gives them, answer and score alike: no deciding file differs."""
+    if one == other:
+        return True
+    if not all(re.fullmatch("[0-9a-f]{7,40}", each) for each in (one, other)):
+        return False  # changes that were never committed, or no git at all
+    return _git("diff", "--quiet", one, other, "--", *DECIDING) is not None
 
 
 def _git(*arguments: str) -> str | None:

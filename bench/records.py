@@ -16,6 +16,7 @@ import filelock
 from bench.errors import RunError
 
 CONFIG, RECORDS, SUMMARY = "config.json", "records.jsonl", "summary.json"
+SKIPPED = "skipped.json"  # why a run cannot be; without records
 
 
 class RecordFile:

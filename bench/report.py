@@ -1,4 +1,7 @@
-"""``python -m bench.report``: tables, figures and leaderboard from all records of all runs."""
+"""``python -m bench.report``: tables, figures, leaderboard and page from all records of all runs.
+
+``python -m bench.report leaderboard --help``: check a leaderboard, or merge it with others.
+"""
 
 import argparse
 import sys
@@ -6,42 +9,89 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import figures, tables
+from bench import depth, figures, figures_depth, longbench_tables, prefixqa_tables, tables
 from bench.errors import InputError, RunError
-from bench.leaderboard import leaderboard, load_runs
+from bench.leaderboard import Run, leaderboard, load_runs
+from bench.reporting import board as boards
+from bench.reporting.output import as_markdown, write_text
+from bench.reporting.studies import STUDIES
+from bench.reporting.studies.write import write as write_studies
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0 done, 1 damaged records, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder to write to")
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        board = leaderboard(load_runs(options.runs))
-        paths = write(board, options.out)
+        return _leaderboard_or_all(arguments)
     except RunError as error:
         return _fail(1, str(error))
     except InputError as error:
         return _fail(2, str(error))
     except OSError as error:
-        return _fail(2, f"cannot write to {options.out}: {error}; give another: --out FOLDER")
+        return _fail(2, f"cannot write the results: {error}; give another folder: --out FOLDER")
+
+
+def _leaderboard_or_all(arguments: list[str]) -> int:
+    if arguments[:1] == ["leaderboard"]:
+        return boards.main(arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder to write to")
+    parser.add_argument(
+        "--study", choices=sorted(STUDIES), help="write this study only, and show its tables"
+    )
+    options = parser.parse_args(arguments)
+    runs = load_runs(options.runs)
+    board = leaderboard(runs)
+    if options.study is not None:
+        return _one_study(options.study, runs, board, options.out)
+    paths = write(runs, board, options.out)
     for name, part in tables.groups(board):
-        print(f"\n{name}\n{tables.as_markdown(tables.overview(part))}")
+        print(f"\n{name}\n{as_markdown(tables.overview(part))}")
     print()
     for run in board.loc[~board["complete"], "run"]:
         print(f"not finished, so its numbers are of a part: {run}")
+    for problem in boards.accepted(board)[1]:
+        run = board.iloc[problem.number - 1]["run"]
+        print(f"left out of {boards.FILE}: {problem.reason} ({run})")
     for path in paths:
         print(f"wrote {path}")
     return 0
 
 
-def write(board: pd.DataFrame, out: Path) -> list[Path]:
-    """Writes the leaderboard, the tables and the figures; returns their paths."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "leaderboard.csv"
-    board.to_csv(path, index=False, float_format="%.6g")
-    return [path, *tables.write(board, out / "tables"), *figures.write(board, out / "figures")]
+def write(runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
+    """Writes the leaderboard, all tables and all figures; returns their paths."""
+    rows, _ = boards.accepted(board)
+    paths = [write_text(out / boards.FILE, boards.as_csv(rows))]
+    paths += tables.write(board, out / "tables")
+    paths += figures.write(board, out / "figures")
+    paths += longbench_tables.write(runs, out / "tables")
+    paths += prefixqa_tables.write(runs, out / "tables")
+    depths = depth.by_group(runs, board)
+    paths += depth.write(depths, out / "tables")
+    paths += figures_depth.write(depths, out / "figures")
+    for study in write_studies(STUDIES.values(), runs, board, out):
+        paths += study.paths
+    return paths
+
+
+def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> int:
+    written = write_studies([STUDIES[name]], runs, board, out)
+    if not written:
+        raise InputError(
+            f"the records do not make the study {name}; conf/experiment says which runs it needs"
+        )
+    for study in written:
+        for title, table in study.tables.items():
+            print(f"\n{title}\n{as_markdown(table)}")
+    for study in written:
+        for path in study.paths:
+            print(f"wrote {path}")
+    return 0
 
 
 def _fail(code: int, message: str) -> int:

@@ -11,8 +11,17 @@ from tqdm import tqdm
 
 from bench.answer import Asking, answer, batches, calibrated, scored
 from bench.contexts import prepare
+from bench.errors import ImpossibleError
 from bench.examples import Context, contexts, loaded_model, loaded_tokenizer
-from bench.records import RECORDS, SUMMARY, RecordFile, open_records, read_records, write_json
+from bench.records import (
+    RECORDS,
+    SKIPPED,
+    SUMMARY,
+    RecordFile,
+    open_records,
+    read_records,
+    write_json,
+)
 from bench.spec import RunSpec
 
 
@@ -53,6 +62,7 @@ def execute(spec: RunSpec) -> Outcome:
 
     Raises:
         RunError: its records are damaged, in use, or cannot be written.
+        ImpossibleError: the method cannot meet the asked size; the run's folder says so too.
         InputError: the context cannot be indexed in this way.
     """
     start = time.perf_counter()
@@ -62,7 +72,11 @@ def execute(spec: RunSpec) -> Outcome:
             tqdm.write(f"{spec.title}: cut off a torn last line of {records.path}")
         before = len(records.ids)
         groups = contexts(spec.model, spec.task)
-        _answer_all(spec, groups, records)
+        try:
+            _answer_all(spec, groups, records)
+        except ImpossibleError as error:
+            write_json(spec.folder / SKIPPED, {"reason": str(error)})
+            raise
         outcome = _outcome(records.records, time.perf_counter() - start, before)
         write_json(spec.folder / SUMMARY, dataclasses.asdict(outcome))
     _warn_if_off(spec, outcome)

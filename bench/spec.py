@@ -146,17 +146,18 @@ class RunSpec:
     @property
     def title(self) -> str:
         """Short name for progress bars and messages."""
-        return f"{self._cell} {self.method.slug}"
+        return f"{self.cell} {self.method.slug}"
 
     @property
-    def _cell(self) -> str:
+    def cell(self) -> str:
+        """The rows in short: subtask and length."""
         length = self.task.length
         return self.task.label if length is None else f"{self.task.label}-{length}"
 
     @property
     def folder(self) -> Path:
         """Folder of the run's records."""
-        task = f"{self.task.name}-{self._cell}"
+        task = f"{self.task.name}-{self.cell}"
         run = f"{self.method.slug}-{digest(self.identity())[:8]}"
         parts = (self.model.label, task, run)
         return self.results.joinpath("runs", *map(file_name, parts))

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.leaderboard import COLUMNS, SECONDARY
+from bench.reporting.output import as_markdown, write_table
+from bench.reporting.variants import METHOD
 from bench.spec import file_name
 
-METHOD = ["method", "rule", "depth", "asked"]
-PER_RUN = ["subtask", "context_length", *METHOD, "kv_budget", "score", "score 95 % CI"]
+PER_RUN = ["subtask", "context_length", *METHOD, "kv_budget", "lookup_budget"]
+PER_RUN += ["measured_sparsity", "score", "score 95 % CI"]
 PER_RUN += ["delta", "delta 95 % CI", "n", "contexts", "complete", "prefill_ms"]
 PER_RUN += ["decode_ms_per_token", "index_bytes"]
 
@@ -15,17 +18,15 @@ PER_RUN += ["decode_ms_per_token", "index_bytes"]
 def groups(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Named parts of the leaderboard that may stand in one table: never two wordings or settings.
 
-    A name is ``model-task-prompts``, with the setting's hash behind it where that is not unique.
+    A name is ``model-task-prompts-CONTEXTSxQUESTIONS``, with the setting's hash behind it where that is not
+    unique. It does not depend on what else was run, so that links to the files stay.
     """
-    found = []
-    settings = board.groupby(["model", "task", "prompts"])["setting"].nunique()
-    for key, part in board.groupby(["model", "task", "prompts", "setting"], sort=True):
-        model, task, prompts, setting = (str(each) for each in key)
-        name = f"{model}-{task}-{prompts}"
-        if settings[(model, task, prompts)] > 1:
-            name += f"-{setting}"
-        found.append((file_name(name), part))
-    return found
+    parts = [part for _, part in board.groupby(["model", "task", "prompts", "setting"], sort=True)]
+    names = [_name(part.iloc[0]) for part in parts]
+    return [
+        (file_name(name if names.count(name) == 1 else f"{name}-{part.iloc[0]['setting']}"), part)
+        for name, part in zip(names, parts, strict=True)
+    ]
 
 
 def per_run(part: pd.DataFrame) -> pd.DataFrame:
@@ -36,7 +37,9 @@ def per_run(part: pd.DataFrame) -> pd.DataFrame:
             "delta 95 % CI": _interval(part, "delta"),
         }
     )
-    return table[PER_RUN]
+    metrics = [name for name in table if str(name).startswith(SECONDARY)]
+    present = [name for name in metrics if name not in COLUMNS and table[name].notna().any()]
+    return table[[*PER_RUN, *present]]
 
 
 def overview(part: pd.DataFrame) -> pd.DataFrame:
@@ -58,26 +61,25 @@ def overview(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(board: pd.DataFrame, folder: Path) -> list[Path]:
-    """Writes ``NAME.csv``, ``NAME.md`` (per run) and ``NAME-overview.md``; returns the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes ``NAME`` (per run) and ``NAME-overview`` as CSV, Markdown and LaTeX; returns the paths."""
     written = []
     for name, part in groups(board):
         for suffix, table in (("", per_run(part)), ("-overview", overview(part))):
-            csv, markdown = folder / f"{name}{suffix}.csv", folder / f"{name}{suffix}.md"
-            table.to_csv(csv, index=False, float_format="%.6g")
-            markdown.write_text(as_markdown(table) + "\n")
-            written += [csv, markdown]
+            written += write_table(table, folder, f"{name}{suffix}")
     return written
 
 
-def as_markdown(table: pd.DataFrame) -> str:
-    """The table as Markdown, numbers to three digits, missing values empty."""
-    shown = table.astype(object).where(table.notna(), "")
-    return shown.to_markdown(index=False, floatfmt=".3f", disable_numparse=False)
+def _name(row: pd.Series) -> str:
+    """For instance ``mini-ruler-suite-8x15``; without sizes where the data tell them."""
+    sizes = [f"{row[n]:g}" for n in ("samples", "questions_per_context") if pd.notna(row[n])]
+    parts = [row["model"], row["task"], row["prompts"], "x".join(sizes)]
+    return "-".join(str(part) for part in parts if part)
 
 
 def _cell(part: pd.DataFrame) -> pd.Series:
-    return part["subtask"].astype(str) + " " + part["context_length"].astype(str)
+    # Rows with lengths of their own have no length in common.
+    lengths = part["context_length"].map(lambda n: "" if pd.isna(n) else f" {int(n)}")
+    return part["subtask"].astype(str) + lengths.astype(str)
 
 
 def _interval(part: pd.DataFrame, name: str) -> list[str]:

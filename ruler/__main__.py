@@ -1,4 +1,4 @@
-"""``python -m ruler``: writes the rows of RULER tasks as JSONL files. ``--help`` lists the keys."""
+"""``python -m ruler``: writes the rows of RULER tasks as files. ``--help`` lists the keys."""
 
 import dataclasses
 import importlib.util
@@ -13,8 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from tqdm import tqdm
 
+from ruler import publish
 from ruler.config import RulerConfig, register
+from ruler.download import MissingDataError
 from ruler.generate import rows
+from ruler.parquet import read_parquet, write_parquet
 from ruler.plan import Plan, make_plan
 from ruler.rows import Row, RowError, read_jsonl, write_jsonl
 from ruler.tasks import TASKS, get_task
@@ -22,7 +25,11 @@ from ruler.tokens import TokenCounter
 
 # A folder of its own: in conf/ itself Hydra takes task= for the choice of a file of conf/task.
 CONF = Path(__file__).resolve().parents[1] / "conf" / "ruler"
-TEXT_KEYS = ("task", "tokenizer", "out", "prompts", "essays")
+TEXT_KEYS = ("task", "tokenizer", "out", "prompts", "essays", "squad", "hotpotqa")
+FORMATS = {
+    "jsonl": (write_jsonl, read_jsonl),
+    "parquet": (write_parquet, read_parquet),
+}
 
 
 def load_tokenizer(name: str) -> Any:
@@ -87,7 +94,7 @@ def check_folder(folder: Path) -> None:
 def same_settings(path: Path, plan: Plan) -> list[Row] | None:
     """The rows of an existing file if it was made with the settings of ``plan``, else None."""
     try:
-        found = read_jsonl(path)
+        found = FORMATS[path.suffix[1:]][1](path)
     except RowError:
         return None  # damaged, or no rows of ours
     wanted = plan.settings()
@@ -96,29 +103,40 @@ def same_settings(path: Path, plan: Plan) -> list[Row] | None:
     return found if complete and same else None
 
 
-def write_file(plan: Plan, out: Path, overwrite: bool) -> None:
-    """Makes the file of one task, or keeps the one that is there. Prints which.
+def write_files(plan: Plan, settings: RulerConfig) -> None:
+    """Makes the files of one task, or keeps those that are there. Prints which.
 
     Raises:
         ValueError: the length is too short, or another file stands in the way.
-        OSError: the file cannot be written.
+        OSError: a file cannot be written.
     """
-    path = out / plan.task.name / f"{plan.length}.jsonl"
-    if path.exists() and not overwrite:
-        found = same_settings(path, plan)
-        if found is None:
-            raise ValueError(
-                f"{path} is there already and was made with other settings; "
-                "give another out=, or overwrite=true to replace it"
-            )
-        report("kept", path, found)
-        return
+    out = Path(settings.out)
+    kinds = list(FORMATS) if settings.format == "both" else [settings.format]
+    made: list[Row] | None = None
+    for kind in kinds:
+        path = out / plan.task.name / f"{plan.length}.{kind}"
+        if path.exists() and not settings.overwrite:
+            found = same_settings(path, plan)
+            if found is None:
+                raise ValueError(
+                    f"{path} is there already and was made with other settings; "
+                    "give another out=, or overwrite=true to replace it"
+                )
+            report("kept", path, found)
+        else:
+            found = made = made or make(plan, settings.workers)
+            FORMATS[kind][0](path, found)
+            report("wrote", path, found)
+        publish.note(out, path, found)
+
+
+def make(plan: Plan, workers: int) -> list[Row]:
+    """The rows of a plan, behind a progress bar."""
     total = plan.samples * plan.questions
     # disable=None: no bar where stderr is not a terminal. leave=False: an error stands alone.
-    with tqdm(rows(plan), plan.task.name, total, unit="row", disable=None, leave=False) as bar:
-        made = list(bar)
-    write_jsonl(path, made)
-    report("wrote", path, made)
+    each = rows(plan, workers)
+    with tqdm(each, plan.task.name, total, unit="row", disable=None, leave=False) as bar:
+        return list(bar)
 
 
 def report(what: str, path: Path, found: list[Row]) -> None:
@@ -135,31 +153,52 @@ def run(config: DictConfig) -> None:
     """Makes or keeps the file of every task of a configuration.
 
     Raises:
-        ValueError, OSError: as ``write_file``; nothing was written if a setting is wrong.
+        ValueError, OSError: as ``write_files``; nothing was written if a setting is wrong. With
+            ``task=all`` a task whose data cannot be had is left out, and said at the end.
     """
     if OmegaConf.is_missing(config, "out"):
         raise ValueError("out is missing; say where the files go with out=DIR")
     settings = cast(RulerConfig, OmegaConf.to_object(config))
     names = task_names(settings.task)
     check_folder(Path(settings.out))
-    if settings.samples < 1:
-        raise ValueError(f"samples is {settings.samples}; expected at least 1")
-    tokens = TokenCounter(load_tokenizer(settings.tokenizer))
-    plans = [
-        make_plan(
-            name,
-            tokens,
-            settings.length,
-            settings.samples,
-            seed=settings.seed,
-            prompts=settings.prompts,
-            questions_per_context=settings.questions_per_context,
-            essays=settings.essays,
-        )
-        for name in names
-    ]
+    publish.read_manifest(Path(settings.out))
+    for name in ("samples", "workers"):
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name} is {getattr(settings, name)}; expected at least 1")
+    if settings.format not in (*FORMATS, "both"):
+        known = ", ".join([*FORMATS, "both"])
+        raise ValueError(f"format is {settings.format!r}; expected one of {known}")
+    tokens = TokenCounter(load_tokenizer(settings.tokenizer), settings.chat)
+    plans, missing = [], []
+    for name in names:
+        try:
+            plans.append(plan_of(name, settings, tokens))
+        except MissingDataError as error:
+            if settings.task != "all":
+                raise
+            missing.append(f"{name} is left out: {error}")  # the others need no download
     for plan in plans:
-        write_file(plan, Path(settings.out), settings.overwrite)
+        write_files(plan, settings)
+    if missing:
+        raise ValueError("; ".join(missing))
+
+
+def plan_of(name: str, settings: RulerConfig, tokens: TokenCounter) -> Plan:
+    """The checked settings of one task."""
+    return make_plan(
+        name,
+        tokens,
+        settings.length,
+        settings.samples,
+        seed=settings.seed,
+        prompts=settings.prompts,
+        questions_per_context=settings.questions_per_context,
+        essays=settings.essays,
+        parameters=settings.given(),
+        squad=settings.squad,
+        hotpotqa=settings.hotpotqa,
+        compat=settings.compat,
+    )
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

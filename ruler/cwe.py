@@ -1,11 +1,13 @@
 """Common words: a numbered list in which a few words come back far more often (RULER 3.3)."""
 
+import itertools
 import random
 
 from ruler import words
 from ruler.prompts import CweWording
 from ruler.sample import Question, Sample
 from ruler.tasks import CweTask
+from ruler.tokens import TokenCounter
 
 SHORT = 4096  # tokens; below, every word comes back less often
 DEMO_WORDS, DEMO_COUNTS = 40, (10, 3)
@@ -18,8 +20,18 @@ class CweDraw:
     The context begins with a worked example on a list of its own.
     """
 
-    def __init__(self, task: CweTask, wording: CweWording, seed: str, length: int) -> None:
+    def __init__(
+        self,
+        task: CweTask,
+        wording: CweWording,
+        seed: str,
+        length: int,
+        order: str | None = None,
+        raw: bool = False,
+    ) -> None:
+        """``order``: seed of the entries' places if not ``seed``; ``raw``: of all words."""
         self.task, self._wording, self.seed = task, wording, seed
+        self._order = order or seed
         short = length < SHORT
         self._counts = (
             (task.short_common_count, task.short_other_count)
@@ -30,7 +42,8 @@ class CweDraw:
             (SHORT_DEMO_WORDS, SHORT_DEMO_COUNTS) if short else (DEMO_WORDS, DEMO_COUNTS)
         )
         self._rng = random.Random(seed)
-        vocabulary = words.vocabulary()
+        vocabulary = words.vocabulary(raw)
+        self._sums: list[int] = []  # tokens of the entries of the first 1, 2, 3... words
         self._words = self._rng.sample(vocabulary, len(vocabulary))
         self._taken = set(self._words)
         demo, self._words = self._words[:demo_words], self._words[demo_words:]
@@ -49,15 +62,40 @@ class CweDraw:
 
     def lay_out(self, size: int) -> Sample:
         """The sample with ``size`` distinct words; the first ones drawn are the common ones."""
+        self._extend(size)
+        order = random.Random(f"{self._order}/places/{size}")
+        numbered = self._list(self._words[:size], self._counts, order)
+        return Sample(f"{self._head}{numbered}\n", self.questions(size))
+
+    def questions(self, size: int) -> tuple[Question, ...]:
+        """The one question, whatever the size."""
+        return (self._question,)
+
+    def tokens(self, size: int, counter: TokenCounter) -> int:
+        """Tokens of the context of that size, added up from its parts."""
+        self._extend(size)
+        common, (often, seldom) = self.task.common, self._counts
+        if (done := len(self._sums)) < size:
+            costs = counter.added_each([f" {word}" for word in self._words[done:size]])
+            times = [often if done + i < common else seldom for i in range(len(costs))]
+            new = [cost * count for cost, count in zip(costs, times, strict=True)]
+            before = self._sums[-1:] or [0]
+            self._sums += list(itertools.accumulate(new, initial=before[0]))[1:]
+        entries = common * often + (size - common) * seldom
+        word = self._words[0]
+        # The first entry has no blank before it, and a line end comes behind the last.
+        ends = counter.added("1.") - counter.added(" 1.")
+        ends += counter.added(f" {word}\n") - counter.added(f" {word}")
+        listed = counter.numbered(entries) + self._sums[size - 1]
+        return counter.count(self._head) + listed + ends
+
+    def _extend(self, size: int) -> None:
         while len(self._words) < size:
             # A list longer than the vocabulary goes on with compounds of two of its words.
             compound = self._rng.choice(words.adjectives()) + self._rng.choice(words.nouns())
             if compound not in self._taken:
                 self._taken.add(compound)
                 self._words.append(compound)
-        order = random.Random(f"{self.seed}/places/{size}")
-        numbered = self._list(self._words[:size], self._counts, order)
-        return Sample(f"{self._head}{numbered}\n", (self._question,))
 
     def _list(self, chosen: list[str], counts: tuple[int, int], order: random.Random) -> str:
         common, others = chosen[: self.task.common], chosen[self.task.common :]

@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 
+from ruler.tokens import TokenCounter
+
 # A sentence ends at . ! or ? (with closing quotes or brackets) before a blank.
 _SENTENCE_END = re.compile(r"""(?<=[.!?])["'\u201d\u2019)\]]*\s+""")
 
@@ -26,6 +28,18 @@ class Essay:
         self.fingerprint = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._sentences = [sentence.split(" ") for sentence in _split_sentences(text)]
         self._ends = list(itertools.accumulate(len(sentence) for sentence in self._sentences))
+
+        self._tokens: dict[str, list[int]] = {}  # by tokenizer, of its first 0, 1, 2... words
+
+    def tokens(self, words: int, counter: TokenCounter) -> int:
+        """Tokens of the first ``words`` words, each with a blank before it."""
+        if counter.fingerprint not in self._tokens:
+            texts = [f" {word}" for sentence in self._sentences for word in sentence]
+            sums = [0, *itertools.accumulate(counter.added_each(texts))]
+            self._tokens[counter.fingerprint] = sums
+        sums = self._tokens[counter.fingerprint]
+        rounds, rest = divmod(words, len(sums) - 1)
+        return rounds * sums[-1] + sums[rest]
 
     @classmethod
     def load(cls, path: str | Path) -> "Essay":
@@ -47,6 +61,19 @@ class Essay:
             return cls(text)
         except ValueError as error:  # covers bad JSON, bad UTF-8 and an empty text
             raise ValueError(f"essays: cannot use {path}: {error}") from error
+
+    def word(self, index: int) -> str:
+        """The word of that index."""
+        index %= self._ends[-1]
+        sentence = bisect.bisect_right(self._ends, index)
+        return self._sentences[sentence][index - (self._ends[sentence - 1] if sentence else 0)]
+
+    def sentence_count(self, words: int) -> int:
+        """How many ``sentences`` there are."""
+        rounds, rest = divmod(words, self._ends[-1])
+        whole = bisect.bisect_right(self._ends, rest)
+        cut = rest > (self._ends[whole - 1] if whole else 0)
+        return rounds * len(self._sentences) + whole + cut
 
     def sentences(self, words: int) -> list[str]:
         """The sentences of the first ``words`` words; the last sentence may be cut."""

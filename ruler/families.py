@@ -1,13 +1,58 @@
 """From a task to the family that draws its samples. A new family adds one case here."""
 
+import random
+from dataclasses import dataclass
+
 from ruler.cwe import CweDraw
 from ruler.essay import Essay
 from ruler.fwe import FweDraw
 from ruler.niah import NiahDraw
 from ruler.prompts import PromptSet
+from ruler.qa import QaDraw
+from ruler.qa_data import Item, QaData
 from ruler.sample import Draw
-from ruler.tasks import CweTask, FweTask, NiahTask, Task, VtTask
-from ruler.vt import VtDraw
+from ruler.tasks import CweTask, FweTask, NiahTask, QaTask, Task, VtTask
+from ruler.vt import DEMO_BLOCKS, VtDraw
+
+
+@dataclass(frozen=True)
+class Material:
+    """What samples are made of besides their random choices.
+
+    Attributes:
+        essay: text of an essay haystack. qa: documents and questions.
+        demo_blocks: noise blocks of the worked example of variable tracking.
+        order: seed of places in the text; None: the sample's own.
+        raw_words: word lists with their words that contain blanks or hyphens.
+        items_seed: seed of the order in which questions are taken; None: as they are in the file.
+    """
+
+    essay: Essay | None = None
+    qa: QaData | None = None
+    demo_blocks: int = DEMO_BLOCKS
+    order: str | None = None
+    raw_words: bool = False
+    items_seed: str | None = None
+
+    def items(self, index: int, questions: int) -> list[Item]:
+        """The questions of one sample; no two samples share one.
+
+        Raises:
+            ValueError: there are not that many.
+        """
+        assert self.qa is not None
+        known = self.qa.items
+        first, last = index * questions, (index + 1) * questions
+        if last > len(known):
+            raise ValueError(
+                f"sample {index} needs question {last}, but there are {len(known)} with an answer; "
+                "ask for fewer samples, or fewer questions per context"
+            )
+        if self.items_seed is None:
+            return list(known[first:last])
+        places = list(range(len(known)))
+        random.Random(self.items_seed).shuffle(places)
+        return [known[place] for place in places[first:last]]
 
 
 def draw_sample(
@@ -17,7 +62,8 @@ def draw_sample(
     *,
     questions: int,
     length: int,
-    essay: Essay | None = None,
+    index: int = 0,
+    material: Material | None = None,
 ) -> Draw:
     """All random choices of one sample of a task.
 
@@ -27,14 +73,19 @@ def draw_sample(
         seed: decides everything that is drawn.
         questions: questions on the context.
         length: tokens of the whole sample, which the word counts' parameters depend on.
-        essay: text of an essay haystack.
+        index: of the sample. material: what it is made of.
     """
+    material = material or Material()
     match task:
         case NiahTask():
-            return NiahDraw(task, prompts.niah, seed, questions, essay)
+            return NiahDraw(task, prompts.niah, seed, questions, material.essay)
         case VtTask():
-            return VtDraw(task, prompts, seed, questions)
+            return VtDraw(task, prompts, seed, questions, material.demo_blocks)
         case CweTask():
-            return CweDraw(task, prompts.cwe, seed, length)
+            return CweDraw(task, prompts.cwe, seed, length, material.order, material.raw_words)
         case FweTask():
-            return FweDraw(task, prompts.fwe, seed, length)
+            return FweDraw(task, prompts.fwe, seed, length, material.order)
+        case QaTask():
+            assert material.qa is not None
+            items = material.items(index, questions)
+            return QaDraw(task, prompts.qa, seed, material.qa, items, material.order)

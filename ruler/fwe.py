@@ -1,12 +1,16 @@
 """Frequent words: coded words whose counts follow a Zipf law (RULER section 3.3)."""
 
+import bisect
+import itertools
 import math
 import random
 import string
+from typing import Any
 
 from ruler.prompts import FweWording
 from ruler.sample import Question, Sample
 from ruler.tasks import FweTask
+from ruler.tokens import TokenCounter
 
 NOISE = "..."  # stands for the most frequent word, which is not asked for
 TOKENS_PER_WORD = 50  # of the budget; the original's size of the vocabulary
@@ -15,8 +19,12 @@ TOKENS_PER_WORD = 50  # of the budget; the original's size of the vocabulary
 class FweDraw:
     """All random choices of one sample. A unit of its haystack is one word, before rounding."""
 
-    def __init__(self, task: FweTask, wording: FweWording, seed: str, length: int) -> None:
+    def __init__(
+        self, task: FweTask, wording: FweWording, seed: str, length: int, order: str | None = None
+    ) -> None:
+        """``order``: seed of the words' places if not ``seed``."""
         self.task, self._wording, self.seed = task, wording, seed
+        self._order = order or seed
         rng = random.Random(seed)
         count = max(task.answers + 2, (length - task.max_new_tokens) // TOKENS_PER_WORD)
         words: dict[str, None] = {NOISE: None}
@@ -33,10 +41,41 @@ class FweDraw:
 
     def lay_out(self, size: int) -> Sample:
         """The sample with ``size`` words before their counts are rounded down."""
-        text: list[str] = []
-        for rank, word in enumerate(self._words, start=1):
-            text += [word] * int(size * rank**-self.task.alpha / self._norm)
-        random.Random(f"{self.seed}/places/{size}").shuffle(text)
+        text = [word for word, count in self.counts(size) for _ in range(count)]
+        shuffle(text, random.Random(f"{self._order}/places/{size}"))
+        return Sample(f"{self._head}{' '.join(text)}\n", self.questions(size))
+
+    def counts(self, size: int) -> list[tuple[str, int]]:
+        """Every word with how often it comes, most frequent first; 0 times from some rank on."""
+        shares = ((rank, word) for rank, word in enumerate(self._words, start=1))
+        return [(word, int(size * rank**-self.task.alpha / self._norm)) for rank, word in shares]
+
+    def tokens(self, size: int, counter: TokenCounter) -> int:
+        """Tokens of the context of that size, added up from its parts."""
+        counts = self.counts(size)
+        costs = counter.added_each([f" {word}" for word, _ in counts])
+        inside = sum(cost * count for cost, (_, count) in zip(costs, counts, strict=True))
+        first, last = self._ends(counts, size)
+        # The first word has no blank before it, and a line end comes behind the last.
+        ends = counter.added(first) - counter.added(f" {first}")
+        ends += counter.added(f" {last}\n") - counter.added(f" {last}")
+        return counter.count(self._head) + inside + ends
+
+    def _ends(self, counts: list[tuple[str, int]], size: int) -> tuple[str, str]:
+        """First and last word of the text: the shuffle of ``lay_out``, on numbers only."""
+        number = sum(count for _, count in counts)
+        places = list(range(number))
+        shuffle(places, random.Random(f"{self._order}/places/{size}"))
+        sums = list(itertools.accumulate(count for _, count in counts))
+        first, last = (bisect.bisect_right(sums, place) for place in (places[0], places[-1]))
+        return counts[first][0], counts[last][0]
+
+    @property
+    def _head(self) -> str:
+        return f"{self._wording.instruction}{self._wording.joint}"
+
+    def questions(self, size: int) -> tuple[Question, ...]:
+        """The one question, whatever the size."""
         count = self.task.answers
         question = Question(
             keys=(),
@@ -44,7 +83,17 @@ class FweDraw:
             answer_prefix=self._wording.answer_prefix.format(count=count),
             answers=tuple(self._words[1 : 1 + count]),
         )
-        return Sample(f"{self._wording.instruction}\n\n{' '.join(text)}\n", (question,))
+        return (question,)
+
+
+def shuffle(items: list[Any], rng: random.Random) -> None:
+    """What ``rng.shuffle`` does, inlined: it takes half of the time, which here is most of it."""
+    draw = rng.getrandbits
+    for last in range(len(items) - 1, 0, -1):
+        bits = (last + 1).bit_length()
+        while (chosen := draw(bits)) > last:
+            pass
+        items[last], items[chosen] = items[chosen], items[last]
 
 
 def zeta(alpha: float) -> float:

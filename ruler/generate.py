@@ -1,24 +1,20 @@
 """Rows of a RULER task at a wanted length (DESIGN.md section 5, the row contract)."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ruler.fit import LengthError, fit, largest_fitting, longest
 from ruler.plan import Plan, make_plan
 from ruler.rows import Row
 from ruler.sample import Sample
 from ruler.tasks import Task
 
-PROBE_UNITS = 8
-MAX_STEPS = 64  # of a size search: far more than halving any size needs
-
-
-class LengthError(ValueError):
-    """The length cannot hold a sample. ``needed`` is what its smallest form takes, in tokens."""
-
-    def __init__(self, message: str, needed: int) -> None:
-        super().__init__(message)
-        self.needed = needed
+__all__ = ["LengthError", "generate", "largest_fitting", "rows"]
 
 
 def generate(
@@ -30,80 +26,91 @@ def generate(
     prompts: str = "suite",
     questions_per_context: int = 1,
     essays: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    squad: str | Path | None = None,
+    hotpotqa: str | Path | None = None,
+    chat: bool = False,
+    compat: bool = False,
+    workers: int = 1,
 ) -> Iterator[Row]:
     """Rows of a task, ``questions_per_context`` for each of ``samples`` contexts, in order.
 
-    Every sample is as long as fits: BOS (if the tokenizer has one) + context + longest user input +
-    ``max_new_tokens`` take at most ``length`` tokens, and one more haystack unit is too many.
+    Every sample is as long as fits: what stands around the prompt (BOS, chat template) + context +
+    longest user input + ``max_new_tokens`` take at most ``length`` tokens, and one more haystack
+    unit is too many.
 
     Args:
         task: name of a standard task, or a task of ``ruler.tasks``.
         tokenizer: a tokenizer of transformers.
         length: tokens of a sample. samples: number of contexts. seed: of all random choices.
-        prompts: name of the prompt set.
+        prompts: ``suite``, ``official``, or a local copy of the original's files
+            (``official_prompts.load``).
         questions_per_context: questions on each context; more keys are planted where it takes them,
             and the subtask's name then says so (``tasks.with_questions``).
-        essays: ``.txt`` or ``.json`` corpus of the essay haystack. Without one the essay tasks use
-            the noise haystack, and ``meta`` says so (``haystack``, ``haystack_standard``).
+        essays: ``.txt`` or ``.json`` corpus of the essay haystack, or ``download``. Without one the
+            essay tasks use the noise haystack, and ``meta`` says so (``haystack``,
+            ``haystack_standard``).
+        parameters: of the task, other than the standard ones; its name then says so
+            (``tasks.with_parameters``).
+        squad, hotpotqa: local copies of the data sets; they are downloaded otherwise.
+        chat: the prompt is asked in the tokenizer's chat template, which then counts.
+        compat: the original's distributions where they differ (``plan.Plan``).
+        workers: processes; the rows do not depend on it.
 
     Raises:
         ValueError, FileNotFoundError: at once, for settings that make no sense.
         LengthError: while iterating, for a length too short; it names one that is long enough.
     """
-    plan = make_plan(task, tokenizer, length, samples, seed, prompts, questions_per_context, essays)
-    return rows(plan)
+    plan = make_plan(
+        task,
+        tokenizer,
+        length,
+        samples,
+        seed=seed,
+        prompts=prompts,
+        questions_per_context=questions_per_context,
+        essays=essays,
+        parameters=parameters or {},
+        squad=squad,
+        hotpotqa=hotpotqa,
+        chat=chat,
+        compat=compat,
+    )
+    return rows(plan, workers)
 
 
-def rows(plan: Plan) -> Iterator[Row]:
-    """The rows of a plan, in order. Errors as in ``generate``."""
-    for index in range(plan.samples):
-        draw = plan.draw(index, plan.length)
+def rows(plan: Plan, workers: int = 1) -> Iterator[Row]:
+    """The rows of a plan, in order, made by ``workers`` processes. Errors as in ``generate``."""
+    if workers == 1 or plan.samples == 1:
+        for index in range(plan.samples):
+            yield from sample_rows(plan, index)
+        return
+    # Not fork: the tokenizer's threads do not survive one.
+    context = multiprocessing.get_context("spawn")
+    workers = min(workers, plan.samples)
+    with _no_threads(), ProcessPoolExecutor(workers, context, _start, (plan,)) as pool:
         try:
-            size = largest_fitting(
-                lambda size, draw=draw: plan.used_by(draw.lay_out(size)),  # type: ignore[misc]
-                draw.minimum_size(),
-                plan.length,
-            )
-        except LengthError as error:
-            shortest = shortest_length(plan, max(plan.length + 1, error.needed))
-            raise LengthError(
-                f"length {plan.length} is too short for {plan.task.name}: sample {index} needs "
-                f"{error.needed} tokens ({plan.task.max_new_tokens} of them for the answer); the "
-                f"shortest length found to hold all {plan.samples} samples is {shortest}",
-                shortest,
-            ) from None
-        yield from _rows_of_sample(plan, index, draw.lay_out(size))
+            for made in pool.map(_work, range(plan.samples)):
+                yield from made
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def largest_fitting(used_by: Callable[[int], int], minimum: int, budget: int) -> int:
-    """The largest size whose ``used_by(size)`` is at most ``budget``, in at most MAX_STEPS steps.
-
-    Guesses by the rate of growth seen so far and falls back to halving. The size that is returned
-    was itself measured, so it fits even where ``used_by`` does not grow evenly.
-
-    Raises:
-        LengthError: the minimum size is already too long.
-    """
-    fits, used = minimum, used_by(minimum)
-    if used > budget:
-        raise LengthError(f"{used} tokens at the smallest size, {budget} wanted", used)
-    first, too_long = used, None
-    # A small first probe: a wrong idea of the rate must not cost a text of many times the budget.
-    guess = minimum + PROBE_UNITS
-    for step in range(MAX_STEPS):
-        tokens = used_by(guess)
-        rate = max((tokens - first) / (guess - minimum), 0.1)
-        if tokens <= budget:
-            fits, used = guess, tokens
-        else:
-            too_long = guess
-        guess = fits + max(1, int((budget - used) / rate))
-        if too_long is not None:
-            if too_long - fits == 1:
-                break
-            # Every third step halves, so that a bad rate cannot make the search creep.
-            guess = min(guess, too_long - 1) if step % 3 < 2 else (fits + too_long) // 2
-    return fits
+def sample_rows(plan: Plan, index: int) -> list[Row]:
+    """The rows of one sample, which depend on no other sample."""
+    draw = plan.draw(index, plan.length)
+    try:
+        sample, tokens = fit(draw, plan.tokens, plan.length - plan.reserved)
+    except LengthError as error:
+        needed = error.needed + plan.reserved
+        shortest = shortest_length(plan, max(plan.length + 1, needed))
+        raise LengthError(
+            f"length {plan.length} is too short for {plan.task.name}: sample {index} needs "
+            f"{needed} tokens ({plan.task.max_new_tokens} of them for the answer); the "
+            f"shortest length found to hold all {plan.samples} samples is {shortest}",
+            shortest,
+        ) from None
+    return list(_rows(plan, index, sample, tokens))
 
 
 def shortest_length(plan: Plan, start: int) -> int:
@@ -112,7 +119,9 @@ def shortest_length(plan: Plan, start: int) -> int:
     while True:
         for index in range(plan.samples):
             draw = plan.draw(index, length)
-            needed = plan.used_by(draw.lay_out(draw.minimum_size()))
+            size = draw.minimum_size()
+            context = plan.tokens.count(draw.lay_out(size).context)
+            needed = plan.reserved + context + longest(draw, size, plan.tokens)
             if needed > length:
                 # Another length is another draw, so the need itself changes a little with it.
                 length = needed
@@ -121,9 +130,8 @@ def shortest_length(plan: Plan, start: int) -> int:
             return length
 
 
-def _rows_of_sample(plan: Plan, index: int, sample: Sample) -> Iterator[Row]:
-    context_tokens = plan.tokens.count(sample.context)
-    total = plan.used_by(sample)
+def _rows(plan: Plan, index: int, sample: Sample, context_tokens: int) -> Iterator[Row]:
+    user_tokens = [plan.tokens.user(question) for question in sample.questions]
     pieces = [
         (offset, offset + len(needle.text))
         for needle, offset in zip(sample.needles, sample.offsets, strict=True)
@@ -132,13 +140,12 @@ def _rows_of_sample(plan: Plan, index: int, sample: Sample) -> Iterator[Row]:
     places = {
         (needle.key, needle.value): span for needle, span in zip(sample.needles, spans, strict=True)
     }
+    settings = plan.settings()
     for number, question in enumerate(sample.questions):
-        asked = [
-            places[key, answer]
-            for answer in question.answers
-            for key in question.keys
-            if (key, answer) in places
-        ]
+        # Needles by answer; then documents, which hold the answer somewhere.
+        wanted = [(key, answer) for answer in question.answers for key in question.keys]
+        wanted += [(key, "") for key in question.keys]
+        asked = [places[each] for each in wanted if each in places]
         yield Row(
             id=f"{plan.task.name}-{plan.length}-{index:05d}-q{number}",
             task="ruler",
@@ -149,13 +156,13 @@ def _rows_of_sample(plan: Plan, index: int, sample: Sample) -> Iterator[Row]:
             answers=list(question.answers),
             max_new_tokens=plan.task.max_new_tokens,
             meta={
-                **plan.settings(),
+                **settings,
                 "tokenizer": plan.tokens.name,
                 "sample": index,
                 "question": number,
                 "context_tokens": context_tokens,
-                "user_tokens": plan.tokens.count(question.user_text),
-                "total_tokens": total,
+                "user_tokens": user_tokens[number],
+                "total_tokens": plan.reserved + context_tokens + max(user_tokens),
                 "queried": list(question.keys),
                 # Of each answer's needle, in the order of the answers: tokens [first, after last)
                 # of the context (BOS not counted), and the share of the context before it.
@@ -163,3 +170,30 @@ def _rows_of_sample(plan: Plan, index: int, sample: Sample) -> Iterator[Row]:
                 "depths": [round(span[0] / context_tokens, 4) for span in asked],
             },
         )
+
+
+_plan: Plan | None = None  # of this worker process
+
+
+def _start(plan: Plan) -> None:
+    global _plan
+    _plan = plan
+
+
+def _work(index: int) -> list[Row]:
+    assert _plan is not None
+    return sample_rows(_plan, index)
+
+
+@contextlib.contextmanager
+def _no_threads() -> Iterator[None]:
+    """Worker processes share out the cores themselves."""
+    before = os.environ.get("TOKENIZERS_PARALLELISM")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TOKENIZERS_PARALLELISM"]
+        else:
+            os.environ["TOKENIZERS_PARALLELISM"] = before

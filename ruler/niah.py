@@ -1,5 +1,6 @@
 """Needle-in-a-haystack contexts: needles, haystack, questions (RULER 3.1 and appendix B)."""
 
+import itertools
 import random
 
 from ruler import words
@@ -7,6 +8,7 @@ from ruler.essay import Essay
 from ruler.prompts import NiahWording
 from ruler.sample import Needle, Question, Sample
 from ruler.tasks import NiahTask
+from ruler.tokens import TokenCounter
 
 __all__ = ["DEPTH_GRID", "Needle", "NiahDraw", "Question", "in_words"]
 
@@ -41,6 +43,7 @@ class NiahDraw:
         self._taken: set[str] = set()
         self._distractor_rng = random.Random(f"{seed}/distractors")
         self._distractors: list[Needle] = []
+        self._sums: list[int] | None = None  # tokens of the first 0, 1, 2... distractors' lines
         keys = words.draw_distinct(task.key_type, task.keys, rng, self._taken)
         self.needles = [self._needle(key, rng) for key in keys for _ in range(task.values)]
         self._question_count = questions
@@ -73,24 +76,66 @@ class NiahDraw:
 
     def lay_out(self, size: int) -> Sample:
         """The sample with ``size`` units of haystack: noise blocks, distractors or essay words."""
-        single = self.task.queries * self.task.values == 1
         if self._essay is not None:
             lines, joint = self._essay_pieces(self._essay, size), " "
         else:
             lines, joint = self._lines(size), "\n"
-        instruction = self.wording.instruction_single if single else self.wording.instruction
-        value_type = self.task.value_type
-        head = instruction.format(types=value_type, type=value_type.removesuffix("s"))
-        context = head + "\n" + joint.join(text for text, _ in lines) + "\n"
-        questions = self._questions(single, size)
+        head = self._head()
+        context = head + joint.join(text for text, _ in lines) + "\n"
+        questions = self.questions(size)
         asked = {key for question in questions for key in question.keys}
-        needles, offsets, offset = [], [], len(head) + 1
+        needles, offsets, offset = [], [], len(head)
         for text, needle in lines:
             if needle is not None and needle.key in asked:
                 needles.append(needle)
                 offsets.append(offset)
             offset += len(text) + 1
-        return Sample(context, tuple(questions), tuple(needles), tuple(offsets))
+        return Sample(context, questions, tuple(needles), tuple(offsets))
+
+    def tokens(self, size: int, counter: TokenCounter) -> int:
+        """Tokens of the context of that size, added up from its parts."""
+        head = counter.count(self._head())
+        needles = [needle.text for needle in self.needles]
+        if self._essay is not None:
+            return head + self._essay_tokens(self._essay, size, needles, counter)
+        planted = sum(counter.added_each([f"{text}\n" for text in needles]))
+        if self.task.haystack == "noise":
+            return head + planted + size * counter.added(f"{self.wording.noise}\n")
+        if self._sums is None:
+            self._sums = [0]
+        if (done := len(self._sums) - 1) < size:
+            new = [f"{self._distractor(i).text}\n" for i in range(done, size)]
+            more = itertools.accumulate(counter.added_each(new), initial=self._sums.pop())
+            self._sums += more
+        return head + planted + self._sums[size]
+
+    def _essay_tokens(
+        self, essay: Essay, size: int, needles: list[str], counter: TokenCounter
+    ) -> int:
+        inside = essay.tokens(size, counter) + sum(counter.added_each([f" {t}" for t in needles]))
+        # At its ends the text has no blank before a word, and a line end behind one.
+        order, sentences = self._essay_order(), essay.sentence_count(size)
+        (depth, needle), (deepest, deep) = order[0], order[-1]
+        first = needle.text.split(" ")[0] if sentences * depth < 100 else essay.word(0)
+        last = deep.text.split(" ")[-1] if deepest == 100 else essay.word(size - 1)
+        ends = counter.added(first) + counter.added(f" {last}\n")
+        return inside + ends - counter.added(f" {first}") - counter.added(f" {last}")
+
+    def _essay_order(self) -> list[tuple[int, Needle]]:
+        """The needles in the order of the text, each with its depth in per cent."""
+        rng = random.Random(f"{self.seed}/depths")
+        depths = sorted(rng.sample(DEPTH_GRID, len(self.needles)))
+        return list(zip(depths, rng.sample(self.needles, len(self.needles)), strict=True))
+
+    def _head(self) -> str:
+        single = self._single
+        instruction = self.wording.instruction_single if single else self.wording.instruction
+        value_type = self.task.value_type
+        return instruction.format(types=value_type, type=value_type.removesuffix("s")) + "\n"
+
+    @property
+    def _single(self) -> bool:
+        return self.task.queries * self.task.values == 1
 
     def _lines(self, size: int) -> list[tuple[str, Needle | None]]:
         """Noise blocks or distractors, a line each, with the needles' lines between them."""
@@ -110,20 +155,18 @@ class NiahDraw:
 
     def _essay_pieces(self, essay: Essay, size: int) -> list[tuple[str, Needle | None]]:
         """Sentences of the first ``size`` words, with the needles between them at grid depths."""
-        rng = random.Random(f"{self.seed}/depths")
-        depths = sorted(rng.sample(DEPTH_GRID, len(self.needles)))
-        needles = rng.sample(self.needles, len(self.needles))
         sentences = essay.sentences(size)
         pieces: list[tuple[str, Needle | None]] = []
         start = 0
-        for depth, needle in zip(depths, needles, strict=True):
+        for depth, needle in self._essay_order():
             end = len(sentences) * depth // 100
             pieces += [(sentence, None) for sentence in sentences[start:end]]
             pieces.append((needle.text, needle))
             start = end
         return pieces + [(sentence, None) for sentence in sentences[start:]]
 
-    def _questions(self, single: bool, size: int) -> list[Question]:
+    def questions(self, size: int) -> tuple[Question, ...]:
+        """The questions of the sample of that size."""
         rng = random.Random(f"{self.seed}/questions")
         pool = list(dict.fromkeys(needle.key for needle in self.needles))
         rng.shuffle(pool)
@@ -143,13 +186,14 @@ class NiahDraw:
         for needle in everything:
             values.setdefault(needle.key, []).append(needle.value)
         asked = [pool[i : i + self.task.queries] for i in range(0, wanted, self.task.queries)]
-        return [self._question(keys, values, single) for keys in asked]
+        return tuple(self._question(keys, values) for keys in asked)
 
-    def _question(self, keys: list[str], values: dict[str, list[str]], single: bool) -> Question:
+    def _question(self, keys: list[str], values: dict[str, list[str]]) -> Question:
+        single = self._single
         names = {
             "types": self.task.value_type,
             "type": self.task.value_type.removesuffix("s"),
-            "keys": in_words(keys),
+            "keys": in_words(keys, self.wording.numbered),
         }
         wording = self.wording
         question = wording.question_single if single else wording.question
@@ -158,11 +202,16 @@ class NiahDraw:
         return Question(tuple(keys), question.format(**names), prefix.format(**names), answers)
 
 
-def in_words(keys: list[str]) -> str:
-    """The queried keys as English text: ``a``, ``(1) a and (2) b``, ``(1) a, (2) b, and (3) c``."""
+def in_words(keys: list[str], numbered: bool = True) -> str:
+    """The queried keys as English text: ``a``, ``(1) a and (2) b``, ``(1) a, (2) b, and (3) c``.
+
+    Without numbers it is the original's list: ``a, and b``, ``a, b, and c``.
+    """
     if len(keys) == 1:
         return keys[0]
-    numbered = [f"({number}) {key}" for number, key in enumerate(keys, start=1)]
+    if not numbered:
+        return ", ".join(keys[:-1]) + f", and {keys[-1]}"
+    named = [f"({number}) {key}" for number, key in enumerate(keys, start=1)]
     if len(keys) == 2:
-        return " and ".join(numbered)
-    return ", ".join(numbered[:-1]) + ", and " + numbered[-1]
+        return " and ".join(named)
+    return ", ".join(named[:-1]) + ", and " + named[-1]

@@ -1,20 +1,26 @@
 """The checked settings of a RULER data set."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ruler import download, official_prompts, qa_data
+from ruler import essays as essay_source
 from ruler.essay import Essay
-from ruler.families import draw_sample
+from ruler.families import Material, draw_sample
+from ruler.fit import largest_fitting
 from ruler.prompts import PromptSet, get_prompts
-from ruler.sample import Draw, Sample
-from ruler.tasks import NiahTask, Task, get_task, with_questions
+from ruler.sample import Draw
+from ruler.tasks import NiahTask, QaTask, Task, VtTask, get_task, with_parameters, with_questions
 from ruler.tokens import TokenCounter
+from ruler.vt import VtDraw
 
 # Part of every row: rows of two formats, or of two word lists, are not the same data.
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"
 NOT_META = ("name", "max_new_tokens", "haystack")  # have places of their own in a row
+DEMO_TOKENS = 500  # of the original's worked example of variable tracking, answer included
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,13 @@ class Plan:
     Attributes:
         task: the task as asked for; it carries the name.
         laid_out: the same with the haystack that is used.
-        length: tokens of BOS, context, longest user input and answer together.
+        length: tokens of everything: BOS or chat template, context, longest user input, answer.
         samples: contexts. questions: questions on each of them.
+        compat: as the original where it differs, for comparisons with its data: places in the text
+            come from the seed alone, so that they are the same in all samples of one size (of the
+            words to count, and of the documents, the answer's among them); questions are taken in
+            the file's order; all ten paragraphs of a HotpotQA question are kept; words may hold
+            blanks and hyphens; the worked example of variable tracking fills 500 tokens.
     """
 
     task: Task
@@ -36,7 +47,13 @@ class Plan:
     samples: int
     seed: int
     questions: int
-    essay: Essay | None
+    compat: bool = False
+    material: Material = field(default_factory=Material)
+
+    @property
+    def reserved(self) -> int:
+        """Tokens of what is neither context nor user input: BOS or chat template, and answer."""
+        return len(self.tokens.frame) + self.task.max_new_tokens
 
     def seed_of(self, index: int, length: int) -> str:
         """The seed of one sample, which depends neither on other samples nor on the tokenizer."""
@@ -50,14 +67,9 @@ class Plan:
             self.seed_of(index, length),
             questions=self.questions,
             length=length,
-            essay=self.essay,
+            index=index,
+            material=self.material,
         )
-
-    def used_by(self, sample: Sample) -> int:
-        """Tokens that a sample takes: BOS, context, longest user input, answer."""
-        user = max(self.tokens.count(question.user_text) for question in sample.questions)
-        context = self.tokens.count(sample.context)
-        return self.tokens.bos + context + user + self.task.max_new_tokens
 
     def settings(self) -> dict[str, Any]:
         """What decides the text of the rows, as it stands in every row's ``meta``."""
@@ -68,6 +80,7 @@ class Plan:
                 "haystack_standard": self.task.haystack,
             }
         parameters = asdict(self.task)
+        essay, qa = self.material.essay, self.material.qa
         return {
             "length": self.length,
             "seed": self.seed,
@@ -75,7 +88,10 @@ class Plan:
             "questions_per_context": self.questions,
             **{name: parameters[name] for name in parameters if name not in NOT_META},
             **haystack,
-            "essays": self.essay.fingerprint if self.essay else None,
+            "essays": essay.fingerprint if essay else None,
+            **({"documents": qa.fingerprint} if qa else {}),
+            **({"chat": True} if self.tokens.frame.chat else {}),
+            **({"compat": True} if self.compat else {}),
             "tokenizer_fingerprint": self.tokens.fingerprint,
             "generator": GENERATOR,
         }
@@ -90,6 +106,11 @@ def make_plan(
     prompts: str = "suite",
     questions_per_context: int = 1,
     essays: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    squad: str | Path | None = None,
+    hotpotqa: str | Path | None = None,
+    chat: bool = False,
+    compat: bool = False,
 ) -> Plan:
     """Checks the settings of a data set; arguments and errors are those of ``generate``."""
     if isinstance(task, str):
@@ -98,22 +119,90 @@ def make_plan(
         raise ValueError(f"samples is {samples}; expected at least 1")
     if length < 1:
         raise ValueError(f"length is {length}; expected a positive number of tokens")
-    wording = get_prompts(prompts)
-    task = with_questions(task, questions_per_context)
-    laid_out, essay = task, None
-    if isinstance(task, NiahTask) and task.haystack == "essay":
-        if essays is None:
-            laid_out = replace(task, haystack="noise")
-        else:
-            essay = Essay.load(essays)
+    wording = find_prompts(prompts)
+    task = with_questions(with_parameters(task, parameters or {}), questions_per_context)
+    essay = find_essay(task, essays)
+    laid_out = task
+    if isinstance(task, NiahTask) and task.haystack == "essay" and essay is None:
+        laid_out = replace(task, haystack="noise")
+    qa = find_documents(task, squad, hotpotqa, compat)
+    counter = tokenizer if isinstance(tokenizer, TokenCounter) else TokenCounter(tokenizer, chat)
+    material = Material(
+        essay=essay,
+        qa=qa,
+        order=str(seed) if compat else None,
+        raw_words=compat,
+        items_seed=None if compat else f"{seed}/{task.name}/items",
+    )
+    if compat and isinstance(task, VtTask):
+        blocks = _demo_blocks(task, wording, counter, questions_per_context)
+        material = replace(material, demo_blocks=blocks)
+    if qa is not None:
+        material.items(samples - 1, questions_per_context)  # whether there are enough
     return Plan(
         task=task,
         laid_out=laid_out,
-        tokens=tokenizer if isinstance(tokenizer, TokenCounter) else TokenCounter(tokenizer),
+        tokens=counter,
         prompts=wording,
         length=length,
         samples=samples,
         seed=seed,
         questions=questions_per_context,
-        essay=essay,
+        compat=compat,
+        material=material,
     )
+
+
+def find_prompts(name: str) -> PromptSet:
+    """The prompt set of a name, or of a local copy of the original's files.
+
+    Raises:
+        ValueError: no such prompt set, or it cannot be had.
+    """
+    return get_prompts(name) if name == "suite" else official_prompts.load(name)
+
+
+def find_essay(task: Task, source: str | Path | None) -> Essay | None:
+    """The text of an essay haystack, if the task has one and it is asked for.
+
+    Raises:
+        ValueError, FileNotFoundError: it cannot be had or used.
+    """
+    downloaded = str(source) == "download"
+    if source is not None and not downloaded:
+        _check_file("essays", source)  # also where no task needs it: it was meant to be there
+    if source is None or not isinstance(task, NiahTask) or task.haystack != "essay":
+        return None
+    return Essay.load(essay_source.fetch() if downloaded else source)
+
+
+def find_documents(
+    task: Task, squad: str | Path | None, hotpotqa: str | Path | None, compat: bool
+) -> qa_data.QaData | None:
+    """Documents and questions, if the task has any: of a local file, or downloaded.
+
+    Raises:
+        ValueError, FileNotFoundError: they cannot be had or used.
+    """
+    for name, given in (("squad", squad), ("hotpotqa", hotpotqa)):
+        if given is not None:
+            _check_file(name, given)
+    if not isinstance(task, QaTask):
+        return None
+    remote, local = (
+        (download.SQUAD, squad) if task.source == "squad" else (download.HOTPOTQA, hotpotqa)
+    )
+    path = download.fetch(remote) if local is None else Path(local)
+    return qa_data.load(task.source, path, compat)
+
+
+def _check_file(setting: str, path: str | Path) -> None:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{setting}: no file {path}")
+
+
+def _demo_blocks(task: VtTask, prompts: PromptSet, counter: TokenCounter, questions: int) -> int:
+    def tokens(blocks: int) -> int:
+        return counter.count(VtDraw(task, prompts, "demo", questions, blocks).demo())
+
+    return largest_fitting(tokens, task.hops + 1, DEMO_TOKENS)

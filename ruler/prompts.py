@@ -10,7 +10,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class NiahWording:
     """Wording of the needle tasks. Placeholders: ``types``/``type`` (plural/singular name of the
-    value type), ``key``, ``value``, ``keys`` (the queried keys as a list in words)."""
+    value type), ``key``, ``value``, ``keys`` (the queried keys as a list in words; ``numbered``: with
+    numbers)."""
 
     instruction: str
     instruction_single: str
@@ -20,18 +21,23 @@ class NiahWording:
     answer_prefix: str
     answer_prefix_single: str
     noise: str
+    numbered: bool = True
 
 
 @dataclass(frozen=True)
 class VtWording:
     """Wording of variable tracking. Placeholders: ``name``, ``value`` (a number or an earlier
-    name), ``count`` (of names to find), ``names`` (the answer)."""
+    name), ``count`` (of names to find), ``names`` (the answer).
+
+    ``statement_next`` gives a name the value of an earlier one; None: worded as ``statement``.
+    """
 
     instruction: str
     statement: str
     question: str
     answer_prefix: str
     answer: str
+    statement_next: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,26 @@ class CweWording:
 
 @dataclass(frozen=True)
 class FweWording:
-    """Wording of frequent words. Placeholder: ``count`` (of words asked for)."""
+    """Wording of frequent words. Placeholder: ``count`` (of words asked for).
+
+    ``joint`` stands between instruction and text.
+    """
 
     instruction: str
+    question: str
+    answer_prefix: str
+    joint: str = "\n\n"
+
+
+@dataclass(frozen=True)
+class QaWording:
+    """Wording of question answering. Placeholders: ``number``, ``text`` of a document; ``question``.
+
+    Instruction and documents stand apart by an empty line.
+    """
+
+    instruction: str
+    document: str
     question: str
     answer_prefix: str
 
@@ -62,6 +85,7 @@ class PromptSet:
     vt: VtWording
     cwe: CweWording
     fwe: FweWording
+    qa: QaWording
 
 
 SUITE = PromptSet(
@@ -111,6 +135,18 @@ SUITE = PromptSet(
         ),
         question="Name only the {count} code words that occur most often in the text.",
         answer_prefix=" The {count} most frequent code words are:",
+    ),
+    qa=QaWording(
+        instruction=(
+            "Some numbered documents follow, and then a question. One or more of the documents "
+            "hold what is needed to answer it."
+        ),
+        document="Document {number}:\n{text}",
+        question=(
+            "Use the documents above, and reply with the shortest answer that is complete.\n"
+            "Question: {question}"
+        ),
+        answer_prefix=" Answer:",
     ),
 )
 

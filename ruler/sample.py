@@ -1,12 +1,19 @@
 """What every task family lays out: a context, questions about it, and where the answers stand."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ruler.tokens import TokenCounter
 
 
 @dataclass(frozen=True)
 class Needle:
-    """A planted fact. ``text`` is its sentence."""
+    """A planted fact. ``text`` is its sentence.
+
+    A document that holds the answer somewhere is a needle too: ``value`` is empty, ``text`` all of
+    it.
+    """
 
     key: str
     value: str
@@ -54,4 +61,12 @@ class Draw(Protocol):
 
     def lay_out(self, size: int) -> Sample:
         """The sample with a haystack of ``size`` units."""
+        ...
+
+    def questions(self, size: int) -> tuple[Question, ...]:
+        """The questions of the sample of that size, without laying it out."""
+        ...
+
+    def tokens(self, size: int, counter: "TokenCounter") -> int:
+        """Tokens of the context of that size, added up from its parts, without laying it out."""
         ...

@@ -1,9 +1,18 @@
-"""RULER's metrics (its section 4): which answers occur in the prediction, as text."""
+"""RULER's metrics (its section 4): which answers occur in the prediction, as text.
+
+They count substrings, so luck helps: "no" is in "not", a prediction that repeats the whole prompt
+gets everything, and a quarter of the words to count are parts of others. They are kept, for
+comparison with other people's numbers, and ``strict`` stands beside them.
+"""
 
 import re
+import string
 
 from ruler.tasks import TASKS
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
@@ -42,13 +51,56 @@ def score(subtask: str, prediction: str, answers: list[str]) -> float:
     Raises:
         ValueError: no such subtask, or no answer.
     """
-    name = subtask.split("-", 1)[0]
-    if name in ("qa_1", "qa_2"):  # several spellings of one answer
+    if _is_qa(subtask):  # several spellings of one answer
         return string_match_part(postprocess(prediction), answers)
-    if name not in TASKS:
-        known = ", ".join([*TASKS, "qa_1", "qa_2"])
-        raise ValueError(f"unknown RULER subtask {subtask!r}; known: {known}")
     return string_match_all(postprocess(prediction), answers)
+
+
+def strict(subtask: str, prediction: str, answers: list[str]) -> float:
+    """The score without luck, in [0, 1]; arguments and errors as ``score``.
+
+    Of question answering: 1 if the first line is one of the answers, but for case, punctuation and
+    articles (SQuAD's exact match). Otherwise: the share of answers among the first words of their
+    kind, as many as there are answers. Kinds are numbers, uuids, names in capitals and other words,
+    all but the last of the answers' length.
+    """
+    text = postprocess(prediction)
+    _found(text, answers)
+    if _is_qa(subtask):
+        first = text.split("\n", 1)[0]
+        return float(_plain(first) in {_plain(answer) for answer in answers})
+    wanted = {answer.lower() for answer in answers}
+    kinds = {_kind(answer) for answer in answers}
+    named = [word.lower() for word in _WORD.findall(text) if _kind(word) in kinds]
+    first_named = list(dict.fromkeys(named))[: len(wanted)]
+    return sum(word in wanted for word in first_named) / len(wanted)
+
+
+def found(prediction: str, answers: list[str]) -> list[bool]:
+    """Which answers occur in the prediction whatever their case, in order."""
+    return _found(postprocess(prediction), answers)
+
+
+def _is_qa(subtask: str) -> bool:
+    name = subtask.split("-", 1)[0]
+    if name not in TASKS:
+        raise ValueError(f"unknown RULER subtask {subtask!r}; known: {', '.join(TASKS)}")
+    return TASKS[name].family == "qa"
+
+
+def _kind(word: str) -> tuple[str, int]:
+    if word.isdecimal():
+        return "number", len(word)
+    if _UUID.fullmatch(word.lower()):
+        return "uuid", len(word)
+    if word.isalpha() and word.isupper() and len(word) > 1:
+        return "name", len(word)
+    return "word", 0
+
+
+def _plain(text: str) -> str:
+    text = text.lower().translate(str.maketrans("", "", string.punctuation))
+    return " ".join(_ARTICLE.sub(" ", text).split())
 
 
 def _found(prediction: str, answers: list[str]) -> list[bool]:

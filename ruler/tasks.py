@@ -1,7 +1,8 @@
 """The standard RULER tasks and their parameters (RULER, arXiv 2404.06654, appendix B)."""
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
 
 HAYSTACKS = ("noise", "needle", "essay")
 TYPES = ("words", "numbers", "uuids")
@@ -40,9 +41,7 @@ class NiahTask:
                 raise ValueError(
                     f"{field} is {getattr(self, field)!r}; expected one of {', '.join(TYPES)}"
                 )
-        for field in ("keys", "values", "queries", "max_new_tokens"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; expected at least 1")
+        _at_least_one(self, "keys", "values", "queries", "max_new_tokens")
         # The original raises the number of keys to the number of queried keys.
         object.__setattr__(self, "keys", max(self.keys, self.queries))
 
@@ -57,6 +56,9 @@ class VtTask:
     chains: int = 1
     hops: int = 4
     max_new_tokens: int = 30
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "chains", "hops", "max_new_tokens")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,18 @@ class CweTask:
     short_other_count: int = 1
     max_new_tokens: int = 120
 
+    def __post_init__(self) -> None:
+        _at_least_one(self, "common", "other_count", "short_other_count", "max_new_tokens")
+        for often, seldom in (
+            ("common_count", "other_count"),
+            ("short_common_count", "short_other_count"),
+        ):
+            if getattr(self, often) <= getattr(self, seldom):
+                raise ValueError(
+                    f"{often} is {getattr(self, often)}; expected more than "
+                    f"{seldom}={getattr(self, seldom)}, or no word is more common than another"
+                )
+
 
 @dataclass(frozen=True)
 class FweTask:
@@ -92,8 +106,33 @@ class FweTask:
     answers: int = 3
     max_new_tokens: int = 50
 
+    def __post_init__(self) -> None:
+        _at_least_one(self, "word_length", "answers", "max_new_tokens")
+        if self.alpha <= 1:
+            raise ValueError(f"alpha is {self.alpha}; expected more than 1, or no word stands out")
 
-Task = NiahTask | VtTask | CweTask | FweTask
+
+@dataclass(frozen=True)
+class QaTask:
+    """Question answering over documents: ``source`` is the data set that they come from."""
+
+    family: ClassVar[str] = "qa"
+
+    name: str
+    source: str
+    max_new_tokens: int = 32
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "max_new_tokens")
+
+
+def _at_least_one(task: Any, *names: str) -> None:
+    for name in names:
+        if getattr(task, name) < 1:
+            raise ValueError(f"{name} is {getattr(task, name)}; expected at least 1")
+
+
+Task = NiahTask | VtTask | CweTask | FweTask | QaTask
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -109,8 +148,17 @@ TASKS: dict[str, Task] = {
         VtTask(),
         CweTask(),
         FweTask(),
+        QaTask("qa_1", "squad"),
+        QaTask("qa_2", "hotpotqa"),
     )
 }
+
+# Parameters that a task may be given; each makes another task of it.
+OVERRIDABLE = (
+    *("haystack", "key_type", "value_type", "keys", "values", "queries", "chains", "hops"),
+    *("common", "common_count", "other_count", "short_common_count", "short_other_count"),
+    *("alpha", "word_length", "answers"),
+)
 
 
 def get_task(name: str) -> Task:
@@ -122,6 +170,36 @@ def get_task(name: str) -> Task:
     if name not in TASKS:
         raise ValueError(f"unknown RULER task {name!r}; known: {', '.join(TASKS)}")
     return TASKS[name]
+
+
+def with_parameters(task: Task, changes: Mapping[str, Any]) -> Task:
+    """The task with other parameters, and where one differs, with a name that says so.
+
+    Args:
+        changes: from ``OVERRIDABLE``; None means unchanged.
+
+    Raises:
+        ValueError: a parameter that the task does not have, or an impossible value.
+    """
+    known = [field.name for field in fields(task) if field.name in OVERRIDABLE]
+    given = {name: value for name, value in changes.items() if value is not None}
+    for name in given:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none to change"
+            raise ValueError(f"task {task.name} has no parameter {name!r}; {has}")
+    changed = replace(task, **given)
+    name = task.name
+    for field in known:
+        if (value := getattr(changed, field)) != getattr(task, field):
+            name += f"-{_spelled(field, value)}"
+    return replace(changed, name=name)
+
+
+def _spelled(field: str, value: Any) -> str:
+    """A parameter in a task's name, for instance ``keys8``, ``alpha3.5``, ``value_uuids``."""
+    if field in ("key_type", "value_type"):
+        return f"{field.removesuffix('_type')}_{value}"
+    return value if field == "haystack" else f"{field.replace('_', '')}{value:g}"
 
 
 def with_questions(task: Task, questions_per_context: int) -> Task:
@@ -141,6 +219,10 @@ def with_questions(task: Task, questions_per_context: int) -> Task:
             return task
         name = f"{task.name}-chains{questions_per_context}"
         return replace(task, name=name, chains=questions_per_context)
+    if isinstance(task, QaTask):
+        # More than one document holds an answer, so it is easier or harder than the standard task.
+        one = questions_per_context == 1
+        return task if one else replace(task, name=f"{task.name}-questions{questions_per_context}")
     if not isinstance(task, NiahTask):
         if questions_per_context > 1:
             raise ValueError(

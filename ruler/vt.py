@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ruler.prompts import PromptSet, VtWording
 from ruler.sample import Needle, Question, Sample
 from ruler.tasks import VtTask
+from ruler.tokens import TokenCounter
 
 NAME_LENGTH = 5
 # Noise blocks of the worked example. The original fills 500 tokens; this is less, so that short
@@ -20,10 +21,17 @@ class VtDraw:
     The context begins with a worked example whose names and number differ from sample to sample.
     """
 
-    def __init__(self, task: VtTask, prompts: PromptSet, seed: str, questions: int) -> None:
+    def __init__(
+        self,
+        task: VtTask,
+        prompts: PromptSet,
+        seed: str,
+        questions: int,
+        demo_blocks: int = DEMO_BLOCKS,
+    ) -> None:
         self.task, self.seed = task, seed
         self._wording, self._noise = prompts.vt, prompts.niah.noise
-        self._question_count = questions
+        self._question_count, self._demo_blocks = questions, demo_blocks
         rng = random.Random(seed)
         taken: set[str] = set()
         self._demo = _chain(task.hops, self._wording, rng, taken)
@@ -35,18 +43,7 @@ class VtDraw:
 
     def lay_out(self, size: int) -> Sample:
         """The sample with ``size`` noise blocks; the statements of a chain keep their order."""
-        demo_rng = random.Random(f"{self.seed}/demo")
-        demo_lines = _lines([self._demo], DEMO_BLOCKS, self._noise, demo_rng)
-        demo_question = self._question(self._demo)
-        demo_answer = self._wording.answer.format(names=", ".join(demo_question.answers))
-        demo = "\n".join(
-            [
-                self._wording.instruction,
-                *(text for text, _ in demo_lines),
-                demo_question.user_text + demo_answer,
-            ]
-        )
-        head = f"{demo}\n\n{self._wording.instruction}\n"
+        head = self._head()
         rng = random.Random(f"{self.seed}/places/{size}")
         lines = _lines(self._chains, size, self._noise, rng)
         context = head + "\n".join(text for text, _ in lines) + "\n"
@@ -57,8 +54,30 @@ class VtDraw:
                 needles.append(needle)
                 offsets.append(offset)
             offset += len(text) + 1
-        questions = tuple(self._question(chain) for chain in asked)
-        return Sample(context, questions, tuple(needles), tuple(offsets))
+        return Sample(context, self.questions(size), tuple(needles), tuple(offsets))
+
+    def questions(self, size: int) -> tuple[Question, ...]:
+        """A question for each of the first chains, whatever the size."""
+        return tuple(self._question(chain) for chain in self._chains[: self._question_count])
+
+    def tokens(self, size: int, counter: TokenCounter) -> int:
+        """Tokens of the context of that size, added up from its parts."""
+        statements = [f"{needle.text}\n" for chain in self._chains for needle in chain]
+        planted = sum(counter.added_each(statements))
+        noise = size * counter.added(f"{self._noise}\n")
+        return counter.count(self._head()) + planted + noise
+
+    def demo(self) -> str:
+        """The worked example, with its answer."""
+        rng = random.Random(f"{self.seed}/demo")
+        lines = _lines([self._demo], self._demo_blocks, self._noise, rng)
+        question = self._question(self._demo)
+        answer = self._wording.answer.format(names=", ".join(question.answers))
+        texts = [text for text, _ in lines]
+        return "\n".join([self._wording.instruction, *texts, question.user_text + answer])
+
+    def _head(self) -> str:
+        return f"{self.demo()}\n\n{self._wording.instruction}\n"
 
     def _question(self, chain: list[Needle]) -> Question:
         names = {"count": len(chain), "value": chain[0].key}
@@ -74,11 +93,11 @@ def _chain(hops: int, wording: VtWording, rng: random.Random, taken: set[str]) -
     """One statement per name. ``key`` is the chain's number and ``value`` the name it reaches."""
     number = _distinct(lambda: str(rng.randrange(10_000, 99_999)), taken)
     chain: list[Needle] = []
-    source = number
+    source, statement = number, wording.statement
     for _ in range(hops + 1):
         name = _distinct(lambda: "".join(rng.choices(string.ascii_uppercase, k=NAME_LENGTH)), taken)
-        chain.append(Needle(number, name, wording.statement.format(name=name, value=source)))
-        source = name
+        chain.append(Needle(number, name, statement.format(name=name, value=source)))
+        source, statement = name, wording.statement_next or wording.statement
     return chain
 
 

@@ -20,14 +20,18 @@ def adjectives() -> tuple[str, ...]:
 
 
 @functools.cache
-def vocabulary() -> tuple[str, ...]:
-    """All nouns, adjectives and verbs of wonderwords, each once, sorted."""
-    return tuple(sorted({*nouns(), *adjectives(), *_category("verb")}))
+def vocabulary(raw: bool = False) -> tuple[str, ...]:
+    """All nouns, adjectives and verbs of wonderwords, each once, sorted.
+
+    ``raw``: with those that contain a blank or a hyphen, which a list of words makes ambiguous.
+    """
+    kinds = (_category(name, raw) for name in ("noun", "adjective", "verb"))
+    return tuple(sorted({word for kind in kinds for word in kind}))
 
 
-def _category(name: str) -> tuple[str, ...]:
+def _category(name: str, raw: bool = False) -> tuple[str, ...]:
     words = RandomWord().filter(include_categories=[name])
-    return tuple(sorted({word for word in words if word.isalpha()}))
+    return tuple(sorted({word for word in words if raw or word.isalpha()}))
 
 
 def draw(kind: str, rng: random.Random) -> str:

@@ -8,7 +8,12 @@ from squeezed_kernels import resolve_backend
 
 from squeezed.clustering import STRATEGIES
 from squeezed.context import FixedContext, check_ids, prepare
-from squeezed.errors import IndexCorruptError, IndexMismatchError, UnsupportedModelError
+from squeezed.errors import (
+    BudgetError,
+    IndexCorruptError,
+    IndexMismatchError,
+    UnsupportedModelError,
+)
 from squeezed.generate import Generation, generate
 from squeezed.index import validate_levels
 from squeezed.methods import (
@@ -28,6 +33,7 @@ __all__ = [
     "H2O",
     "METHODS",
     "STRATEGIES",
+    "BudgetError",
     "FixedContext",
     "Full",
     "Generation",

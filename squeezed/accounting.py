@@ -3,6 +3,7 @@
 Read are the kept rows of keys and values, the window's, and every centroid row that was scored. Averaged over
 layers, heads and steps; a step is one forward pass (the user input, then each generated token). A user input
 that is selected for in blocks counts the mean over its blocks, as full attention reads all for each of them.
+Layers with a sliding window have no index and count on neither side.
 """
 
 from dataclasses import dataclass, field

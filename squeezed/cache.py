@@ -1,81 +1,30 @@
 """The cache of conversations on a fixed context: what ``model.generate`` takes as ``past_key_values``."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from squeezed_kernels import attend, attend_groups, causal_mask, merge
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
+from transformers.cache_utils import Cache, CacheLayerMixin
 
 from squeezed.accounting import LayerReads
-from squeezed.attention import tag
-from squeezed.errors import UnsupportedModelError
 from squeezed.index import LayerIndex
+from squeezed.local import LocalContextLayer, LocalLayer
 from squeezed.methods.base import Selection, Selector, StandIns
+from squeezed.own_tokens import OwnTokensLayer, Progress
 
 
-class Progress:
-    """What all layers of one cache share about the forward pass under way.
+class FixedContextLayer(OwnTokensLayer):
+    """One layer that attends to the whole fixed context, through its index.
 
-    Attributes:
-        open: keys were handed to the model and not yet attended through the engine.
-        active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
-    """
-
-    def __init__(self) -> None:
-        self.open = False
-        self.active: torch.Tensor | None = None
-
-    def give(self) -> None:
-        """A layer hands out its keys.
-
-        Raises:
-            UnsupportedModelError: the keys handed out before were not attended. On a model that runs another
-                attention the user input would attend to itself alone: wrong, and silent.
-        """
-        if self.open:
-            raise UnsupportedModelError(
-                "this cache holds a fixed context, but the model does not attend through the engine; call "
-                'model.set_attn_implementation("squeezed") on it'
-            )
-        self.open = True
-
-    def take(self) -> None:
-        """The engine attends the keys handed out."""
-        self.open = False
-
-
-class FixedContextLayer(DynamicLayer):
-    """One layer: the shared fixed context, and the keys and values of the conversations' own tokens.
-
-    ``update`` returns only the own tokens' keys, tagged with this layer; the attention function calls
-    ``attend``, which adds the fixed context's share. The fixed tensors are never copied or changed: a batch
-    of conversations shares them.
+    The fixed tensors are never copied or changed: a batch of conversations shares them.
     """
 
     def __init__(
         self, fixed: LayerIndex, selector: Selector, progress: Progress, backend: str
     ) -> None:
-        super().__init__()
-        self.fixed, self.selector, self.progress, self.backend = fixed, selector, progress, backend
+        super().__init__(fixed.tokens, progress)
+        self.fixed, self.selector, self.backend = fixed, selector, backend
         self.reads = LayerReads()
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        self.progress.give()
-        keys, values = super().update(key_states, value_states)
-        return tag(keys, self), values
-
-    def own_tokens(self) -> int:
-        """Tokens seen after the fixed context."""
-        return int(super().get_seq_length())
-
-    def get_seq_length(self) -> int:
-        return self.fixed.tokens + self.own_tokens()
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        # The mask that transformers builds covers the own tokens only: all see the whole fixed context.
-        return self.own_tokens() + query_length, self.fixed.tokens
 
     def attend(
         self,
@@ -85,16 +34,7 @@ class FixedContextLayer(DynamicLayer):
         scale: float,
         softcap: float | None,
     ) -> torch.Tensor:
-        """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2).
-
-        Args:
-            module: unused, part of the protocol. query: ``[B, Hq, L, D]``. scale: softmax scale.
-            mask: boolean ``[B, 1, L, U]`` over the own tokens, or ``None`` for plain causal.
-            softcap: of the logits.
-
-        Returns:
-            ``[B, L, Hq, D]`` in the query's dtype.
-        """
+        """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2)."""
         assert self.keys is not None
         assert self.values is not None
         self.progress.take()
@@ -120,10 +60,11 @@ class FixedContextLayer(DynamicLayer):
         """Output and log-sum-exp over the fixed rows, computed where keys and values live."""
         fixed, home = self.fixed, self.fixed.keys.device
         there = query.to(home)
+        offsets: torch.Tensor | None
         if selection is None:
             keep = torch.ones(len(query), fixed.heads, 1, 1, dtype=torch.bool, device=home)
-            offsets = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
-            offsets, block = offsets.expand(fixed.heads, -1), None
+            everything = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
+            offsets, block = everything.expand(fixed.heads, -1), None
         else:
             keep, block = selection.keep.to(home), selection.block
             offsets = None if selection.offsets is None else selection.offsets.to(home)
@@ -228,11 +169,17 @@ class FixedContextCache(Cache):
         selectors: list[Selector],
         backend: str,
         progress: Progress,
+        local: Mapping[int, LocalLayer],
     ) -> None:
-        own: list[CacheLayerMixin] = [
+        full = [
             FixedContextLayer(layer, selector, progress, backend)
             for layer, selector in zip(layers, selectors, strict=True)
         ]
         self.progress = progress
-        self.reads = [layer.reads for layer in own if isinstance(layer, FixedContextLayer)]
+        self.reads = [layer.reads for layer in full]
+        tokens, rest = layers[0].tokens, iter(full)
+        own: list[CacheLayerMixin] = [
+            LocalContextLayer(local[number], tokens, progress) if number in local else next(rest)
+            for number in range(len(full) + len(local))
+        ]
         super().__init__(layers=own)

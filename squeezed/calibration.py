@@ -14,7 +14,8 @@ import torch
 from squeezed_kernels import children, lookup
 
 from squeezed.index import LayerIndex
-from squeezed.selection import above_threshold, rows_in_mass
+from squeezed.selection import above_threshold, rows_in_mass, top_rows
+from squeezed.settings import Coarse
 
 GRID = 4096  # steps of the model's curve: sparsity is resolved to 1 / GRID
 HEAD_GRID = 512  # steps of the curves of a layer or a head
@@ -52,12 +53,12 @@ class Calibration:
             whose coarser cluster was dropped lie at its bottom.
         mass: float32 ``[MASS_GRID + 1]``; entry k is the share of keys, averaged over layers and heads, in the
             smallest sets of clusters that hold the probability mass k / MASS_GRID.
-        drops: share of the keys dropped before each finer level, as used for ``levels``.
+        coarse: what the levels before the finest did.
     """
 
     levels: tuple[LevelCurves, ...]
     mass: torch.Tensor
-    drops: tuple[float, ...]
+    coarse: Coarse
 
     def mass_for(self, sparsity: float) -> float:
         """The probability mass whose clusters hold the share ``1 - sparsity`` of the keys."""
@@ -78,31 +79,60 @@ class Calibration:
 def calibrate(
     layers: Sequence[LayerIndex],
     samples: Sequence[Sequence[torch.Tensor]],
-    drops: tuple[float, ...],
+    coarse: Coarse,
 ) -> Calibration:
     """Curves of all levels, each under the conditions of its use: only children of kept clusters compete.
 
     Args:
         layers: indexes of all layers. samples: for each layer the queries that were processed together,
             ``[Hq, L, D]`` each; their scores are averaged over L, as they are online.
-        drops: share of all keys to drop at every level but the finest, coarse to fine, not falling.
+        coarse: what the levels before the finest are to do.
 
     Raises:
         ValueError: a score is NaN (keys or queries were not finite).
     """
-    keeps: list[list[torch.Tensor] | None] = [None] * len(layers)
+    keeps: list[torch.Tensor | None] = [None] * len(layers)
     curves = []
     scored: list[torch.Tensor] = []
-    for depth in range(len(drops) + 1):
+    for depth in range(len(coarse.drops) + 1):
         scored = [
             _score(layer, depth, queries, keep)
             for layer, queries, keep in zip(layers, samples, keeps, strict=True)
         ]
         curves.append(_curves(scored, [layer.levels[depth].counts for layer in layers]))
-        if depth < len(drops):
-            cut = curves[-1].threshold(drops[depth], "model", 0)
-            keeps = [above_threshold(scores, cut.to(scores.device)) for scores in scored]
-    return Calibration(tuple(curves), _mass_curve(scored, layers), drops)
+        if depth < len(coarse.drops):
+            keeps = [
+                keep_coarse(scores, layer, number, curves[-1], depth, coarse)
+                for number, (scores, layer) in enumerate(zip(scored, layers, strict=True))
+            ]
+    return Calibration(tuple(curves), _mass_curve(scored, layers), coarse)
+
+
+def keep_coarse(
+    log_scores: torch.Tensor,
+    layer: LayerIndex,
+    number: int,
+    curves: LevelCurves | None,
+    depth: int,
+    coarse: Coarse,
+    least: float = 0.0,
+) -> torch.Tensor:
+    """Clusters of a coarser level that stay in the search, boolean ``[B, H, T, C]``.
+
+    Args:
+        log_scores: ``[B, H, T, C]`` at level ``depth`` of layer ``number``. curves: of this level; ``None`` for
+            ``topk``. coarse: what to drop, and how. least: keys that ``topk`` must not miss.
+    """
+    drop = coarse.drops[depth]
+    if drop <= 0:
+        return log_scores > -torch.inf
+    if coarse.by == "topk":
+        rows = torch.tensor((1 - drop) * layer.clustered, device=log_scores.device)
+        return top_rows(log_scores, layer.levels[depth].counts, rows, least)
+    assert curves is not None
+    return above_threshold(
+        log_scores, curves.threshold(drop, coarse.by, number).to(log_scores.device)
+    )
 
 
 def _score(

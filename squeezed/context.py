@@ -1,6 +1,6 @@
 """A fixed context that is ready to be asked: its index, its calibration, and how to attach questions."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,15 +9,17 @@ import torch
 from squeezed_kernels import resolve_backend
 from transformers import PreTrainedModel
 
-from squeezed import attention, fingerprint, storage
-from squeezed.cache import FixedContextCache, Progress
+from squeezed import attention, families, fingerprint, storage
+from squeezed.cache import FixedContextCache
 from squeezed.calibration import Calibration, calibrate
 from squeezed.clustering import segment_means
 from squeezed.errors import IndexMismatchError
 from squeezed.index import LayerIndex, Level, build_layer, validate_levels
+from squeezed.local import LocalLayer
 from squeezed.methods.base import Method
+from squeezed.own_tokens import Progress
 from squeezed.prefill import LayerStates, prefill
-from squeezed.settings import WINDOW, Settings
+from squeezed.settings import WINDOW, Coarse, Settings
 
 Derived = TypeVar("Derived")
 
@@ -28,7 +30,8 @@ class FixedContext:
 
     Attributes:
         ids: its token ids, int64 ``[N]`` on the CPU.
-        layers: one index a layer.
+        layers: one index for each layer that attends to the whole context, in the model's order.
+        local: what the other layers, those with a sliding window, keep, by their number in the model.
         settings: what it was prepared with.
         model_fingerprint: of the model whose keys these are.
         samples: queries of sample user inputs, to calibrate on: for each layer, pairs of the user input's
@@ -40,6 +43,7 @@ class FixedContext:
     layers: tuple[LayerIndex, ...]
     settings: Settings
     model_fingerprint: str
+    local: Mapping[int, LocalLayer] = field(default_factory=dict)
     samples: tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...] = ()
     calibrated_on: str = "window"
     _derived: dict[Hashable, Any] = field(
@@ -53,7 +57,7 @@ class FixedContext:
 
     @property
     def kv_bytes(self) -> int:
-        """Bytes of the fixed context's keys and values, all layers."""
+        """Bytes of the fixed context's keys and values, in all layers that have an index."""
         return sum(t.nbytes for layer in self.layers for t in (layer.keys, layer.values))
 
     @property
@@ -61,7 +65,7 @@ class FixedContext:
         """Bytes of what the lookup reads beyond keys and values: centroids, offsets, positions, curves."""
         tensors = [t for layer in self.layers for t in layer.index_tensors()]
         # Window calibration is one for user inputs and for tokens; it counts once.
-        calibrations = {id(each): each for each in self.calibrations(self.settings.drops)}
+        calibrations = {id(each): each for each in self.calibrations(self.settings.coarse)}
         tensors += [t for each in calibrations.values() for t in each.tensors()]
         return sum(t.nbytes for t in tensors)
 
@@ -71,24 +75,25 @@ class FixedContext:
             self._derived[key] = build()
         return self._derived[key]
 
-    def calibrations(self, drops: tuple[float, ...]) -> tuple[Calibration, Calibration]:
-        """Calibration for user inputs and for single tokens, at these drops of the coarser levels.
+    def calibrations(self, coarse: Coarse) -> tuple[Calibration, Calibration]:
+        """Calibration for user inputs and for single tokens, if the coarser levels do this.
 
         On the observation window the two are the same, as in the paper.
 
         Raises:
             ValueError: the queries to calibrate on were not kept.
         """
-        return self.derive(("calibrations", drops), lambda: self._calibrate(self.layers, drops))
+        return self.derive(coarse, lambda: self._calibrate(self.layers, coarse))
 
-    def known_calibrations(self) -> dict[tuple[float, ...], tuple[Calibration, Calibration]]:
-        """The calibrations that exist so far, by drops."""
-        return {key[1]: found for key, found in self._derived.items() if key[0] == "calibrations"}
+    def known_calibrations(self) -> dict[Coarse, tuple[Calibration, Calibration]]:
+        """The calibrations that exist so far, by what the coarser levels do."""
+        return {key: found for key, found in self._derived.items() if isinstance(key, Coarse)}
 
     def exact_calibrations(self) -> tuple[Calibration, Calibration]:
         """The same on the keys themselves instead of centroids, for the oracle."""
         return self.derive(
-            ("exact",), lambda: self._calibrate([singletons(layer) for layer in self.layers], ())
+            ("exact",),
+            lambda: self._calibrate([singletons(layer) for layer in self.layers], Coarse()),
         )
 
     def mean_values(self, number: int) -> tuple[torch.Tensor, ...]:
@@ -105,7 +110,7 @@ class FixedContext:
         return self.derive(("mean values", number), build)
 
     def _calibrate(
-        self, layers: Sequence[LayerIndex], drops: tuple[float, ...]
+        self, layers: Sequence[LayerIndex], coarse: Coarse
     ) -> tuple[Calibration, Calibration]:
         if self.samples:
             inputs = [[sample[0] for sample in layer] for layer in self.samples]
@@ -113,14 +118,14 @@ class FixedContext:
                 [query for sample in layer for query in sample[1].split(1, dim=1)]
                 for layer in self.samples
             ]
-            return calibrate(layers, inputs, drops), calibrate(layers, tokens, drops)
+            return calibrate(layers, inputs, coarse), calibrate(layers, tokens, coarse)
         queries = [layer.queries for layer in self.layers]
         if self.calibrated_on != "window" or any(query is None for query in queries):
             raise ValueError(
-                f"no calibration for coarse drops {drops} is stored with this context, nor the queries to make "
-                "one; call calibrate with sample user inputs, or prepare it with keep_queries=True"
+                f"no calibration for coarse drops {coarse.drops} by {coarse.by} is stored with this context, nor "
+                "the queries to make one; call calibrate with sample user inputs, or prepare it with keep_queries=True"
             )
-        window = calibrate(layers, [[query] for query in queries if query is not None], drops)
+        window = calibrate(layers, [[query] for query in queries if query is not None], coarse)
         return window, window
 
     def cache(self, method: Method, *, backend: str = "auto") -> FixedContextCache:
@@ -139,7 +144,8 @@ class FixedContext:
         for device in {layer.device for layer in self.layers}:
             resolve_backend(backend, device)
         progress = Progress()
-        return FixedContextCache(self.layers, list(method.bind(self, backend)), backend, progress)
+        selectors = list(method.bind(self, backend))
+        return FixedContextCache(self.layers, selectors, backend, progress, self.local)
 
     def calibrate(
         self, model: PreTrainedModel, inputs: Sequence[torch.Tensor], new_tokens: int = 16
@@ -173,7 +179,8 @@ class FixedContext:
     def to_host(self) -> "FixedContext":
         """The same context with keys and values in host memory, pinned where there is a GPU.
 
-        The index stays on its device; attention over the fixed rows is computed on the host.
+        The index stays on its device; attention over the fixed rows is computed on the host. Layers with a
+        sliding window stay where they are.
         """
 
         def move(tensor: torch.Tensor) -> torch.Tensor:
@@ -184,7 +191,10 @@ class FixedContext:
             replace(layer, keys=move(layer.keys), values=move(layer.values))
             for layer in self.layers
         )
-        return replace(self, layers=layers)
+        moved = replace(self, layers=layers)
+        # Calibrations may come from a file, without the queries to make them again.
+        moved._derived.update(self._derived)
+        return moved
 
     def save(self, folder: str | Path, *, keys_values: bool = True) -> Path:
         """Writes the context to a folder, atomically and with checksums.
@@ -196,7 +206,7 @@ class FixedContext:
         Raises:
             OSError: the folder cannot be written or the disk is full; an older version stays intact.
         """
-        self.calibrations(self.settings.drops)
+        self.calibrations(self.settings.coarse)
         stored = storage.Stored(
             self.ids,
             self.layers,
@@ -204,6 +214,7 @@ class FixedContext:
             self.calibrated_on,
             self.settings,
             self.model_fingerprint,
+            self.local,
         )
         return storage.save(Path(folder), stored, keys_values=keys_values)
 
@@ -218,16 +229,27 @@ class FixedContext:
         """
         attention.switch(model)
 
-        def states(ids: torch.Tensor, settings: Settings) -> list[LayerStates]:
+        def states(ids: torch.Tensor, settings: Settings) -> list[LayerStates | LocalLayer]:
             return prefill(model, ids, settings.window, accumulate=settings.accumulate)
 
         of_model = fingerprint.of_model(model)
-        stored = storage.load(Path(folder), of_model, attention.layer_devices(model), states)
+        places = [
+            storage.Place(device, window)
+            for device, window in zip(
+                families.layer_devices(model), families.sliding_windows(model), strict=True
+            )
+        ]
+        stored = storage.load(Path(folder), of_model, places, states)
         context = cls(
-            stored.ids, stored.layers, stored.settings, of_model, calibrated_on=stored.calibrated_on
+            stored.ids,
+            stored.layers,
+            stored.settings,
+            of_model,
+            stored.local,
+            calibrated_on=stored.calibrated_on,
         )
-        for drops, calibrations in stored.calibrations.items():
-            context._derived["calibrations", drops] = calibrations
+        for coarse, calibrations in stored.calibrations.items():
+            context._derived[coarse] = calibrations
         return context
 
 
@@ -245,7 +267,7 @@ def prepare(
 ) -> FixedContext:
     """Prefills a fixed context, clusters its keys and calibrates the thresholds (paper section 3.1).
 
-    Switches the model's attention to the engine's, which is transformers' SDPA for every other cache.
+    Switches the model's attention to the engine's, which is transformers' own for every other cache.
 
     Args:
         model: a transformers causal LM.
@@ -270,14 +292,16 @@ def prepare(
     layers = tuple(
         build_layer(state, settings.levels, window, seed, strategy=strategy, balance=balance)
         for state in states
+        if isinstance(state, LayerStates)
     )
-    context = FixedContext(ids, layers, settings, fingerprint.of_model(model))
-    context.calibrations(settings.drops)
+    local = {number: state for number, state in enumerate(states) if isinstance(state, LocalLayer)}
+    context = FixedContext(ids, layers, settings, fingerprint.of_model(model), local)
+    context.calibrations(settings.coarse)
     if not keep_queries:
         calibrations = context.known_calibrations()
         bare = tuple(replace(layer, queries=None) for layer in layers)
         context = replace(context, layers=bare)
-        context._derived["calibrations", settings.drops] = calibrations[settings.drops]
+        context._derived[settings.coarse] = calibrations[settings.coarse]
     return context
 
 

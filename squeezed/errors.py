@@ -11,3 +11,7 @@ class IndexMismatchError(ValueError):
 
 class IndexCorruptError(ValueError):
     """A stored index is damaged: a checksum differs, a file is missing, or a number is not finite."""
+
+
+class BudgetError(ValueError):
+    """The asked size cannot be met on this context: window, lookup and dense layers alone read more."""

@@ -1,9 +1,10 @@
 """Which models the engine reproduces exactly, and what each of their layers attends to.
 
-A decoder layer either attends to the whole context, and gets an index, or to a sliding window, and stays dense.
-Whatever cannot be right is refused here, by name and reason, before anything is computed.
+A decoder layer attends either to the whole context, and gets an index, or to a sliding window, and stays
+dense. Whatever cannot be right is refused here, by name and reason, before anything is computed.
 """
 
+import inspect
 from collections.abc import Iterator
 
 import torch
@@ -31,7 +32,6 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
     kinds = set(getattr(config, "layer_types", None) or ())
     if model.config.is_encoder_decoder:
         yield "is an encoder-decoder model; a causal LM is needed"
-    # DiffLlama and friends are found when they attend; these have no keys and values at all in some layers.
     if getattr(model, "_is_stateful", False) or kinds & {"linear_attention", "conv", "hybrid"}:
         yield "has layers with a recurrent state (linear attention, SSM), which keep no keys to index"
     if "chunked_attention" in kinds or getattr(config, "attention_chunk_size", None):
@@ -62,8 +62,21 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
     windows = sliding_windows(model)
     if windows and None not in windows:
         yield (
-            f"has a sliding window of {windows[0]} tokens in every layer: no layer attends to the whole fixed "
+            f"has a sliding window of {windows[0]} tokens in every layer: none attends to the whole fixed "
             "context, so there is nothing to index; load it with sliding_window=None to attend to all of it"
+        )
+
+
+def require_positions(model: PreTrainedModel) -> None:
+    """Refuses models that cannot be told where a token stands: a padded batch would misplace its members.
+
+    Raises:
+        UnsupportedModelError: ``forward`` takes no ``position_ids``.
+    """
+    if "position_ids" not in inspect.signature(model.forward).parameters:
+        raise UnsupportedModelError(
+            f"{text_config(model).model_type} takes no position_ids, so user inputs of different lengths "
+            "cannot be answered in one batch; ask them one by one"
         )
 
 
@@ -98,7 +111,9 @@ def layer_count(model: PreTrainedModel) -> int:
 def layer_devices(model: PreTrainedModel) -> list[torch.device]:
     """The device that computes each decoder layer; a model may be spread over several."""
     count = layer_count(model)
-    for module in model.modules():  # outer modules first: the decoder layers come before lists inside them
+    for (
+        module
+    ) in model.modules():  # outer modules first: the decoder layers come before lists inside them
         if isinstance(module, torch.nn.ModuleList) and len(module) == count:
             return [_device(layer, model.device) for layer in module]
     return [model.device] * count

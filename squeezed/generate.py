@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from squeezed import attention
+from squeezed import attention, families
 from squeezed.accounting import GenerationStats, summarise
 from squeezed.cache import FixedContextCache
 from squeezed.context import FixedContext
@@ -72,11 +72,14 @@ def generate(
     Raises:
         ValueError: an empty user input, a number of tokens below 1, or a size the method cannot meet.
         IndexMismatchError: the context belongs to another model.
+        UnsupportedModelError: inputs of different lengths for a model that takes no positions.
     """
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; expected at least 1")
     batch = left_padded(question_ids)
     ctx.require_model(model)
+    if not bool(batch.real.all()):
+        families.require_positions(model)
     attention.switch(model)
     cache = ctx.cache(method, backend=backend)
     stops = {*_stop_ids(model), *stop_ids}

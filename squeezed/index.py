@@ -48,8 +48,8 @@ class LayerIndex:
     Attributes:
         keys, values: ``[H, N, D]``; M = N - W rows in cluster order, then the window. They may live on
             another device (host memory) than the rest.
-        positions: int32 ``[H, M]``; place in the fixed context of each clustered row. Methods that choose by
-            place (StreamingLLM, Quest, SnapKV) need it; attention does not.
+        positions: ``[H, M]``; place in the fixed context of each clustered row, int16 where M fits into it,
+            else int32. Methods that choose by place (StreamingLLM, Quest, SnapKV) need it; attention does not.
         levels: centroids, coarse to fine. window: W. scale: softmax scale.
         softcap: of the layer's logits, ``None`` for most models.
         queries: of the observation window, ``[Hq, W, D]``, for calibration and for methods that observe;
@@ -139,7 +139,7 @@ def build_layer(
     return LayerIndex(
         keys=torch.cat([ordered, states.keys[:, clustered:]], dim=1),
         values=torch.cat([values, states.values[:, clustered:]], dim=1),
-        positions=order.int(),
+        positions=order.to(torch.int16 if clustered < 1 << 15 else torch.int32),
         levels=build_levels(ordered, hierarchy.offsets),
         window=window,
         scale=states.scale,

@@ -80,8 +80,8 @@ def own_mask(
 def fixed_mask(own: torch.Tensor, fixed: int, window: int) -> torch.Tensor:
     """Which of the last ``fixed`` tokens of the fixed context each query sees, boolean ``[B or 1, 1, L, F]``.
 
-    A query's window ends with the own tokens it sees, n of them, and reaches ``window - n`` tokens further. So
-    it is counted over positions: padding between the context and a user input takes nothing from it.
+    A query's window ends with the own tokens it sees, n of them, and reaches ``window - n`` tokens further.
+    So it is counted over positions: padding between the context and a user input takes nothing from it.
     """
     from_end = torch.arange(fixed, 0, -1, device=own.device)
     return from_end <= window - own.sum(-1, keepdim=True)

@@ -1,5 +1,6 @@
 """What the layers of a conversation's cache have in common: the tokens after the fixed context."""
 
+import abc
 from typing import Any
 
 import torch
@@ -70,6 +71,7 @@ class OwnTokensLayer(DynamicLayer):
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.own_tokens() + query_length, self.fixed_tokens
 
+    @abc.abstractmethod
     def attend(
         self,
         module: torch.nn.Module,
@@ -88,4 +90,3 @@ class OwnTokensLayer(DynamicLayer):
         Returns:
             ``[B, L, Hq, D]`` in the query's dtype.
         """
-        raise NotImplementedError

@@ -6,10 +6,16 @@ from typing import Any
 import torch
 from squeezed_kernels import causal_mask
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import (
+    Cache,
+    CacheLayerMixin,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+)
 
-from squeezed import attention
+from squeezed import attention, families
 from squeezed.attention import tag
+from squeezed.local import LocalLayer
 
 CHUNK = 2048  # fixed-context tokens a forward pass processes; bounds activations, not the KV cache
 ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while they are summed
@@ -17,7 +23,7 @@ ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while
 
 @dataclass(frozen=True)
 class LayerStates:
-    """What one layer computed for the fixed context.
+    """What one layer that attends to everything computed for the fixed context.
 
     Attributes:
         keys: after RoPE, ``[H, N, D]``. values: ``[H, N, D]``.
@@ -38,6 +44,8 @@ class LayerStates:
 class CaptureLayer(DynamicLayer):
     """A cache layer that attends densely and keeps the queries of the last ``window`` positions."""
 
+    sliding_window: int | None = None
+
     def __init__(self, total: int, window: int, accumulate: bool = False) -> None:
         super().__init__()
         self.first_captured = total - window
@@ -51,7 +59,7 @@ class CaptureLayer(DynamicLayer):
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         keys, values = super().update(key_states, value_states)
-        return tag(keys, self), values
+        return tag(keys, self), tag(values, self)
 
     def attend(
         self,
@@ -106,7 +114,7 @@ def prefill(
     window: int,
     chunk: int = CHUNK,
     accumulate: bool = False,
-) -> list[LayerStates]:
+) -> list[LayerStates | LocalLayer]:
     """Runs the model densely over the fixed context.
 
     Args:
@@ -116,17 +124,36 @@ def prefill(
             which takes about as long as the prefill again.
 
     Returns:
-        One ``LayerStates`` a layer.
+        What each decoder layer computed: ``LocalLayer`` for those with a sliding window.
 
     Raises:
         UnsupportedModelError: the model's attention did not go through the engine.
     """
-    layers = [
-        CaptureLayer(len(ids), window, accumulate) for _ in range(attention.layer_count(model))
+    # Layers with a sliding window need nothing from the engine: transformers' own keep what is in the window.
+    layers: list[CacheLayerMixin] = [
+        CaptureLayer(len(ids), window, accumulate)
+        if sliding_window is None
+        else DynamicSlidingWindowLayer(sliding_window)
+        for sliding_window in families.sliding_windows(model)
     ]
     cache = Cache(layers=layers)
     for start in range(0, len(ids), chunk):
         part = ids[None, start : start + chunk].to(model.device)
         model.base_model(input_ids=part, past_key_values=cache, use_cache=True)
-    attention.require_reached(model, all(layer.queries for layer in layers))
-    return [layer.states() for layer in layers]
+        attention.require_reached(model, all(_reached(layer) for layer in layers))
+    return [_states(layer) for layer in layers]
+
+
+def _reached(layer: CacheLayerMixin) -> bool:
+    """Whether the layer's tokens were attended; one that has no keys belongs to no attention at all."""
+    return bool(layer.queries) if isinstance(layer, CaptureLayer) else layer.keys is not None
+
+
+def _states(layer: CacheLayerMixin) -> LayerStates | LocalLayer:
+    if isinstance(layer, CaptureLayer):
+        return layer.states()
+    assert isinstance(layer, DynamicSlidingWindowLayer)
+    assert layer.keys is not None
+    assert layer.values is not None
+    # Views of longer tensors: a copy lets go of the rest.
+    return LocalLayer(layer.keys[0].clone(), layer.values[0].clone(), layer.sliding_window)

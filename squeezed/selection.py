@@ -20,7 +20,12 @@ def above_threshold(log_scores: torch.Tensor, threshold: torch.Tensor) -> torch.
     return log_scores > threshold[:, None, None]
 
 
-def top_rows(log_scores: torch.Tensor, counts: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+def top_rows(
+    log_scores: torch.Tensor,
+    counts: torch.Tensor,
+    rows: torch.Tensor,
+    least: float = 0.0,
+) -> torch.Tensor:
     """The same size for every head: best groups first, until as many keys are kept as asked.
 
     Groups are whole, so the number of keys is met as closely as the next group allows, and at least one
@@ -28,6 +33,7 @@ def top_rows(log_scores: torch.Tensor, counts: torch.Tensor, rows: torch.Tensor)
 
     Args:
         log_scores: ``[B, H, T, C]``. counts: ``[H, C]``. rows: keys to keep, broadcastable to ``[B, H, T]``.
+        least: keys that must not be missed; the group that reaches them is kept even if most of it is beyond.
 
     Returns:
         Boolean ``[B, H, T, C]``.
@@ -35,7 +41,7 @@ def top_rows(log_scores: torch.Tensor, counts: torch.Tensor, rows: torch.Tensor)
     order, sizes = _best_first(log_scores, counts)
     # Taking a group moves the sum closer to the target while at most half of the group lies beyond it.
     before = sizes.cumsum(-1) - sizes
-    taken = before + sizes / 2 <= rows.unsqueeze(-1)
+    taken = (before + sizes / 2 <= rows.unsqueeze(-1)) | (before < least)
     taken[..., 0] = True
     return _back(taken, order) & (log_scores > -torch.inf)
 

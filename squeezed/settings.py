@@ -23,9 +23,27 @@ class Settings:
     accumulate: bool = False
 
     @property
-    def drops(self) -> tuple[float, ...]:
-        """The coarse drops that thresholds are calibrated for in advance."""
-        return coarse_drops(len(self.levels), COARSE_SPARSITY)
+    def coarse(self) -> "Coarse":
+        """What thresholds are calibrated for in advance: the paper's setting."""
+        return Coarse(coarse_drops(len(self.levels), COARSE_SPARSITY))
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """What the levels before the finest do, which is a condition of the thresholds at all later levels.
+
+    Attributes:
+        drops: share of all keys dropped after each level but the finest, coarse to fine, not falling.
+        by: what drops them: the threshold of the ``model``, of each ``layer`` or each ``head``, or ``topk``, the
+            same share for every head.
+    """
+
+    drops: tuple[float, ...] = ()
+    by: str = "model"
+
+    def __post_init__(self) -> None:
+        if not self.drops:
+            object.__setattr__(self, "by", "model")  # nothing is dropped, so all are the same
 
 
 def coarse_drops(depth: int, coarse_sparsity: float) -> tuple[float, ...]:

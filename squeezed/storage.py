@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,16 @@ from squeezed import fingerprint
 from squeezed.calibration import Calibration, LevelCurves
 from squeezed.errors import IndexCorruptError, IndexMismatchError
 from squeezed.index import LayerIndex, Level, cluster_counts
+from squeezed.local import LocalLayer
 from squeezed.prefill import LayerStates
-from squeezed.settings import Settings
+from squeezed.settings import Coarse, Settings
 
 FORMAT_VERSION = 2
 MANIFEST, TENSORS = "manifest.json", "tensors.safetensors"
-REQUIRED = {
-    "model",
-    "ids",
-    "tokens",
-    "settings",
-    "layers",
-    "calibrations",
-    "calibrated_on",
-    "sha256",
-}
+CHECKSUM = "checksum"  # of all other fields of the manifest
 
-Calibrations = dict[tuple[float, ...], tuple[Calibration, Calibration]]
-Prefill = Callable[[torch.Tensor, Settings], list[LayerStates]]
+Calibrations = dict[Coarse, tuple[Calibration, Calibration]]
+Prefill = Callable[[torch.Tensor, Settings], list[LayerStates | LocalLayer]]
 
 
 @dataclass(frozen=True)
@@ -52,6 +44,15 @@ class Stored:
     calibrated_on: str
     settings: Settings
     model_fingerprint: str
+    local: Mapping[int, LocalLayer]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the model says of one of its layers: the device it is on, and its sliding window, if any."""
+
+    device: torch.device
+    window: int | None
 
 
 def save(folder: Path, stored: Stored, *, keys_values: bool = True) -> Path:
@@ -75,12 +76,20 @@ def save(folder: Path, stored: Stored, *, keys_values: bool = True) -> Path:
             "tokens": len(stored.ids),
             "settings": asdict(stored.settings),
             "keys_values": keys_values,
+            "kv_bytes": sum(
+                t.nbytes for layer in stored.layers for t in (layer.keys, layer.values)
+            ),
             "dtype": str(stored.layers[0].keys.dtype).removeprefix("torch."),
             "layers": [{"scale": layer.scale, "softcap": layer.softcap} for layer in stored.layers],
-            "calibrations": [list(drops) for drops in stored.calibrations],
+            "local": [
+                {"number": number, "sliding_window": layer.sliding_window}
+                for number, layer in stored.local.items()
+            ],
+            "calibrations": [asdict(coarse) for coarse in stored.calibrations],
             "calibrated_on": stored.calibrated_on,
-            "sha256": _sha256(temporary / TENSORS),
+            "sha256": sha256(temporary / TENSORS),
         }
+        manifest[CHECKSUM] = manifest_checksum(manifest)
         with (temporary / MANIFEST).open("w") as file:
             json.dump(manifest, file, indent=1)
             file.flush()
@@ -91,14 +100,13 @@ def save(folder: Path, stored: Stored, *, keys_values: bool = True) -> Path:
     return folder
 
 
-def load(
-    folder: Path, model_fingerprint: str, devices: Sequence[torch.device], prefill: Prefill
-) -> Stored:
+def load(folder: Path, model_fingerprint: str, places: Sequence[Place], prefill: Prefill) -> Stored:
     """Reads what ``save`` wrote.
 
     Args:
         folder: of one context. model_fingerprint: of the model it has to belong to.
-        devices: of each layer. prefill: computes keys and values again if they were not written.
+        places: of each of the model's layers.
+        prefill: computes keys and values again if they were not written.
 
     Raises:
         FileNotFoundError: no such folder. IndexCorruptError: damaged. IndexMismatchError: of another model
@@ -111,6 +119,28 @@ def load(
             f"{model_fingerprint[:12]}: the index was made with other weights or another dtype; prepare "
             "the context again"
         )
+    stored = read(folder, manifest)
+    _require_layers(folder, stored, places)
+    layers: Sequence[LayerIndex] = stored.layers
+    local = stored.local
+    if not manifest["keys_values"]:
+        states = prefill(stored.ids, stored.settings)
+        layers = _prefilled(layers, [state for state in states if isinstance(state, LayerStates)])
+        local = {n: state for n, state in enumerate(states) if isinstance(state, LocalLayer)}
+    devices = [place.device for place in places if place.window is None]
+    return replace(
+        stored,
+        layers=tuple(_to_device(*each) for each in zip(layers, devices, strict=True)),
+        local={n: _local_to_device(layer, places[n].device) for n, layer in local.items()},
+    )
+
+
+def read(folder: Path, manifest: dict[str, Any]) -> Stored:
+    """What a folder with this manifest holds, on the CPU; keys and values that were not written are empty.
+
+    Raises:
+        IndexCorruptError: damaged. IndexMismatchError: the token ids are not those of the manifest.
+    """
     tensors = read_tensors(folder, manifest)
     try:
         settings = read_settings(manifest)
@@ -120,23 +150,35 @@ def load(
             raise IndexMismatchError(
                 f"{folder}: ids do not match the manifest's fingerprint; prepare it again"
             )
-        parts = [
+        local = {entry["number"]: _local(tensors, entry) for entry in manifest["local"]}
+        layers = tuple(
             _layer(tensors, number, entry, settings)
             for number, entry in enumerate(manifest["layers"])
-        ]
+        )
     except (KeyError, TypeError, IndexError) as error:
         raise IndexCorruptError(
             f"{folder}: manifest and tensors do not fit together ({error!r}); prepare it again"
         ) from error
     _require_finite(calibrations, f"load {folder}")
-    if len(parts) != len(devices):
+    return Stored(
+        ids, layers, calibrations, manifest["calibrated_on"], settings, manifest["model"], local
+    )
+
+
+def _require_layers(folder: Path, stored: Stored, places: Sequence[Place]) -> None:
+    """Raises ``IndexMismatchError`` unless the folder holds what the model's layers need."""
+    found = len(stored.layers) + len(stored.local)
+    if found != len(places):
         raise IndexMismatchError(
-            f"{folder}: holds {len(parts)} layers, but the given model has {len(devices)}"
+            f"{folder}: holds {found} layers, but the given model has {len(places)}"
         )
-    if not manifest["keys_values"]:
-        parts = _prefilled(parts, prefill(ids, settings))
-    layers = tuple(_to_device(layer, device) for layer, device in zip(parts, devices, strict=True))
-    return Stored(ids, layers, calibrations, manifest["calibrated_on"], settings, model_fingerprint)
+    windows = {number: layer.sliding_window for number, layer in stored.local.items()}
+    wanted = {n: place.window for n, place in enumerate(places) if place.window is not None}
+    if windows != wanted:
+        raise IndexMismatchError(
+            f"{folder}: layers with a sliding window (number: tokens) are {windows or 'none'}, but those of "
+            f"the given model are {wanted or 'none'}; prepare the context again"
+        )
 
 
 def read_tensors(folder: Path, manifest: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -146,7 +188,7 @@ def read_tensors(folder: Path, manifest: dict[str, Any]) -> dict[str, torch.Tens
         IndexCorruptError: the file is missing or its checksum differs.
     """
     path = folder / TENSORS
-    if not path.is_file() or _sha256(path) != manifest["sha256"]:
+    if not path.is_file() or sha256(path) != manifest["sha256"]:
         raise IndexCorruptError(
             f"{path}: missing or its checksum differs; delete {folder} and prepare it again"
         )
@@ -186,10 +228,10 @@ def read_manifest(folder: Path) -> dict:
             f"{folder}: format_version is {manifest.get('format_version')}, but this version of the "
             f"suite reads {FORMAT_VERSION}; prepare the context again"
         )
-    missing = REQUIRED - set(manifest)
-    if missing:
+    if manifest.get(CHECKSUM) != manifest_checksum(manifest):
         raise IndexCorruptError(
-            f"{folder / MANIFEST}: lacks {', '.join(sorted(missing))}; prepare the context again"
+            f"{folder / MANIFEST}: its checksum differs, so a field was changed or damaged; prepare the "
+            "context again"
         )
     return manifest
 
@@ -197,11 +239,11 @@ def read_manifest(folder: Path) -> dict:
 def _tensors(stored: Stored, keys_values: bool) -> dict[str, torch.Tensor]:
     tensors = {"ids": stored.ids}
     for i, calibrations in enumerate(stored.calibrations.values()):
-        for phase, calibration in zip(("inputs", "tokens"), calibrations, strict=True):
+        for phase, calibration in zip(_phases(stored.calibrated_on), calibrations, strict=False):
             prefix = f"calibration{i}.{phase}"
             tensors[f"{prefix}.mass"] = calibration.mass
-            for j, level in enumerate(calibration.levels):
-                for name, curve in vars(level).items():
+            for j, curves in enumerate(calibration.levels):
+                for name, curve in vars(curves).items():
                     tensors[f"{prefix}.level{j}.{name}"] = curve
     for i, layer in enumerate(stored.layers):
         optional = {"queries": layer.queries, "accumulated": layer.accumulated}
@@ -212,8 +254,17 @@ def _tensors(stored: Stored, keys_values: bool) -> dict[str, torch.Tensor]:
         for j, level in enumerate(layer.levels):
             tensors[f"layer{i}.level{j}.centroids"] = level.centroids
             tensors[f"layer{i}.level{j}.offsets"] = level.offsets
-    # A tensor that is stored under two names (window calibration) is written twice, not shared.
+    if keys_values:
+        for number, local in stored.local.items():
+            tensors[f"local{number}.keys"] = local.keys
+            tensors[f"local{number}.values"] = local.values
+    # Copies, because safetensors refuses tensors that share memory.
     return {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def _phases(calibrated_on: str) -> tuple[str, ...]:
+    """What a calibration is made for; the window's serves user inputs and tokens alike."""
+    return ("inputs",) if calibrated_on == "window" else ("inputs", "tokens")
 
 
 def _layer(
@@ -241,13 +292,23 @@ def _layer(
     )
 
 
+def _local(tensors: dict[str, torch.Tensor], entry: dict[str, int]) -> LocalLayer:
+    prefix, nothing = f"local{entry['number']}", torch.empty(0, 0, 0)
+    return LocalLayer(
+        tensors.get(f"{prefix}.keys", nothing),
+        tensors.get(f"{prefix}.values", nothing),
+        entry["sliding_window"],
+    )
+
+
 def _calibrations(
     tensors: dict[str, torch.Tensor], manifest: dict[str, Any], settings: Settings
 ) -> Calibrations:
     found: Calibrations = {}
-    for i, drops in enumerate(manifest["calibrations"]):
+    for i, entry in enumerate(manifest["calibrations"]):
+        coarse = Coarse(tuple(entry["drops"]), entry["by"])
         phases = []
-        for phase in ("inputs", "tokens"):
+        for phase in _phases(manifest["calibrated_on"]):
             prefix = f"calibration{i}.{phase}"
             levels = tuple(
                 LevelCurves(
@@ -255,13 +316,12 @@ def _calibrations(
                 )
                 for j in range(len(settings.levels))
             )
-            phases.append(Calibration(levels, tensors[f"{prefix}.mass"], tuple(drops)))
-        inputs, tokens = phases
-        found[tuple(drops)] = inputs, inputs if manifest["calibrated_on"] == "window" else tokens
+            phases.append(Calibration(levels, tensors[f"{prefix}.mass"], coarse))
+        found[coarse] = phases[0], phases[-1]
     return found
 
 
-def _prefilled(layers: list[LayerIndex], states: list[LayerStates]) -> list[LayerIndex]:
+def _prefilled(layers: Sequence[LayerIndex], states: list[LayerStates]) -> list[LayerIndex]:
     """The layers with keys and values of a new prefill, brought into cluster order."""
     filled = []
     for layer, state in zip(layers, states, strict=True):
@@ -282,7 +342,7 @@ def _prefilled(layers: list[LayerIndex], states: list[LayerStates]) -> list[Laye
 
 
 def _to_device(layer: LayerIndex, device: torch.device) -> LayerIndex:
-    moved = {
+    moved: dict[str, Any] = {
         name: value.to(device)
         for name, value in vars(layer).items()
         if isinstance(value, torch.Tensor)
@@ -292,6 +352,10 @@ def _to_device(layer: LayerIndex, device: torch.device) -> LayerIndex:
         for level in layer.levels
     )
     return replace(layer, levels=levels, **moved)
+
+
+def _local_to_device(layer: LocalLayer, device: torch.device) -> LocalLayer:
+    return replace(layer, keys=layer.keys.to(device), values=layer.values.to(device))
 
 
 def _require_finite(calibrations: Calibrations, doing: str) -> None:
@@ -311,6 +375,11 @@ def _replace(temporary: Path, folder: Path) -> None:
         temporary.replace(folder)
 
 
-def _sha256(path: Path) -> str:
+def manifest_checksum(manifest: dict[str, Any]) -> str:
+    fields = {name: value for name, value in manifest.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,8 @@ several user inputs on one fixed context. Loss counts on answer tokens only.
 """
 
 import random
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -16,6 +17,7 @@ from ruler.prompts import SUITE
 from ruler.tasks import NiahTask
 
 IGNORE = -100
+MAX_OTHERS = 3
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Sequence:
         context, context_positions: token ids of the fixed context and their RoPE positions.
         asked: token ids of all question segments. labels: their next-token targets, ``IGNORE`` off the
             answers. positions: their RoPE positions. segments: the question a token belongs to, from 1.
+        others: for each token of ``asked`` up to ``MAX_OTHERS`` further targets that are as right as the label,
+            filled up with ``IGNORE``: several values of a key may come in any order.
     """
 
     context: list[int]
@@ -34,6 +38,16 @@ class Sequence:
     labels: list[int]
     positions: list[int]
     segments: list[int]
+    others: list[list[int]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question as ids. ``others``: of some places in ``answer``, further tokens that are right there."""
+
+    prompt: list[int]
+    answer: list[int]
+    others: dict[int, list[int]] = field(default_factory=dict)
 
 
 def random_task(
@@ -52,19 +66,37 @@ def random_task(
     if kind == "single":
         keys, asked = (1, 16) if haystack == "needle" else (most, most)
         return NiahTask(kind, haystack, key_type, value_type, keys=keys), asked
-    several = rng.randint(2, min(4, most))
     if kind == "multivalue":
-        keys = max(1, min(8, most // several))
-        return NiahTask(kind, haystack, keys=keys, values=several), keys
+        # Always as many values as the standard task has: the model cannot tell when none is left.
+        keys = 1 if rng.random() < 0.5 else max(1, min(4, length // 200))
+        return NiahTask(kind, haystack, keys=keys, values=1 + MAX_OTHERS), keys
+    several = rng.randint(2, min(4, most))
     return NiahTask(kind, haystack, keys=most, queries=several), most // several
 
 
-def answer_text(question: Question) -> str:
-    """How the model answers: the value; several values as a list; several keys with their values."""
-    if len(question.keys) == 1:
-        return " " + ", ".join(question.answers)
-    pairs = enumerate(zip(question.keys, question.answers, strict=True), start=1)
-    return " " + ", ".join(f"({number}) {key} has {value}" for number, (key, value) in pairs)
+def asked(tokenizer: PreTrainedTokenizerFast, question: Question, rng: random.Random) -> Asked:
+    """A question and how the model answers it: the one value, or several, each with number and key.
+
+    Several values of one key come in a random order, and at each place all that are left are right.
+    """
+    encode = tokenizer.encode
+    prompt = encode(question.text + question.answer_prefix)
+    values = list(question.answers)
+    one_key = len(question.keys) == 1
+    if one_key:
+        rng.shuffle(values)
+    keys = question.keys * len(values) if one_key else question.keys
+    answer: list[int] = []
+    others: dict[int, list[int]] = {}
+    for number, (key, value) in enumerate(zip(keys, values, strict=True), start=1):
+        if len(values) == 1:
+            answer += encode(" ")
+        else:
+            answer += encode(f"{',' if number > 1 else ''} ({number}) {key} has ")
+        left = values[number:] if one_key else []
+        others[len(answer)] = [encode(each)[0] for each in left]
+        answer += encode(value)
+    return Asked(prompt, [*answer, *encode("."), tokenizer.eos_token_id], others)
 
 
 def draw_sequence(
@@ -84,14 +116,10 @@ def draw_sequence(
     sample = draw.lay_out(size)
     questions = list(sample.questions)
     if kind == "multivalue":
-        # Any order of the values is right: show several.
-        questions = [shuffled(question, rng) for _ in range(4) for question in questions]
-    return _assemble(tokenizer, rng, sample.context, questions, question_room(length), max_position)
-
-
-def shuffled(question: Question, rng: random.Random) -> Question:
-    """The question with its answers in a random order."""
-    return replace(question, answers=tuple(rng.sample(question.answers, len(question.answers))))
+        questions *= 4  # in other orders
+    pairs = [asked(tokenizer, question, rng) for question in questions]
+    context = [tokenizer.bos_token_id, *tokenizer.encode(sample.context)]
+    return _join(rng, context, pairs, question_room(length), max_position)
 
 
 def question_room(length: int) -> int:
@@ -128,7 +156,7 @@ def draw_drill(
     context = [tokenizer.bos_token_id, *(token for key, value in records for token in key + value)]
     rng.shuffle(records)
     # No end token: nothing in a record shows where its value ends.
-    pairs = [(key, value) for key, value in records]
+    pairs = [Asked(key, value) for key, value in records]
     return _join(rng, context, pairs, question_room(length), max_position)
 
 
@@ -137,41 +165,30 @@ def _tokens_per_unit(task: NiahTask, draw: NiahDraw, tokenizer: PreTrainedTokeni
     return len(tokenizer.encode(text + "\n"))
 
 
-def _assemble(tokenizer, rng, context: str, questions, room: int, max_position: int) -> Sequence:  # type: ignore[no-untyped-def]
-    pairs = [
-        (
-            tokenizer.encode(question.text + question.answer_prefix),
-            [*tokenizer.encode(answer_text(question) + "."), tokenizer.eos_token_id],
-        )
-        for question in questions
-    ]
-    context_ids = [tokenizer.bos_token_id, *tokenizer.encode(context)]
-    return _join(rng, context_ids, pairs, room, max_position)
-
-
 def _join(
     rng: random.Random,
     context: list[int],
-    pairs: list[tuple[list[int], list[int]]],
+    questions: list[Asked],
     room: int,
     max_position: int,
 ) -> Sequence:
-    """A context with as many (prompt, answer) segments as the room allows, at least one."""
+    """A context with as many questions as the room allows, at least one."""
     context_positions = _spread_positions(rng, len(context), max_position)
-    asked: list[int] = []
-    labels: list[int] = []
-    positions: list[int] = []
-    segments: list[int] = []
+    joined = Sequence(context, context_positions, [], [], [], [], [])
     start = context_positions[-1] + 1
-    for number, (prompt, answer) in enumerate(pairs, start=1):
-        segment = prompt + answer[:-1]
-        if number > 1 and len(asked) + len(segment) > room:
+    for number, question in enumerate(questions, start=1):
+        segment = question.prompt + question.answer[:-1]
+        if number > 1 and len(joined.asked) + len(segment) > room:
             break
-        asked += segment
-        labels += [IGNORE] * (len(prompt) - 1) + answer
-        positions += range(start, start + len(segment))
-        segments += [number] * len(segment)
-    return Sequence(context, context_positions, asked, labels, positions, segments)
+        skipped = len(question.prompt) - 1
+        joined.asked.extend(segment)
+        joined.labels.extend([IGNORE] * skipped + question.answer)
+        joined.positions.extend(range(start, start + len(segment)))
+        joined.segments.extend([number] * len(segment))
+        for place in range(-skipped, len(question.answer)):
+            found = question.others.get(place, [])
+            joined.others.append(found + [IGNORE] * (MAX_OTHERS - len(found)))
+    return joined
 
 
 def _spread_positions(rng: random.Random, length: int, max_position: int) -> list[int]:
@@ -195,7 +212,8 @@ def _spread_positions(rng: random.Random, length: int, max_position: int) -> lis
 def collate(sequences: list[Sequence], pad_id: int) -> dict[str, torch.Tensor]:
     """Pads to one batch: every field of ``Sequence`` as ``[B, N]`` (contexts) or ``[B, L]`` (questions), and
     ``mask`` ``[B, 1, L, N + L]``, true where a question token may look."""
-    fills = {"context": pad_id, "asked": pad_id, "labels": IGNORE}
+    fills: dict[str, Any] = {"context": pad_id, "asked": pad_id, "labels": IGNORE}
+    fills["others"] = [IGNORE] * MAX_OTHERS
     batch = {}
     for field in fields(Sequence):
         rows = [getattr(sequence, field.name) for sequence in sequences]

@@ -32,11 +32,10 @@ from bench.models.data import IGNORE, collate, draw_drill, draw_sequence, questi
 MAX_POSITION = 16384
 ROPE_THETA = 1e8  # most dimensions turn slowly, so tokens match by content at any distance
 DRILLS = 2  # stages of the curriculum before the tasks
-# Kind of task: its weight, and the answer token accuracy at which contexts grow. Several values of a key
-# come in any order, and a model of this size does not learn to leave out those already given, so a good
-# part of their tokens cannot be right.
-KINDS = {"single": (4, 0.95), "multivalue": (1, 0.75), "multiquery": (3, 0.95)}
-PATIENCE = 400  # steps after which contexts grow all the same
+# Kind of task: its weight, and the answer token accuracy at which contexts grow. Leaving out values that were
+# given is one token in ten of multivalue, and the last that is learnt.
+KINDS = {"single": (2, 0.95), "multivalue": (4, 0.985), "multiquery": (2, 0.95)}
+PATIENCE = 2000  # steps after which contexts grow all the same
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,14 @@ def loss_and_accuracy(
     ).last_hidden_state
     answered = batch["labels"] != IGNORE
     logits = functional.linear(hidden[answered], model.lm_head.weight).float()
-    targets = batch["labels"][answered]
-    accuracy = (logits.argmax(-1) == targets).float().mean().item()
-    return functional.cross_entropy(logits, targets), accuracy
+    # Any of several targets is right: the loss is of their probability together.
+    targets = torch.cat(
+        [batch["labels"][answered].unsqueeze(-1), batch["others"][answered]], dim=-1
+    )
+    valid = targets != IGNORE
+    chosen = logits.log_softmax(-1).gather(-1, targets.clamp(min=0)).masked_fill(~valid, -torch.inf)
+    right = (logits.argmax(-1, keepdim=True) == targets).any(-1)
+    return -chosen.logsumexp(-1).mean(), right.float().mean().item()
 
 
 def make_batch(

@@ -7,9 +7,10 @@ from hydra.core.config_store import ConfigStore
 from bench.errors import InputError
 from bench.tasks.base import Task
 from bench.tasks.longbench import LongBench
+from bench.tasks.prefixqa import PrefixQA
 from bench.tasks.ruler import Ruler
 
-TASKS: dict[str, Task[Any, Any]] = {task.name: task for task in (Ruler(), LongBench())}
+TASKS: dict[str, Task[Any, Any]] = {task.name: task for task in (Ruler(), LongBench(), PrefixQA())}
 
 
 def get_task(name: str) -> Task[Any, Any]:

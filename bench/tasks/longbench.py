@@ -160,7 +160,13 @@ class LongBench(Task[LongBenchConf, LongBenchSpec]):
         stops: tuple[int, ...] = ()
         if spec.subtask != V2_NAME:
             stops = stop_ids(spec.subtask, tokenizer, spec.behaviour)
-        return Rules(spec.max_new_tokens or row.max_new_tokens, stops, chat)
+        return Rules(
+            max_new_tokens=spec.max_new_tokens or row.max_new_tokens,
+            stop_ids=stops,
+            # The official code forbids such a token as the first one; here it does not end the answer.
+            min_new_tokens=2 if stops else 1,
+            chat=chat,
+        )
 
     def cut(self, spec: LongBenchSpec, ids: list[int], reserved: int) -> tuple[list[int], int]:
         if not _cuts_ids(spec):

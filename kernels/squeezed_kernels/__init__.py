@@ -5,6 +5,19 @@ called ``kernels``; the import name is ``squeezed_kernels``, because a package i
 would hide the Hugging Face package of that name and break ``import transformers``.
 """
 
-from squeezed_kernels.reference import attend, causal_mask, lookup, merge
+from squeezed_kernels.api import assign, attend, attend_groups, children, lookup, merge
+from squeezed_kernels.backend import backends, resolve_backend
+from squeezed_kernels.reference import REDUCTIONS, causal_mask
 
-__all__ = ["attend", "causal_mask", "lookup", "merge"]
+__all__ = [
+    "REDUCTIONS",
+    "assign",
+    "attend",
+    "attend_groups",
+    "backends",
+    "causal_mask",
+    "children",
+    "lookup",
+    "merge",
+    "resolve_backend",
+]

@@ -1,5 +1,6 @@
 """The assignment step: which centroid is most similar to each key."""
 
+import squeezed_kernels
 import torch
 
 from squeezed.clustering.partition import take_rows
@@ -18,18 +19,9 @@ def assign(problems: Problems, centroids: torch.Tensor) -> tuple[torch.Tensor, t
     unused = ~problems.used
     # A copy of the first centroid can win only where the first one could: its label is mapped back.
     centroids = torch.where(unused.unsqueeze(-1), centroids[:, :1], centroids)
-    labels, similarity = _assign(problems.points, centroids)
+    labels, similarity = squeezed_kernels.assign(problems.points, centroids)
     labels = labels.where(labels < problems.clusters.unsqueeze(1), 0)
     return labels.where(problems.valid, problems.width), similarity
-
-
-def _assign(points: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Unit rows ``[H, M, D]`` against centroids ``[H, C, D]``: int64 labels, float32 similarities."""
-    transposed = centroids.transpose(1, 2)
-    best = [
-        torch.bmm(block, transposed).max(dim=-1) for block in row_blocks(points, centroids.shape[1])
-    ]
-    return torch.cat([b.indices for b in best], dim=1), torch.cat([b.values for b in best], dim=1)
 
 
 def best_similarity(points: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from squeezed.clustering.balance import size_cap
-from squeezed.clustering.kmeans import check_input, spherical_kmeans
+from squeezed.clustering.kmeans import check_input, head_groups, spherical_kmeans
 from squeezed.clustering.partition import (
     label_counts,
     permute_segments,
@@ -86,7 +86,12 @@ def _bottom_up(
     """Order ``[H, M]`` and the children of every cluster ``[H, C_l]``, coarse to fine."""
     finest = spherical_kmeans(keys, clusters[-1], seed, balance=balance)
     found = [finest]
-    sums = segment_sums(normalise(take_rows(keys, finest.order)), finest.counts)
+    sums = torch.cat(
+        [
+            segment_sums(normalise(take_rows(keys[part], finest.order[part])), finest.counts[part])
+            for part in head_groups(keys)
+        ]
+    )
     for coarser in reversed(clusters[:-1]):
         # A coarse cluster fits its keys as well as it fits the sums of its members' unit keys: direction =
         # the centroid, weight = the length, which is the size times how closely the keys agree.
@@ -115,7 +120,7 @@ def _top_down(
     for level, finer in enumerate(clusters[1:], start=1):
         children = share_out(sizes, finer)
         cap = size_cap(count, finer, balance)
-        labels = cluster_inside(take_rows(keys, order), sizes, children, seed + level, cap)
+        labels = cluster_inside(keys, order, sizes, children, seed + level, cap)
         order = order.gather(1, labels.argsort(dim=1, stable=True))
         sizes = label_counts(labels, finer)
         counts.append(children)

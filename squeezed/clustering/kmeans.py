@@ -14,9 +14,9 @@ from squeezed.clustering.seeding import draw_uniform, seed_centroids
 
 MAX_ITERATIONS = 20
 TOLERANCE = 1e-3
-# Numbers of key data (keys x D) clustered at once; further heads are clustered after them. Beyond the keys,
-# clustering holds about six float32 copies of that (800 MiB) and a few blocks of assign.ASSIGN_BLOCK
-# numbers. A single head larger than this is a group of its own.
+# Numbers of key data (keys x D) clustered at once; further heads are clustered after them. Beyond the keys
+# and the result, clustering holds three to four float32 copies of that and two blocks of
+# assign.ASSIGN_BLOCK numbers: 450 MiB measured. A head larger than this is a group of its own.
 GROUP_ELEMENTS = 1 << 25
 # Splitting puts the centroids where the keys are, and a few steps of Lloyd's let them settle there; clusters
 # that grow over the cap again are split once more, and after the last split nothing moves.
@@ -54,23 +54,28 @@ def spherical_kmeans(
         ValueError: C outside 1..M, keys or weights that are not finite, negative weights, an impossible cap.
     """
     check_input(keys, weights)
-    heads, count, size = keys.shape
+    heads, count, _ = keys.shape
     if not 1 <= clusters <= count:
         raise ValueError(f"{clusters} clusters of {count} keys; expected between 1 and {count}")
     if max_iterations < 1:
         raise ValueError(f"max_iterations={max_iterations}; expected at least 1")
     cap = size_cap(count, clusters, balance)
     draws = draw_uniform(heads, clusters, seed)
-    group = max(1, GROUP_ELEMENTS // max(1, count * size))
     labels = []
-    for first in range(0, heads, group):
-        part = slice(first, first + group)
+    for part in head_groups(keys):
         own = None if weights is None else weights[part]
         problems = uniform_problems(keys[part], clusters, own)
         caps = None if cap is None else torch.full_like(problems.sizes, cap)
         labels.append(solve(problems, draws[part], caps, max_iterations, tolerance))
     joined = torch.cat(labels)
     return Clustering(joined.argsort(dim=1, stable=True), label_counts(joined, clusters))
+
+
+def head_groups(keys: torch.Tensor) -> list[slice]:
+    """Heads of ``keys`` ``[H, M, D]`` that are worked on together."""
+    heads, count, size = keys.shape
+    group = max(1, GROUP_ELEMENTS // (count * size))
+    return [slice(first, first + group) for first in range(0, heads, group)]
 
 
 def check_input(keys: torch.Tensor, weights: torch.Tensor | None = None) -> None:

@@ -39,7 +39,7 @@ def lloyd(
         found = fill_empty(problems, *assign(problems, centroids))
         moved = (found != labels[active]).sum(dim=1) / problems.sizes
         labels = labels.index_copy(0, active, found)
-        going = ((moved >= tolerance) | swapping).nonzero().flatten()
+        going = (((moved >= tolerance) & (moved > 0)) | swapping).nonzero().flatten()
         if len(going) == 0 or step + 1 == max_iterations:
             break
         if len(going) < len(active):

@@ -26,9 +26,10 @@ class Split:
     """How each cluster would be cut in two.
 
     Attributes:
-        order: int64 ``[P, M]``; rows, cluster by cluster. labels: int64 ``[P, M]``; cluster of each of those.
-        along: float32 ``[P, M]``; place of each of those along its cluster's direction; above 0 is the half that
-            2-means cuts off.
+        order: int64 ``[P, M]``; rows, cluster by cluster.
+        labels: int64 ``[P, M]``; cluster of each of those.
+        along: float32 ``[P, M]``; place of each of those along its cluster's direction; the half above 0 is
+            what 2-means cuts off.
         sums: float32 ``[P, C, D]``; weighted sum of each cluster's unit rows.
         gain: float32 ``[P, C]``; by how much the cut raises the sum of similarities to the own centroid.
     """

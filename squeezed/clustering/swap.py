@@ -8,6 +8,7 @@ so a swap that promises to raise the fit raises it.
 """
 
 import torch
+from torch.nn import functional
 
 from squeezed.clustering.assign import ASSIGN_BLOCK
 from squeezed.clustering.problems import Problems
@@ -21,7 +22,8 @@ def swap(problems: Problems, labels: torch.Tensor) -> tuple[torch.Tensor, torch.
         labels: int64 ``[P, M]``, no used cluster empty, C for padding rows.
 
     Returns:
-        New labels and the number of swaps of each problem, ``[P]``.
+        New labels and the number of swaps of each problem, ``[P]``. Where a gain is mere rounding, the
+        upper half of a cut may have no row; the next assignment step fills it.
     """
     split = split_clusters(problems, labels)
     width = problems.width
@@ -34,20 +36,25 @@ def swap(problems: Problems, labels: torch.Tensor) -> tuple[torch.Tensor, torch.
 
     pays = _paying(gain, cost)
     # A cluster that is joined cannot be cut as well. With those out, fewer swaps pay, so none of the pairs
-    # that remain can be new.
-    busy = torch.zeros_like(gain, dtype=torch.bool)
-    busy = busy.scatter(1, joined, pays) | busy.scatter(1, mate.where(pays, joined), pays)
+    # that remain can be new. Pairs that do not pay write into a column of their own.
+    busy = torch.zeros_like(pays).scatter(1, joined, pays)
+    busy |= _with_spare(torch.zeros_like(pays), mate.where(pays, width), pays)
     gain = gain.masked_fill(busy, 0)
     pays = _paying(gain, cost)
     cut = gain.argsort(dim=1, descending=True, stable=True)
 
     # The joined pair keeps its first number; its second goes to the upper half of the cluster that is cut.
-    kept = numbers.expand_as(cost).scatter(1, mate.where(pays, joined), joined)
-    upper = numbers.expand_as(cost).scatter(1, cut, mate.where(pays, cut))
+    kept = _with_spare(numbers.expand_as(cost), mate.where(pays, width), joined)
+    upper = kept.scatter(1, cut, mate.where(pays, kept.gather(1, cut)))
     rows = split.labels.clamp(max=width - 1)
     new = upper.gather(1, rows).where(split.along > 0, kept.gather(1, rows))
     new = new.where(split.labels < width, width)
     return torch.empty_like(labels).scatter(1, split.order, new), pays.sum(dim=1)
+
+
+def _with_spare(values: torch.Tensor, index: torch.Tensor, written: torch.Tensor) -> torch.Tensor:
+    """``values`` ``[P, C]`` with ``written`` scattered into it; what has the index C is dropped."""
+    return functional.pad(values, (0, 1)).scatter(1, index, written)[:, :-1]
 
 
 def _paying(gain: torch.Tensor, cost: torch.Tensor) -> torch.Tensor:
@@ -69,7 +76,8 @@ def _nearest_partner(sums: torch.Tensor, used: torch.Tensor) -> tuple[torch.Tens
         products = torch.bmm(sums[:, start : start + block], sums.transpose(1, 2))
         joint = own.square() + lengths.square().unsqueeze(1) + 2 * products
         cost = own + lengths.unsqueeze(1) - joint.clamp(min=0).sqrt()
-        cost = cost.masked_fill(~used.unsqueeze(1), torch.inf)
+        # Joining equal clusters costs nothing; rounding must not make it a gain.
+        cost = cost.clamp(min=0).masked_fill(~used.unsqueeze(1), torch.inf)
         cost.diagonal(offset=start, dim1=1, dim2=2).fill_(torch.inf)
         best.append(cost.min(dim=-1))
     return torch.cat([b.indices for b in best], dim=1), torch.cat([b.values for b in best], dim=1)

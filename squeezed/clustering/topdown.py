@@ -45,38 +45,46 @@ def share_out(sizes: torch.Tensor, clusters: int) -> torch.Tensor:
 
 
 def cluster_inside(
-    rows: torch.Tensor, sizes: torch.Tensor, clusters: torch.Tensor, seed: int, cap: int | None
+    keys: torch.Tensor,
+    order: torch.Tensor,
+    sizes: torch.Tensor,
+    clusters: torch.Tensor,
+    seed: int,
+    cap: int | None,
 ) -> torch.Tensor:
     """Clusters the rows of every part of every head for themselves.
 
     Args:
-        rows: ``[H, M, D]``, part by part. sizes: int64 ``[H, n]``, rows of each part, at least 1.
+        keys: ``[H, M, D]``. order: int64 ``[H, M]``; the keys part by part.
+        sizes: int64 ``[H, n]``, keys of each part, at least 1.
         clusters: int64 ``[H, n]``, of each part, ``1 <= clusters <= sizes``.
-        seed: of the seeding. cap: largest size of a cluster, or ``None``; a part whose clusters cannot all
-            keep to it divides its rows evenly.
+        seed: of the seeding. cap: largest size of a cluster, or ``None``; a part with too few
+            clusters for that divides its keys evenly.
 
     Returns:
-        int64 ``[H, M]``: number of each row's cluster, counted through all parts of the head.
+        int64 ``[H, M]``: cluster of each key of ``order``, counted through all parts of the head.
     """
-    heads, count, size = rows.shape
-    device = rows.device
-    first_row = segment_starts(sizes)[:, :-1] + count * torch.arange(heads, device=device)[:, None]
+    heads, count, size = keys.shape
+    device = keys.device
+    first_of_head = count * torch.arange(heads, device=device).unsqueeze(1)
+    first_row = segment_starts(sizes)[:, :-1] + first_of_head
     first_cluster = segment_starts(clusters)[:, :-1]
     sizes, clusters = sizes.flatten(), clusters.flatten()
     first_row, first_cluster = first_row.flatten(), first_cluster.flatten()
     draws = draw_uniform(len(sizes), int(clusters.max()), seed).to(device)
-    flat = normalise(rows).view(-1, size)
+    flat, places = keys.reshape(-1, size), (order + first_of_head).flatten()
 
-    order = sizes.argsort(descending=True, stable=True)
+    by_size = sizes.argsort(descending=True, stable=True)
     # One place more, where padding rows write.
     labels = torch.empty(heads * count + 1, dtype=torch.int64, device=device)
-    for start, end in batches(sizes[order].cpu(), size):
-        chosen = order[start:end]
+    for start, end in batches(sizes[by_size].cpu(), size):
+        chosen = by_size[start:end]
         own, width = sizes[chosen], int(clusters[chosen].max())
         within = torch.arange(int(own[0]), device=device)
         index = first_row[chosen].unsqueeze(1) + within
         real = within < own.unsqueeze(1)
-        points = flat[index.clamp(max=heads * count - 1)] * real.unsqueeze(-1)
+        rows = flat[places[index.clamp(max=heads * count - 1)]]
+        points = normalise(rows) * real.unsqueeze(-1)
         batch = Problems(points, weighed(points, None), own, clusters[chosen], width)
         caps = None if cap is None else ((own - 1) // batch.clusters + 1).clamp(min=cap)
         found = solve(batch, draws[chosen], caps) + first_cluster[chosen].unsqueeze(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from squeezed_kernels import children
 
+from squeezed.errors import BudgetError
 from squeezed.index import LayerIndex
 
 if TYPE_CHECKING:
@@ -209,6 +210,11 @@ class BudgetedMethod(Method):
 
     def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
         dense = min(self.dense_layers, len(context.layers))
+        if dense == len(context.layers) and self.sparsity is None and self.dense_layers > 0:
+            raise BudgetError(
+                f"dense_layers is {self.dense_layers}, which is all {dense} layers, so no size can be met; "
+                "leave layers for the method, or use full"
+            )
         selectors: list[Selector] = [Everything() for _ in range(dense)]
         for number in range(dense, len(context.layers)):
             size = self.size_of_layer(context, dense)
@@ -219,7 +225,7 @@ class BudgetedMethod(Method):
         """The size of each layer that is not dense, so that all layers together meet what was asked.
 
         Raises:
-            ValueError: the asked size does not even cover window, lookup and dense layers.
+            BudgetError: the asked size does not even cover window, lookup and dense layers.
         """
         if self.sparsity is not None:
             return Size(self.sparsity, math.nan)
@@ -232,7 +238,7 @@ class BudgetedMethod(Method):
         if tokens < floor:
             least = (floor * (total - dense) + dense * layer.tokens) / total / layer.tokens
             dense_too = f", {dense} of {total} layers are dense" if dense else ""
-            raise ValueError(
+            raise BudgetError(
                 f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover the observation window "
                 f"({layer.window} tokens) and the lookup ({floor - layer.window:.0f} tokens' bytes{dense_too}); "
                 f"ask for at least kv_budget={math.ceil(1000 * least) / 1000}"

@@ -85,9 +85,10 @@ class SnapKVSelector:
         pooled = functional.max_pool1d(
             by_place.transpose(1, 2), method.kernel, stride=1, padding=method.kernel // 2
         )
+        # Pooling makes ties; chosen by place they go to the first, wherever the rows are stored.
+        best = best_rows(pooled, self.size.row_count(layer))
         places = layer.positions.long()[:, None].expand(-1, len(query), -1)
-        by_row = pooled.gather(2, places).transpose(0, 1)
-        self.keep = best_rows(by_row, self.size.row_count(layer))
+        self.keep = best.gather(2, places).transpose(0, 1)
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
         read = 0.0

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import torch
 from squeezed_kernels import children, lookup
 
-from squeezed.calibration import Calibration
+from squeezed.calibration import Calibration, keep_coarse
 from squeezed.index import LayerIndex, Level
 from squeezed.methods.base import Selection, Selector, Size, StandIns
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.selection import above_threshold, top_rows
-from squeezed.settings import COARSE_SPARSITY, coarse_drops
+from squeezed.settings import COARSE_SPARSITY, Coarse, coarse_drops
 
 if TYPE_CHECKING:
     from squeezed.context import FixedContext
@@ -64,33 +63,40 @@ class Squeezed(RuledMethod):
         return coarse
 
     def lookup_floor(self, layer: LayerIndex) -> float:
-        return expected_lookup(layer, self.drops(len(layer.levels)))
+        return expected_lookup(layer, self.drops(len(layer.levels)), self.residual)
 
     def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         drops = self.drops(len(layer.levels))
-        sparsity = size.as_sparsity(layer, expected_lookup(layer, drops))
-        # A coarser level must not drop more than is dropped in the end.
-        drops = tuple(min(drop, sparsity) for drop in drops)
+        sparsity = size.as_sparsity(layer, expected_lookup(layer, drops, self.residual))
+        if self.top_p is None:
+            # A coarser level must not drop more than is dropped in the end.
+            drops = tuple(min(drop, sparsity) for drop in drops)
+        coarse = Coarse(drops, self.scope if self.rule == "threshold" else "topk")
         needs = self.rule == "threshold" and sparsity > 0
         needs |= self.rule == "topp" and self.top_p is None
         return SqueezedSelector(
             method=self,
             rule=Rule(self, size, layer, number),
             sparsity=sparsity,
-            drops=drops,
-            calibrations=context.calibrations(drops) if needs else None,
+            coarse=coarse,
+            calibrations=context.calibrations(coarse) if needs else None,
             mean_values=context.mean_values(number) if self.residual else (),
             backend=backend,
         )
 
 
-def expected_lookup(layer: LayerIndex, drops: tuple[float, ...]) -> float:
-    """What a lookup reads in tokens if every level drops its share of the clusters."""
-    reached = (0.0, *drops)
-    rows = sum(
-        level.clusters * (1 - share) for level, share in zip(layer.levels, reached, strict=True)
-    )
+def expected_lookup(layer: LayerIndex, drops: tuple[float, ...], residual: bool) -> float:
+    """What a lookup reads in tokens if every level drops its share of the clusters.
+
+    With ``residual`` also the mean values of what it drops, at the finest level as if it dropped everything.
+    """
+    clusters = [level.clusters for level in layer.levels]
+    scored = [c * (1 - share) for c, share in zip(clusters, (0.0, *drops), strict=True)]
+    rows = sum(scored)
+    if residual:
+        passed = [c * (1 - share) for c, share in zip(clusters, drops, strict=False)]
+        rows += sum(scored) - sum(passed)
     return rows * layer.lookup_cost
 
 
@@ -99,7 +105,7 @@ class SqueezedSelector:
     """The lookup on one layer.
 
     Attributes:
-        sparsity: to meet at the finest level. drops: share of all keys dropped after each coarser level.
+        sparsity: to meet at the finest level. coarse: what the levels before it do.
         calibrations: for user inputs and for single tokens; ``None`` where the rule needs none.
         mean_values: of each level's clusters, ``[H, C, D]``; empty without residual.
     """
@@ -107,7 +113,7 @@ class SqueezedSelector:
     method: Squeezed
     rule: Rule
     sparsity: float
-    drops: tuple[float, ...]
+    coarse: Coarse
     calibrations: tuple[Calibration, Calibration] | None
     mean_values: tuple[torch.Tensor, ...]
     backend: str
@@ -129,9 +135,10 @@ class SqueezedSelector:
             scored = level.clusters if allowed is None else allowed.sum(-1, dtype=torch.float32)
             read = read + scored * layer.lookup_cost
             if depth + 1 < len(layer.levels):
-                keep = self._coarse(scores, level, depth, calibration)
+                keep = self._coarse(scores, depth, calibration)
             else:
-                keep = self.rule.keep(scores, level.counts, read, self.sparsity, calibration)
+                cost = read + self._stand_in_cost(passed, scored)
+                keep = self.rule.keep(scores, level.counts, cost, self.sparsity, calibration)
             passed.append((scores, keep))
         assert keep is not None
         selection = Selection(keep, layer.levels[-1].offsets, read, self.block)
@@ -158,25 +165,38 @@ class SqueezedSelector:
         )
 
     def _coarse(
-        self, scores: torch.Tensor, level: Level, depth: int, calibration: Calibration | None
+        self, scores: torch.Tensor, depth: int, calibration: Calibration | None
     ) -> torch.Tensor:
         """Clusters of a coarser level that stay in the search."""
-        drop = self.drops[depth]
-        if drop <= 0:
-            return scores > -torch.inf
-        if self.method.rule == "threshold":
-            assert calibration is not None
-            cut = calibration.levels[depth].threshold(drop, self.method.scope, self.rule.number)
-            return above_threshold(scores, cut.to(scores.device))
-        rows = torch.tensor((1 - drop) * self.rule.layer.clustered, device=scores.device)
-        return top_rows(scores, level.counts, rows)
+        # With few, large clusters the nearest size can fall short of what the finest level is to keep.
+        least = 0.0 if self.method.top_p is not None else 1 - self.sparsity
+        return keep_coarse(
+            scores,
+            self.rule.layer,
+            self.rule.number,
+            None if calibration is None else calibration.levels[depth],
+            depth,
+            self.coarse,
+            least * self.rule.layer.clustered,
+        )
+
+    def _stand_in_cost(
+        self, passed: list[tuple[torch.Tensor, torch.Tensor]], scored: torch.Tensor | int
+    ) -> torch.Tensor | float:
+        """What stand-ins read in tokens if the finest level drops all ``scored`` clusters."""
+        if not self.method.residual:
+            return 0.0
+        used: torch.Tensor | int = scored
+        for scores, keep in passed:
+            used = used + _dropped(scores, keep).sum(-1, dtype=torch.float32)
+        return used * self.rule.layer.lookup_cost
 
     def _with_stand_ins(
         self, selection: Selection, passed: list[tuple[torch.Tensor, torch.Tensor]]
     ) -> Selection:
         """Every key is either attended or stands behind exactly one centroid."""
         layer = self.rule.layer
-        used = torch.cat([~keep & (scores > -torch.inf) for scores, keep in passed], dim=-1)
+        used = torch.cat([_dropped(scores, keep) for scores, keep in passed], dim=-1)
         stand_ins = StandIns(
             keys=torch.cat([level.centroids for level in layer.levels], dim=1),
             values=torch.cat(self.mean_values, dim=1),
@@ -188,3 +208,8 @@ class SqueezedSelector:
 
     def _calibration(self, query: torch.Tensor) -> Calibration | None:
         return None if self.calibrations is None else self.calibrations[int(query.shape[2] == 1)]
+
+
+def _dropped(scores: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Clusters that were scored and not kept."""
+    return ~keep & (scores > -torch.inf)

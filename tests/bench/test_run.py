@@ -179,7 +179,7 @@ def test_the_summary_matches_the_records(bench: Bench, tmp_path: Path) -> None:
 
 
 def _task() -> Any:
-    from bench.config import TaskConf
+    from bench.tasks.ruler import RulerConf
     from bench.validate import task_spec
 
-    return task_spec(TaskConf(length=512, samples=2))
+    return task_spec(RulerConf(length=512, samples=2))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.config import Config, IndexConf, MethodConf, ModelConf, TaskConf
+from bench.config import Config, IndexConf, MethodConf, ModelConf
 from bench.spec import RunSpec
+from bench.tasks.ruler import RulerConf
 from bench.validate import to_spec
 
 
@@ -15,7 +16,7 @@ from bench.validate import to_spec
 def base(tiny: Path, tmp_path: Path) -> Config:
     return Config(
         model=ModelConf(path=str(tiny), device="cpu"),
-        task=TaskConf(length=512, samples=2),
+        task=RulerConf(length=512, samples=2),
         method=MethodConf(sparsity=0.9),
         index=IndexConf(),
         results=str(tmp_path),

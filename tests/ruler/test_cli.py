@@ -86,7 +86,8 @@ def test_the_command_writes_a_file_and_nothing_else(empty: Path, tmp_path: Path)
     assert lines[0].startswith(f"wrote {first}: 2 rows, 9")
     assert lines[0].endswith("noise in place of essay")
     assert lines[1].startswith(f"wrote {second}: 2 rows, 9")
-    assert sorted(path for path in out.rglob("*") if path.is_file()) == [first, second]
+    files = {path for path in out.rglob("*") if path.is_file()}
+    assert files == {first, second, out / "README.md", out / "manifest.json"}
     rows = read_jsonl(first)
     assert [row.id for row in rows] == [f"niah_single_2-1024-0000{i}-q0" for i in (0, 1)]
     assert rows[0].meta["tokenizer"] == "mini"
@@ -98,11 +99,27 @@ def test_the_command_ends_with_2_on_wrong_input(empty: Path) -> None:
     assert list(empty.iterdir()) == []
 
 
-def test_all_tasks_can_be_made_at_once(ruler: Run, tmp_path: Path) -> None:
-    done = ruler("task=all", "length=1024", "samples=1", f"out={tmp_path / 'out'}")
+def test_all_tasks_can_be_made_at_once(ruler: Run, tmp_path: Path, data: dict[str, Path]) -> None:
+    local = [f"{name}={path}" for name, path in data.items()]
+    done = ruler("task=all", "length=1024", "samples=1", f"out={tmp_path / 'out'}", *local)
     assert done.returncode == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == set(TASKS)
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == set(TASKS)
     assert len(done.stdout.splitlines()) == len(TASKS)
+
+
+def test_offline_the_tasks_without_data_are_left_out_and_said(
+    ruler: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUEEZED_DATA", str(tmp_path / "cache"))
+    done = ruler("task=all", "length=1024", "samples=1", f"out={tmp_path / 'out'}")
+    assert done.returncode == 2
+    made = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert made == set(TASKS) - {"qa_1", "qa_2"}
+    assert len(done.stderr.splitlines()) == 1
+    for word in ("qa_1", "dev-v2.0.json", "https://rajpurkar", "squad=PATH", "hotpotqa=PATH"):
+        assert word in done.stderr
+    refused(ruler("task=qa_2", f"out={tmp_path / 'other'}"), "hotpotqa=PATH")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("change", ["seed=1", "samples=3", "questions_per_context=2"])
@@ -145,7 +162,16 @@ def test_a_full_disk_gets_one_line(
     ("arguments", "message"),
     [
         (["task=niah_single_9"], "unknown RULER task 'niah_single_9'"),
-        (["lenght=512"], "unknown key 'lenght'; known: task, length,"),
+        (["lenght=512"], "unknown key 'lenght'; known: haystack,"),
+        (["workers=0"], "workers is 0; expected at least 1"),
+        (["format=csv"], "format is 'csv'; expected one of jsonl, parquet, both"),
+        (["hops=3"], "task niah_single_1 has no parameter 'hops'; it has haystack, key_type,"),
+        (["haystack=hay"], "haystack is 'hay'"),
+        (["keys=many"], "keys: Value 'many'"),
+        (["prompts=./nothing.py"], "unknown prompt set './nothing.py'"),
+        (["chat=true"], "no chat template"),
+        (["task=qa_1", "squad=nowhere.json"], "squad: no file nowhere.json"),
+        (["essays=nowhere.txt", "task=niah_single_2"], "essays: no file nowhere.txt"),
         (["length=abc"], "length: Value 'abc'"),
         (["samples=0"], "samples is 0; expected at least 1"),
         (["tokenizer=./nowhere"], "tokenizer: no folder ./nowhere"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruler.score import postprocess, score, string_match_all, string_match_part
+from ruler.score import found, postprocess, score, strict, string_match_all, string_match_part
 from ruler.tasks import TASKS
 
 letters = st.text("abc XYZ019-", min_size=1)
@@ -72,7 +72,7 @@ def test_postprocess_keeps_the_place_of_control_characters() -> None:
 
 
 def test_subtasks_have_their_metric() -> None:
-    for subtask in [*TASKS, "niah_single_1-keys4", "vt-chains2"]:
+    for subtask in {*TASKS, "niah_single_1-keys4", "vt-chains2"} - {"qa_1", "qa_2"}:
         assert score(subtask, " one ", ["one", "two"]) == 0.5
     for subtask in ("qa_1", "qa_2"):
         assert score(subtask, " one ", ["one", "two"]) == 1.0
@@ -88,3 +88,51 @@ def test_what_cannot_be_scored_is_refused() -> None:
         score("niah_single_9", "x", ["x"])
     with pytest.raises(ValueError, match="no answer"):
         score("niah_single_1", "x", [])
+
+
+@pytest.mark.parametrize(
+    ("subtask", "prediction", "answers", "loose", "exact"),
+    [
+        ("niah_single_1", " 1234567. That is it.", ["1234567"], 1.0, 1.0),
+        ("niah_single_1", " 21234567", ["1234567"], 1.0, 0.0),  # part of another number
+        ("niah_single_1", " 7654321 or 1234567", ["1234567"], 1.0, 0.0),  # two guesses
+        ("niah_multivalue", "(1) a has 1234567, (2) a has 7654321", ["7654321", "1234567"], 1, 1),
+        ("niah_multiquery", " 1234567, 1111111", ["1234567", "7654321"], 0.5, 0.5),
+        (
+            "niah_multikey_3",
+            "12345678-1234-4234-8234-123456789ABC",
+            ["12345678-1234-4234-8234-123456789abc"],
+            1,
+            1,
+        ),
+        ("vt", " ABCDE, FGHIJ. Then I", ["FGHIJ", "ABCDE"], 1.0, 1.0),
+        ("cwe", " 1. cart 2. otter", ["art", "otter"], 1.0, 0.5),  # art is in cart
+        ("qa_2", " Nothing at all", ["no"], 1.0, 0.0),
+        ("qa_2", " No.\nQuestion: ...", ["no"], 1.0, 1.0),
+        ("qa_1", "the Harbour!", ["the pier", "harbour"], 1.0, 1.0),
+        ("fwe", "", ["abcdef"], 0.0, 0.0),
+    ],
+)
+def test_strict_leaves_no_room_for_luck(
+    subtask: str, prediction: str, answers: list[str], loose: float, exact: float
+) -> None:
+    assert score(subtask, prediction, answers) == loose
+    assert strict(subtask, prediction, answers) == exact
+
+
+@given(answers=st.lists(st.integers(1_000_000, 9_999_999), min_size=1, max_size=6, unique=True))
+def test_a_list_of_the_answers_is_strictly_right_and_a_longer_one_is_not(
+    answers: list[int],
+) -> None:
+    texts = [str(answer) for answer in answers]
+    assert strict("niah_multivalue", " and ".join(texts), texts) == 1
+    wrong = [str(11_000_000 - answer) for answer in answers if 11_000_000 - answer not in answers]
+    everything = " ".join([*wrong, *texts])
+    assert string_match_all(everything, texts) == 1
+    kept = [text for text in wrong if len(text) == 7][: len(texts)]
+    lost = len(kept) / len(texts)
+    assert strict("niah_multivalue", everything, texts) == pytest.approx(1 - lost)
+
+
+def test_found_tells_the_answers_apart() -> None:
+    assert found("A 1\n", ["a", "b", "1"]) == [True, False, True]

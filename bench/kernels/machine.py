@@ -1,0 +1,56 @@
+"""What the numbers were measured on: device, versions, roofs."""
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bench.kernels import timing
+from bench.provenance import commit
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Attributes: ``name`` of the device; ``copy`` bytes and ``product`` operations a second, measured."""
+
+    name: str
+    threads: int
+    copy: float
+    product: float
+    torch: str
+    compiler: str
+    commit: str
+
+
+def describe(device: torch.device, dtype: torch.dtype) -> Machine:
+    """Measures the machine's roofs and names its parts."""
+    cuda = device.type == "cuda"
+    package = "triton" if cuda else "numba"
+    return Machine(
+        torch.cuda.get_device_name(device) if cuda else processor_name(),
+        0 if cuda else torch.get_num_threads(),
+        timing.copy_bandwidth(device),
+        timing.product_rate(device, dtype),
+        torch.__version__,
+        f"{package} {_version(package)}",
+        commit(),
+    )
+
+
+def processor_name() -> str:
+    """The processor's name as the system tells it."""
+    listed = Path("/proc/cpuinfo")
+    if listed.exists():
+        for line in listed.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"

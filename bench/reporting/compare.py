@@ -1,0 +1,65 @@
+"""A method against full attention on the same questions: how large the difference is, and how sure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bench.stats import Interval, cluster_mean
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Paired differences of scores, ours minus the reference's.
+
+    Attributes:
+        delta: mean difference, with an interval over whole contexts.
+        better, worse: questions with a higher and a lower score.
+        p_sign: exact sign test on those; p_wilcoxon: signed-rank test on all differences that are not 0.
+            Both two-sided. They take questions for independent, which those on one context are not quite;
+            the interval does not.
+        inside_noise: the interval holds 0, or there is none: the data do not show a difference.
+    """
+
+    delta: Interval
+    better: int
+    worse: int
+    p_sign: float
+    p_wilcoxon: float
+    inside_noise: bool
+
+
+def compare(ours: pd.Series, reference: pd.Series, contexts: pd.Series) -> Comparison:
+    """Compares scores of the same questions, ``[n]`` each.
+
+    Raises:
+        ValueError: no question.
+    """
+    if not len(ours):
+        raise ValueError("there is no question that both have answered")
+    differences = np.asarray(ours, dtype=float) - np.asarray(reference, dtype=float)
+    delta = cluster_mean(differences, contexts)
+    better, worse = int((differences > 0).sum()), int((differences < 0).sum())
+    return Comparison(
+        delta,
+        better,
+        worse,
+        _sign_test(better, worse),
+        _wilcoxon(differences),
+        not (delta.low > 0 or delta.high < 0),
+    )
+
+
+def _sign_test(better: int, worse: int) -> float:
+    """1 where nothing differs."""
+    return float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0
+
+
+def _wilcoxon(differences: np.ndarray) -> float:
+    """1 where nothing differs."""
+    differing = differences[differences != 0]
+    if not len(differing):
+        return 1.0
+    # The exact distribution knows no ties, and scores of questions have many.
+    return float(stats.wilcoxon(differing, method="approx", correction=True).pvalue)

@@ -1,0 +1,70 @@
+"""Files of tables and figures: the same records give the same bytes, and no reader sees a part."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+DPI = 150
+# No date and no version in the files.
+PLAIN = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+}
+
+
+def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Writes ``NAME.csv``, ``NAME.md`` and ``NAME.tex`` (booktabs); returns the paths."""
+    contents = {
+        "csv": table.to_csv(index=False, float_format="%.6g"),
+        "md": as_markdown(table) + "\n",
+        "tex": as_latex(table),
+    }
+    return [write_text(folder / f"{name}.{kind}", text) for kind, text in contents.items()]
+
+
+def write_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Writes ``NAME.png`` and ``NAME.pdf``; returns the paths."""
+
+    def save(kind: str) -> Callable[[Path], None]:
+        return lambda path: figure.savefig(path, format=kind, dpi=DPI, metadata=PLAIN[kind])
+
+    return [_write(folder / f"{name}.{kind}", save(kind)) for kind in PLAIN]
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Writes a text file; returns its path."""
+    return _write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """The table as Markdown, numbers to three digits, missing values empty."""
+    shown = table.astype(object).where(table.notna(), "")
+    return shown.to_markdown(index=False, floatfmt=".3f", disable_numparse=False)
+
+
+def as_latex(table: pd.DataFrame) -> str:
+    """The table as LaTeX for the package booktabs, special characters escaped."""
+    shown = table.map(_cell)
+    numbers = [pd.api.types.is_numeric_dtype(table[name]) for name in table]
+    form = "".join("r" if number else "l" for number in numbers)
+    return shown.to_latex(index=False, escape=True, column_format=form)
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

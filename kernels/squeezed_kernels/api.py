@@ -1,0 +1,238 @@
+"""One entrance to the operations: checks the arguments once and hands them to a backend.
+
+Arguments and results are those of ``reference``, which says what each operation is. Shapes: B batch, Hq query
+heads, H KV heads, L query tokens, T blocks of them, N keys, C groups of keys, D head size.
+"""
+
+import torch
+
+from squeezed_kernels import assignment, reference
+from squeezed_kernels.backend import (
+    AUTO,
+    REFERENCE,
+    implementation,
+    load,
+    resolve_backend,
+)
+
+
+def lookup(
+    query: torch.Tensor,
+    centroids: torch.Tensor,
+    counts: torch.Tensor,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+    candidates: torch.Tensor | None = None,
+    backend: str = AUTO,
+) -> torch.Tensor:
+    """Log score per key of every cluster ``[B, H, T, C]``; see ``reference.lookup``.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    if reduce not in reference.REDUCTIONS:
+        known = ", ".join(reference.REDUCTIONS)
+        raise ValueError(f"reduce is {reduce!r}; expected one of {known}")
+    batch, length, blocks = _check_query(query, centroids, block)
+    heads, clusters, _ = centroids.shape
+    _check("counts", counts, (heads, clusters), query.device)
+    if valid is not None:
+        _check("valid", valid, (batch, length), query.device, torch.bool)
+    if candidates is not None:
+        _check("candidates", candidates, (batch, heads, blocks, clusters), query.device, torch.bool)
+    scores: torch.Tensor = implementation(backend, query, centroids).lookup(
+        query,
+        centroids,
+        counts,
+        scale,
+        softcap=_cap(softcap),
+        block=block,
+        reduce=reduce,
+        valid=valid,
+        candidates=candidates,
+    )
+    return scores
+
+
+def attend_groups(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    keep: torch.Tensor,
+    offsets: torch.Tensor | None,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    backend: str = AUTO,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over the rows of kept groups and the window; see ``reference.attend_groups``.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    batch, _, blocks = _check_query(query, keys, block)
+    heads, rows, _ = keys.shape
+    _check("values", values, tuple(keys.shape), query.device, keys.dtype)
+    groups = keep.shape[-1] if keep.ndim else 0
+    _check("keep", keep, (batch, heads, blocks, groups), query.device, torch.bool)
+    if offsets is not None:
+        _check("offsets", offsets, (heads, groups + 1), query.device)
+    elif groups > rows:
+        raise ValueError(f"keep has {groups} rows; there are {rows} keys")
+    pair: tuple[torch.Tensor, torch.Tensor] = implementation(backend, query, keys).attend_groups(
+        query, keys, values, keep, offsets, scale, softcap=_cap(softcap), block=block
+    )
+    return pair
+
+
+def attend(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    bias: torch.Tensor | None = None,
+    backend: str = AUTO,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Exact attention over the rows a mask keeps, with its log-sum-exp; see ``reference.attend``.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    batch, _, _ = _check_query(query, keys, None)
+    _check("values", values, tuple(keys.shape), query.device, keys.dtype)
+    if keys.ndim != 4 or keys.shape[0] not in (1, batch):
+        raise ValueError(
+            f"keys is {tuple(keys.shape)}; expected [{batch} or 1, H, N, {query.shape[-1]}]"
+        )
+    if mask is not None and mask.dtype != torch.bool:
+        raise ValueError(f"mask is {mask.dtype}; expected torch.bool")
+    module = implementation(backend, query, keys)
+    if bias is not None or (mask is not None and mask.shape[2] != 1):
+        module = reference  # the conversation's own tokens: short, and each query has its own mask
+    pair: tuple[torch.Tensor, torch.Tensor] = module.attend(
+        query, keys, values, mask, scale, softcap=_cap(softcap), **_given(bias=bias)
+    )
+    return pair
+
+
+def children(
+    keep: torch.Tensor, offsets: torch.Tensor, *, total: int | None = None, backend: str = AUTO
+) -> torch.Tensor:
+    """The finer groups, or rows, inside kept groups ``[B, H, T, total]``; see ``reference.children``.
+
+    Given ``total``, which is ``offsets[:, -1]``, a GPU need not be waited for.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    if keep.ndim != 4 or keep.dtype != torch.bool:
+        raise ValueError(f"keep is {keep.dtype} {tuple(keep.shape)}; expected bool [B, H, T, C]")
+    _check("offsets", offsets, (keep.shape[1], keep.shape[3] + 1), keep.device)
+    name = resolve_backend(backend, keep.device)
+    if name == REFERENCE:
+        return reference.children(keep, offsets)
+    finer: torch.Tensor = load(name).children(keep, offsets, total)
+    return finer
+
+
+def merge(
+    first: tuple[torch.Tensor, torch.Tensor],
+    second: tuple[torch.Tensor, torch.Tensor],
+    *,
+    backend: str = AUTO,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over the union of two disjoint sets of keys; see ``reference.merge``.
+
+    Raises:
+        ValueError: shapes or devices that do not fit, or a backend that cannot run.
+    """
+    output, lse = first
+    for name, tensor, like in (("output", second[0], output), ("lse", second[1], lse)):
+        _check(f"the second {name}", tensor, tuple(like.shape), like.device)
+    _check("lse", lse, tuple(output.shape[:-1]), output.device)
+    module = implementation(backend, output)
+    pair: tuple[torch.Tensor, torch.Tensor] = getattr(module, "merge", reference.merge)(
+        first, second
+    )
+    return pair
+
+
+def assign(
+    points: torch.Tensor, centroids: torch.Tensor, *, backend: str = AUTO
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The most similar centroid of every point: labels int64 ``[H, M]`` and similarities ``[H, M]``.
+
+    Points ``[H, M, D]`` and centroids ``[H, C, D]`` are compared by scalar product, so they are unit vectors
+    where cosine is meant.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    if points.ndim != 3 or centroids.ndim != 3 or centroids.shape[1] < 1:
+        raise ValueError(
+            f"points is {tuple(points.shape)} and centroids {tuple(centroids.shape)}; expected "
+            "[H, M, D] and [H, C, D] with at least one centroid"
+        )
+    wanted = (points.shape[0], centroids.shape[1], points.shape[2])
+    _check("centroids", centroids, wanted, points.device, points.dtype)
+    module = implementation(backend, points, centroids)
+    # Matrix products are what a processor does best: the cpu backend has no loop of its own here.
+    chosen = getattr(module, "assign", assignment.assign)
+    pair: tuple[torch.Tensor, torch.Tensor] = chosen(points, centroids)
+    return pair
+
+
+def _check_query(
+    query: torch.Tensor, keys: torch.Tensor, block: int | None
+) -> tuple[int, int, int]:
+    """Batch size, query tokens and blocks of them; ``keys`` are keys or centroids ``[..., H, N, D]``."""
+    if query.ndim != 4:
+        raise ValueError(f"query is {tuple(query.shape)}; expected [B, Hq, L, D]")
+    if keys.ndim < 3 or keys.shape[-1] != query.shape[-1]:
+        raise ValueError(
+            f"keys or centroids are {tuple(keys.shape)}; expected [H, N, {query.shape[-1]}] for a query "
+            f"of shape {tuple(query.shape)}"
+        )
+    if keys.device != query.device:
+        raise ValueError(f"keys or centroids are on {keys.device}, the query on {query.device}")
+    if query.shape[1] % keys.shape[-3]:
+        raise ValueError(
+            f"{query.shape[1]} query heads cannot share {keys.shape[-3]} KV heads evenly"
+        )
+    if block is not None and block < 1:
+        raise ValueError(f"block is {block}; expected at least 1 query token")
+    length = query.shape[2]
+    return query.shape[0], length, -(-length // (block or max(length, 1)))
+
+
+def _check(
+    name: str,
+    tensor: torch.Tensor,
+    shape: tuple[int, ...],
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+) -> None:
+    if tuple(tensor.shape) != shape:
+        raise ValueError(f"{name} is {tuple(tensor.shape)}; expected {shape}")
+    if tensor.device != device:
+        raise ValueError(f"{name} is on {tensor.device}, the query on {device}")
+    if dtype is not None and tensor.dtype != dtype:
+        raise ValueError(f"{name} is {tensor.dtype}; expected {dtype}")
+
+
+def _cap(softcap: float | None) -> float | None:
+    if softcap is not None and not softcap > 0:
+        raise ValueError(f"softcap is {softcap}; expected a number above 0, or None for no cap")
+    return softcap
+
+
+def _given(**arguments: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in arguments.items() if value is not None}

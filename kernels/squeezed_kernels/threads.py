@@ -1,0 +1,52 @@
+"""Threads for the ``cpu`` backend: plain Python threads, since its compiled loops hold no lock.
+
+Numba's own thread layers are left alone: their idle workers and torch's would spin against each other, and
+one of them must not be entered from two threads at once.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+
+# Below this many multiply-adds a second thread costs more to wake (about 50 us) than it saves.
+WORTH_A_THREAD = 1 << 21
+SPANS_A_THREAD = (
+    4  # a thread that the system holds up then delays a quarter of its share, not all of it
+)
+
+
+def spans(work: int) -> int:
+    """Equal shares to cut ``work`` multiply-adds into; one if there is one thread or little to do."""
+    threads = torch.get_num_threads()
+    return max(1, min(threads * SPANS_A_THREAD, work // WORTH_A_THREAD)) if threads > 1 else 1
+
+
+def run(task: Callable[[int], object], count: int) -> None:
+    """Calls ``task(0)`` to ``task(count - 1)`` on torch's number of threads, this one among them.
+
+    Whoever is free takes the next. Raises what a task raised.
+    """
+    numbers = iter(range(count))  # its ``next`` is atomic
+
+    def work() -> None:
+        for number in numbers:
+            task(number)
+
+    helpers = min(count, torch.get_num_threads()) - 1
+    others: list[Future[None]] = [_pool(os.getpid()).submit(work) for _ in range(helpers)]
+    try:
+        work()
+    finally:
+        for other in others:
+            other.result()
+
+
+@functools.cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The pool of this process: threads do not survive a fork."""
+    return ThreadPoolExecutor(
+        max_workers=max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="squeezed"
+    )

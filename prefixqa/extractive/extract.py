@@ -1,0 +1,112 @@
+"""Pairs of one document by rule, deterministic, spread over its depth."""
+
+import random
+import re
+from collections import Counter
+
+from prefixqa.document import Document, Pair
+from prefixqa.extractive.rules import RULES, Candidate, endings, problem
+from prefixqa.made import Made, Rejected
+from prefixqa.mix import quotas
+from prefixqa.sentences import Sentence, sentences
+from prefixqa.spread import Strata
+
+NAME = "extractive"
+GENERATOR = "extractive-1"  # goes into every row; other pairs for one text need another version
+MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
+
+
+def extract(document: Document, questions: int, seed: int) -> Made:
+    """Up to ``questions`` pairs of a document; fewer if it does not give more.
+
+    Depends on the document's text, its id, ``questions`` and ``seed`` only.
+    """
+    good, rejected = candidates(document)
+    rng = random.Random(f"{NAME} {seed} {document.id}")
+    chosen = choose(rng, good, questions, len(document.text))
+    provenance = {"backend": NAME, "generator": GENERATOR, "seed": seed}
+    pairs = [_pair(document, each, provenance) for each in chosen]
+    pairs.sort(key=lambda pair: pair.evidence[0].start)
+    return Made(document, tuple(pairs), tuple(rejected))
+
+
+def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
+    """What the rules find: candidates without a flaw, and the others with theirs."""
+    found: list[Candidate] = []
+    rejected: list[Rejected] = []
+    text = document.text
+    plain = " ".join(text.split())
+    every = sentences(text)
+    key = key_sentences(every)
+    for sentence in every:
+        once = plain.count(" ".join(sentence.text.split())) == 1
+        rules = [rule for rule in RULES if rule is not endings or sentence in key]
+        for candidate in (each for rule in rules for each in rule(sentence)):
+            flaw = problem(candidate)
+            opening = " ".join(candidate.prefix.split())
+            if flaw is None and not once:
+                flaw = "the sentence comes more than once"
+            elif flaw is None and len(re.findall(re.escape(opening) + r"\b", plain)) > 1:
+                flaw = "the words before the answer come more than once"
+            if flaw is None:
+                found.append(candidate)
+            else:
+                shown = {"question": candidate.question, "answer": candidate.answer}
+                rejected.append(Rejected(document.id, "rule", flaw, shown))
+    return found, rejected
+
+
+def key_sentences(every: list[Sentence]) -> set[Sentence]:
+    """The half of the sentences whose words are most at home in the document.
+
+    A sentence counts as much as its longer words occur elsewhere, on average: a plain measure of how
+    central it is.
+    """
+    words = {each: set(re.findall(r"[a-z]{5,}", each.text.lower())) for each in every}
+    spread = Counter(word for found in words.values() for word in found)
+
+    def centrality(each: Sentence) -> float:
+        found = words[each]
+        return sum(spread[word] - 1 for word in found) / (len(found) + 2)
+
+    ranked = sorted(every, key=lambda each: (-centrality(each), each.start))
+    return set(ranked[: (len(ranked) + 1) // 2])
+
+
+def choose(
+    rng: random.Random, found: list[Candidate], questions: int, length: int
+) -> list[Candidate]:
+    """A choice in the proportions of ``MIX``, one from each sentence as long as there are others."""
+    wanted = quotas(questions, MIX)
+    supply = Counter(each.type for each in found)
+    strata = Strata(rng, questions, length)
+    left = list(found)
+    chosen: list[Candidate] = []
+
+    def take(pool: list[Candidate]) -> None:
+        fresh = [each for each in pool if all(each.sentence != other.sentence for other in chosen)]
+        one = strata.take(fresh or pool, lambda each: each.sentence.start + each.start)
+        chosen.append(one)
+        # Two gaps in one sentence may ask for the same words, or each show the other's answer.
+        left[:] = [each for each in left if each.sentence != one.sentence]
+
+    for name in sorted(wanted, key=lambda name: (supply[name] / max(1, wanted[name]), name)):
+        for _ in range(wanted[name]):
+            if pool := [each for each in left if each.type == name]:
+                take(pool)
+    while len(chosen) < questions and left:
+        take(left)
+    return chosen
+
+
+def _pair(document: Document, one: Candidate, provenance: dict[str, object]) -> Pair:
+    sentence = one.sentence
+    return Pair(
+        question=one.question,
+        answers=(one.answer,),
+        type=one.type,
+        evidence=(document.evidence(sentence.start, sentence.end),),
+        answer_prefix=one.prefix,
+        checks={"rule": "passed"},
+        provenance=dict(provenance),
+    )

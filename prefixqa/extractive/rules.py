@@ -1,0 +1,147 @@
+"""The rules: from a sentence to a question whose answer stands in it.
+
+Most ask to complete the sentence: the question shows it with a gap, and the answer's prefix is its part
+before the gap, so a model goes on as the document does.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prefixqa.sentences import Sentence
+
+GAP = "____"
+MAX_WORDS = 8  # of an answer
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible question: the answer is ``sentence.text[start:end]``."""
+
+    type: str
+    sentence: Sentence
+    start: int
+    end: int
+    question: str
+    prefix: str
+
+    @property
+    def answer(self) -> str:
+        return self.sentence.text[self.start : self.end]
+
+
+Rule = Callable[[Sentence], Iterator[Candidate]]
+_NOUN = r"[A-Za-z][\w'-]*(?: [a-z][\w'-]*){0,3}"
+_DEFINITION = (
+    re.compile(rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:is|are) (?P<value>an? [^,;:.()]+)"),
+    re.compile(rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:is|are) defined as (?P<value>[^,;:.()]+)"),
+    re.compile(
+        rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:means|denotes|refers to) (?P<value>[^,;:.()]+)"
+    ),
+)
+_METHOD = re.compile(
+    r"\b(?P<head>by|using|via|with the help of|by means of) (?P<value>[^,;:.()]*[a-z])(?=[,;:.])"
+)
+_COMPARED = re.compile(r"\b\w+(?:er|ore|ess) than (?P<value>[^,;:.()]*\w)(?=[,;:.])")
+_NO_UNIT = (
+    r"(?:an?|and|are|as|at|but|by|for|from|ha[ds]|in|into|is|it|of|on|or|th[ae]n|that|the|to|"
+    r"was|were|when|which|while|with)\b"
+)
+_NUMBER = re.compile(
+    r"(?<![\w.,/-])(?P<value>[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%| (?!"
+    + _NO_UNIT
+    + r")[a-z]{1,14})?)"
+    r"(?![\w/]|[.,]\d)"
+)
+_LIST = re.compile(
+    r"\b(?:such as|consists? of|namely|including|contains?|comprises?) "
+    r"(?P<value>[^,;:.()]+(?:, [^,;:.()]+)+,? and [^,;:.()]+|[^,;:.() ]+(?: \w+)? and [^,;:.()]+)(?=[.;])"
+)
+_NAME = re.compile(
+    r"(?<=[a-z,] )(?P<value>(?:[A-Z][\w'-]+)(?: (?:of |de |van |von )?[A-Z][\w'-]+){0,3})"
+)
+_STARTS = re.compile(r"^(?:It|This|That|These|Those|There|He|She|They|We|What|Here|Which)\b")
+
+
+def definitions(sentence: Sentence) -> Iterator[Candidate]:
+    """ "A weir is a low dam" asks what a weir is."""
+    for pattern in _DEFINITION:
+        found = pattern.match(sentence.text)
+        if found and not _STARTS.match(found["term"]) and len(found["term"]) <= 40:
+            term, verb = found["term"], sentence.text[found.end("term") : found.start("value")]
+            word = verb.split()[0] if verb.split()[0] in ("is", "are") else "is meant by"
+            shown = term[:1].lower() + term[1:] if re.match(r"(?:An?|The) ", term) else term
+            yield Candidate(
+                "definition",
+                sentence,
+                *found.span("value"),
+                f"What {word} {shown}?",
+                f" {sentence.text[: found.start('value')].rstrip()}",
+            )
+            return
+
+
+def methods(sentence: Sentence) -> Iterator[Candidate]:
+    """What follows "by measuring", "using", "via"."""
+    found = _METHOD.search(sentence.text)
+    means = found and (found["head"] != "by" or re.match(r"\w+ing\b", found["value"]))
+    if found and means:
+        yield completion("method", sentence, *found.span("value"))
+
+
+def comparisons(sentence: Sentence) -> Iterator[Candidate]:
+    """What something is "larger than"."""
+    if found := _COMPARED.search(sentence.text):
+        yield completion("comparison", sentence, *found.span("value"))
+
+
+def numbers(sentence: Sentence) -> Iterator[Candidate]:
+    """Numbers with the word behind them."""
+    for found in _NUMBER.finditer(sentence.text):
+        yield completion("numeric", sentence, *found.span("value"))
+
+
+def lists(sentence: Sentence) -> Iterator[Candidate]:
+    """What something consists of or what there is "such as"."""
+    if found := _LIST.search(sentence.text):
+        yield completion("multi-span", sentence, *found.span("value"))
+
+
+def names(sentence: Sentence) -> Iterator[Candidate]:
+    """Capitalised names inside a sentence."""
+    for found in _NAME.finditer(sentence.text):
+        yield completion("factual", sentence, *found.span("value"))
+
+
+def endings(sentence: Sentence) -> Iterator[Candidate]:
+    """The last words of a sentence: a masked key sentence, for documents that give little else."""
+    body = sentence.text.rstrip(".!?")
+    last = re.search(r"(?:\b(?:a|an|the|of|in|to|for|on|at|with) )?[\w'-]+(?: [\w'-]+)?$", body)
+    if last and last.start() > 0 and len(body.split()) >= 8:
+        yield completion("factual", sentence, *last.span())
+
+
+RULES: tuple[Rule, ...] = (definitions, methods, comparisons, lists, numbers, names, endings)
+
+
+def completion(type_: str, sentence: Sentence, start: int, end: int) -> Candidate:
+    """The question that shows a sentence with a gap."""
+    before, after = sentence.text[:start], sentence.text[end:]
+    question = f"Which words of the document fill the gap in this sentence? {before}{GAP}{after}"
+    return Candidate(type_, sentence, start, end, question, f" {before.rstrip()}" if before else "")
+
+
+def problem(candidate: Candidate) -> str | None:
+    """Why a candidate makes no good question; None if nothing speaks against it."""
+    answer, sentence = candidate.answer, candidate.sentence.text
+    words = answer.split()
+    if not re.search(r"\w", answer) or len(words) > MAX_WORDS:
+        return f"answer of {len(words)} words; expected 1 to {MAX_WORDS}"
+    if len(sentence.split()) < 5 or len(sentence) > 400:
+        return "a sentence too short or too long to ask about"
+    outside = candidate.question.replace(GAP, " ") + " " + candidate.prefix
+    if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", outside, re.IGNORECASE):
+        return "the answer stands in the question"
+    if candidate.start > 0 and len(candidate.prefix.split()) < 2:
+        return "too few words before the gap"
+    return None

@@ -1,0 +1,1 @@
+"""What a finished set consists of on disk."""

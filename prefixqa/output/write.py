@@ -1,0 +1,92 @@
+"""Writes a finished set, and tells whether a set on disk is the one that is asked for."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from prefixqa.made import Made
+from prefixqa.output.card import card
+from prefixqa.output.files import sha256, write_bytes, write_json, write_lines
+from prefixqa.output.parquet import write_parquet
+from prefixqa.output.plots import NAME, write_plots
+from prefixqa.output.splits import split_of
+from prefixqa.output.statistics import statistics
+from prefixqa.rows import to_rows
+from prefixqa.tokens import TokenCounter
+from ruler.rows import write_jsonl
+
+ROWS, REJECTED, MANIFEST, CARD = "prefixqa.jsonl", "rejected.jsonl", "manifest.json", "README.md"
+
+
+def write_set(
+    out: Path,
+    made: list[Made],
+    tokens: TokenCounter,
+    settings: dict[str, Any],
+    skipped: dict[str, str],
+    accounts: dict[str, Any],
+    complete: bool = True,
+) -> None:
+    """Writes all files of a set; the manifest last, so that a set with a manifest is complete.
+
+    Args:
+        made: the documents; those without a pair are left out.
+        settings: what decides the set. skipped: documents left out, and why.
+        accounts: requests, tokens and costs, for the manifest.
+        complete: nothing is missing that a second run could add.
+
+    Raises:
+        ValueError: no document has a pair, or the split leaves no test documents.
+        OSError: a file cannot be written.
+    """
+    full = [each for each in made if each.pairs]
+    if not full:
+        raise ValueError("no document gave an accepted pair, so there is no set to write")
+    split = settings["split"]
+    splits = split_of(
+        [each.document.id for each in full], split["train"], split["validation"], settings["seed"]
+    )
+    rows = [row for each in full for row in to_rows(each, settings["backend"], tokens)]
+    rejected = [vars(each) for one in made for each in one.rejected]
+    reasons = sum((one.reasons for one in made), Counter[str]())
+    numbers = statistics(rows, reasons)
+    (out / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not a complete set
+    write_jsonl(out / ROWS, rows)
+    write_lines(out / REJECTED, rejected)
+    parquet = write_parquet(rows, splits, out / "data")
+    write_plots(numbers, out / NAME)
+    write_bytes(out / CARD, card(settings, numbers, splits, skipped).encode())
+    files = [out / ROWS, out / REJECTED, out / NAME, out / CARD, *parquet]
+    write_json(
+        out / MANIFEST,
+        {
+            "settings": settings,
+            "complete": complete,
+            "documents": numbers.documents,
+            "pairs": numbers.pairs,
+            "types": dict(numbers.types),
+            "splits": splits,
+            "rejected": dict(reasons),
+            "skipped": skipped,
+            "accounts": accounts,
+            "files": {str(path.relative_to(out)): sha256(path) for path in files},
+        },
+    )
+
+
+def manifest_of(out: Path) -> dict[str, Any] | None:
+    """The manifest of a set none of whose files was changed since; None otherwise."""
+    try:
+        manifest = json.loads((out / MANIFEST).read_text())
+        whole = all(sha256(out / name) == digest for name, digest in manifest["files"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return manifest if whole else None
+
+
+def found_set(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The manifest of an undamaged set made with these settings; None otherwise."""
+    manifest = manifest_of(out)
+    same = manifest is not None and manifest["settings"] == json.loads(json.dumps(settings))
+    return manifest if same else None

@@ -1,0 +1,44 @@
+"""Sentences of a cleaned document, with their places."""
+
+import re
+from dataclasses import dataclass
+
+# A full stop behind these ends no sentence.
+_SHORT = re.compile(
+    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Fig|Figs|Eq|Eqs|Sec|Ref|Refs|Tab|No|Nos|Vol|cf|vs|approx|resp|"
+    r"e\.g|i\.e|et al|etc|ca|al)|\b[A-Z])\.$"
+)
+_END = re.compile(r"[.!?][\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9]|\s*$)")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """``text`` stands at ``start`` of the document."""
+
+    start: int
+    text: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def sentences(text: str) -> list[Sentence]:
+    """All sentences of a document's paragraphs, in order; headings are none."""
+    found = []
+    for paragraph in re.finditer(r"[^\n]+(?:\n(?!\n)[^\n]+)*", text):
+        if not paragraph[0].startswith("#"):
+            found += _of_paragraph(paragraph[0], paragraph.start())
+    return found
+
+
+def _of_paragraph(text: str, offset: int) -> list[Sentence]:
+    found, start = [], 0
+    for end in _END.finditer(text):
+        if _SHORT.search(text[: end.start() + 1]) and end.end() < len(text):
+            continue
+        piece = text[start : end.end()]
+        if stripped := piece.strip():
+            found.append(Sentence(offset + start + piece.index(stripped), stripped))
+        start = end.end()
+    return found

@@ -1,0 +1,85 @@
+"""The optional judge of predictions: a model says which of them are right."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefixqa.config import ServiceConfig
+from prefixqa.service import prompts
+from prefixqa.service.accounts import Accounts, Prices
+from prefixqa.service.client import Client, Direct
+from prefixqa.service.schema import Verdicts, read
+from prefixqa.service.store import Store
+
+TOGETHER = 20  # predictions in one request
+TOKENS_A_VERDICT = 60
+
+
+@dataclass(frozen=True)
+class Given:
+    """A prediction to judge. ``id``: of its row."""
+
+    id: str
+    question: str
+    answers: list[str]
+    prediction: str
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A verdict: ``good`` is None where the judge gave none."""
+
+    id: str
+    good: bool | None
+    reason: str
+
+
+def grade(
+    settings: ServiceConfig, given: Sequence[Given], cache: Path
+) -> tuple[list[Grade], Accounts]:
+    """The verdicts, in order, and what they took. Verdicts that are in ``cache`` are not paid again.
+
+    Raises:
+        ValueError: the service refuses everything, or the store cannot be used.
+    """
+    store = Store(cache)
+    try:
+        return asyncio.run(_all(settings, given, store))
+    finally:
+        store.close()
+
+
+async def _all(
+    settings: ServiceConfig, given: Sequence[Given], store: Store
+) -> tuple[list[Grade], Accounts]:
+    accounts = Accounts(Prices(settings.price_in, settings.price_out))
+    direct = Direct(settings, store, accounts)
+    client = Client(settings, 0, store, accounts, direct)
+    packs = [given[at : at + TOGETHER] for at in range(0, len(given), TOGETHER)]
+    try:
+        found = await asyncio.gather(*(_pack(client, pack) for pack in packs))
+    finally:
+        await direct.close()
+    return [each for pack in found for each in pack], accounts
+
+
+async def _pack(client: Client, pack: Sequence[Given]) -> list[Grade]:
+    asked = [(each.question, each.answers, each.prediction) for each in pack]
+    verdicts = await client.ask(
+        "grade",
+        prompts.grade(asked),
+        Verdicts,
+        lambda text: read(Verdicts, text),
+        TOKENS_A_VERDICT * len(pack) + 100,
+        temperature=0.0,
+    )
+    by_number = {each.number: each for each in verdicts.verdicts} if verdicts else {}
+    grades = []
+    for number, each in enumerate(pack, start=1):
+        verdict = by_number.get(number)
+        if verdict is None:
+            grades.append(Grade(each.id, None, "the judge gave no verdict"))
+        else:
+            grades.append(Grade(each.id, verdict.good, verdict.reason))
+    return grades

@@ -1,0 +1,1 @@
+"""Real documents: reading, cleaning, filtering."""

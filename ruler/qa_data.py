@@ -1,0 +1,100 @@
+"""SQuAD and HotpotQA as documents and questions about them."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question with its accepted answers.
+
+    Attributes:
+        gold: places of the documents that are needed. related: of those that distract most.
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    gold: tuple[int, ...]
+    related: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class QaData:
+    """Documents and questions. ``fingerprint``: of the file they were read from."""
+
+    documents: tuple[str, ...]
+    items: tuple[Item, ...]
+    fingerprint: str
+
+
+def load(source: str, path: Path, compat: bool = False) -> QaData:
+    """Reads a file of a data set.
+
+    Args:
+        source: ``squad`` (version 2) or ``hotpotqa`` (distractor setting).
+        compat: of HotpotQA all paragraphs of a question are needed, as in the original, and not
+            only those that hold its facts.
+
+    Raises:
+        ValueError: the file is not of that format, or holds no question with an answer.
+    """
+    return _load(source, path.resolve(), path.stat().st_mtime_ns, compat)
+
+
+@functools.lru_cache(maxsize=2)  # HotpotQA takes seconds, and a sweep asks for it in every run
+def _load(source: str, path: Path, changed: int, compat: bool) -> QaData:
+    content = path.read_bytes()
+    try:
+        parsed = json.loads(content)
+        documents: dict[str, int] = {}
+        parse = _squad if source == "squad" else _hotpotqa
+        items = tuple(parse(parsed, documents, compat))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{source}: {path} is not a file of that data set ({error!r})") from error
+    if not items:
+        raise ValueError(f"{source}: {path} holds no question with an answer")
+    return QaData(tuple(documents), items, hashlib.sha256(content).hexdigest()[:16])
+
+
+def _squad(content: Any, documents: dict[str, int], compat: bool) -> Iterator[Item]:
+    for article in content["data"]:
+        places = [_place(documents, each["context"]) for each in article["paragraphs"]]
+        for place, paragraph in zip(places, article["paragraphs"], strict=True):
+            related = tuple(dict.fromkeys(each for each in places if each != place))
+            for question in paragraph["qas"]:
+                answers = _distinct(each["text"] for each in question["answers"])
+                if not question.get("is_impossible", False) and answers:
+                    yield Item(_plain(question["question"]), answers, (place,), related)
+
+
+def _hotpotqa(content: Any, documents: dict[str, int], compat: bool) -> Iterator[Item]:
+    for question in content:
+        places = {
+            title: _place(documents, f"{title}\n{''.join(sentences)}")
+            for title, sentences in question["context"]
+        }
+        needed = [title for title, _ in question.get("supporting_facts", ()) if title in places]
+        titles = list(places) if compat or not needed else needed
+        gold = tuple(dict.fromkeys(places[title] for title in titles))
+        related = tuple(dict.fromkeys(each for each in places.values() if each not in gold))
+        if answers := _distinct([question["answer"]]):
+            yield Item(_plain(question["question"]), answers, gold, related)
+
+
+def _place(documents: dict[str, int], text: str) -> int:
+    """The place of a document, a new one if its text was not there before."""
+    lines = (_plain(line) for line in text.splitlines())
+    return documents.setdefault("\n".join(line for line in lines if line), len(documents))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _distinct(texts: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in map(_plain, texts) if text))

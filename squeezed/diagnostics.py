@@ -1,0 +1,214 @@
+"""Diagnostics: why a method scores as it does, by layer and KV head, as rows of a table.
+
+``diagnose`` answers one user input and compares, step by step, the rows that a method kept with those of the
+oracle at the same number of rows. ``cluster_rows`` says how evenly an index spreads its keys.
+"""
+
+import contextlib
+import csv
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from squeezed_kernels import attend_groups, lookup
+from transformers import PreTrainedModel
+
+from squeezed.cache import block_weights
+from squeezed.clustering import cluster_statistics
+from squeezed.context import FixedContext
+from squeezed.generate import left_padded
+from squeezed.index import LayerIndex
+from squeezed.methods.base import Method, Selection
+from squeezed.observe import watch
+
+Row = dict[str, str | int | float]
+Step = tuple[torch.Tensor, Selection | None]
+
+
+def diagnose(
+    model: PreTrainedModel,
+    ctx: FixedContext,
+    question_ids: torch.Tensor | Sequence[int],
+    method: Method,
+    max_new_tokens: int = 32,
+) -> list[Row]:
+    """Answers one user input and measures what the method kept.
+
+    Args:
+        model: the context's model. question_ids: one user input, ``[L]`` or ``[1, L]``.
+        method: to look at. max_new_tokens: at most that many tokens are generated.
+
+    Returns:
+        One row for each layer, KV head and phase (``input``: the user input's forward pass; ``token``: the
+        generated tokens' passes, absent if there was none). Each figure is the mean over the phase's
+        ``steps``, of which a user input selected for in blocks counts the mean over its blocks:
+
+        recall: share of the kept rows that the oracle keeps too, at the same number of rows; NaN where
+            nothing was kept.
+        mass: attention that the fixed context's kept rows and window hold, of all it would get; averaged over
+            the query tokens and the query heads of the KV head. Stand-ins for dropped rows do not count.
+        oracle_mass: the same for the oracle's rows, the most that this budget could hold.
+        kv_budget: bytes read as a share of the full K and V; rows_budget, lookup_budget: its two parts.
+
+    Raises:
+        ValueError: several user inputs, or as ``generate``.
+    """
+    batch = left_padded(question_ids)
+    if len(batch.ids) != 1:
+        raise ValueError(f"question_ids holds {len(batch.ids)} user inputs; expected one")
+    watched = watch(model, ctx, batch.ids[0], method, max_new_tokens)
+    rows: list[Row] = []
+    for number, (layer, steps) in enumerate(zip(ctx.layers, watched, strict=True)):
+        for phase, part, tokens in (
+            ("input", steps[:1], batch.ids.shape[1]),
+            ("token", steps[1:], 1),
+        ):
+            if part:
+                measured = [measure(layer, step, tokens) for step in part]
+                rows += _by_head({"layer": number, "phase": phase, "steps": len(part)}, measured)
+    return rows
+
+
+@torch.inference_mode()
+def measure(layer: LayerIndex, step: Step, tokens: int) -> dict[str, torch.Tensor]:
+    """The figures of ``diagnose`` for one step of one layer, ``[H]`` each.
+
+    Args:
+        step: queries ``[1, Hq, L, D]`` and the selection made for them. tokens: how many of the L are no
+            padding; padding stands in front.
+    """
+    query, selection = step
+    if selection is None:
+        every = torch.ones(1, layer.heads, 1, layer.clustered, dtype=torch.bool)
+        selection = Selection(every.to(query.device), None)
+    length = query.shape[2]
+    valid = torch.arange(length, device=query.device)[None] >= length - tokens
+    weights = block_weights(query, valid, selection.block)[0]  # [T]
+    kept = selection.row_mask()[0]  # [H, T, M]
+    scores = _exact_scores(layer, query, valid, selection.block)[0]
+    count = kept.sum(-1)
+    best = _best_rows(scores, count)
+    rows = (count * weights).sum(-1) + layer.window
+    lookup_rows = torch.as_tensor(selection.lookup, device=kept.device).expand(1, *count.shape)[0]
+    lookups = (lookup_rows * weights).sum(-1)
+    return {
+        "recall": _weighted((kept & best).sum(-1) / count, weights),
+        "mass": _mass(layer, query, kept, selection.block, tokens),
+        "oracle_mass": _mass(layer, query, best, selection.block, tokens),
+        "kv_budget": (rows + lookups) / layer.tokens,
+        "rows_budget": rows / layer.tokens,
+        "lookup_budget": lookups / layer.tokens,
+    }
+
+
+def cluster_rows(ctx: FixedContext) -> list[Row]:
+    """Statistics of the cluster sizes, a row for each layer, level (0 is the coarsest) and KV head.
+
+    Sizes are numbers of keys; columns as in ``squeezed.clustering.ClusterStatistics``.
+    """
+    rows: list[Row] = []
+    for number, layer in enumerate(ctx.layers):
+        for depth, level in enumerate(layer.levels):
+            statistics = cluster_statistics(level.counts)
+            columns = {
+                each.name: getattr(statistics, each.name).tolist() for each in fields(statistics)
+            }
+            for head in range(layer.heads):
+                place: Row = {"layer": number, "level": depth, "head": head}
+                rows.append(place | {name: values[head] for name, values in columns.items()})
+    return rows
+
+
+def write_csv(rows: Sequence[Mapping[str, object]], path: str | Path) -> Path:
+    """Writes rows as a CSV table with a header, atomically; missing folders are made.
+
+    Raises:
+        ValueError: no row, or a row with other columns than the first. OSError: not writable.
+    """
+    path = Path(path)
+    if not rows:
+        raise ValueError(f"{path}: there is no row to write")
+    columns = list(rows[0])
+    for number, row in enumerate(rows):
+        if list(row) != columns:
+            raise ValueError(f"{path}: row {number} has columns {list(row)}; expected {columns}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, because a rename is only atomic inside one file system.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", newline="") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _exact_scores(
+    layer: LayerIndex, query: torch.Tensor, valid: torch.Tensor, block: int | None
+) -> torch.Tensor:
+    """The oracle's log scores of every clustered row, ``[1, H, T, M]``."""
+    keys = layer.keys[:, : layer.clustered].to(query.device)
+    ones = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
+    return lookup(query, keys, ones, layer.scale, softcap=layer.softcap, block=block, valid=valid)
+
+
+def _best_rows(scores: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """The ``count`` ``[H, T]`` rows with the largest scores ``[H, T, M]``, boolean ``[H, T, M]``."""
+    order = scores.argsort(dim=-1, descending=True, stable=True)
+    first = torch.arange(scores.shape[-1], device=scores.device) < count.unsqueeze(-1)
+    return torch.zeros_like(first).scatter(-1, order, first)
+
+
+def _mass(
+    layer: LayerIndex, query: torch.Tensor, rows: torch.Tensor, block: int | None, tokens: int
+) -> torch.Tensor:
+    """Share of the attention over the whole fixed context that falls on rows ``[H, T, M]`` and window."""
+    sums = []
+    for keep in (rows, torch.ones_like(rows)):
+        _, lse = attend_groups(
+            query.to(layer.keys.device),
+            layer.keys,
+            layer.values,
+            keep[None].to(layer.keys.device),
+            None,
+            layer.scale,
+            softcap=layer.softcap,
+            block=block,
+        )
+        sums.append(lse[0, :, -tokens:])  # [Hq, tokens]
+    shares = (sums[0] - sums[1]).exp().unflatten(0, (layer.heads, -1))
+    return shares.mean((1, 2)).clamp(max=1)
+
+
+def _weighted(shares: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Mean over blocks, ``[H, T]`` to ``[H]``, of those that are not NaN and hold a token."""
+    counted = weights * ~shares.isnan()
+    return (shares.nan_to_num() * counted).sum(-1) / counted.sum(-1)
+
+
+def _by_head(place: Row, measured: Sequence[Mapping[str, torch.Tensor]]) -> list[Row]:
+    """Means over steps, a row a head."""
+    means = {
+        name: torch.stack([step[name].float() for step in measured]).nanmean(0).tolist()
+        for name in measured[0]
+    }
+    heads = len(next(iter(means.values())))
+    return [
+        {
+            "layer": place["layer"],
+            "head": head,
+            "phase": place["phase"],
+            "steps": place["steps"],
+            **{name: values[head] for name, values in means.items()},
+        }
+        for head in range(heads)
+    ]

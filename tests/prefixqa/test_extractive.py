@@ -1,0 +1,82 @@
+"""Questions by rule."""
+
+import pytest
+from documents import PARAGRAPH
+
+from prefixqa.document import Document
+from prefixqa.extractive import extract
+from prefixqa.extractive.rules import GAP, RULES
+from prefixqa.sentences import Sentence, sentences
+
+
+def document(text: str) -> Document:
+    return Document("doc", "doc", text, "doc.txt")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "type_", "answer"),
+    [
+        (
+            "A groyne is a low wall of timber or stone.",
+            "definition",
+            "a low wall of timber or stone",
+        ),
+        ("Fetch is defined as the length of open water.", "definition", "the length of open water"),
+        ("The depth was measured by lowering a marked chain.", "method", "lowering a marked chain"),
+        ("The height was read using a steel tape, every hour.", "method", "a steel tape"),
+        ("In summer the bay is warmer than the open sea.", "comparison", "the open sea"),
+        ("The long channel is 14 metres deep at low water.", "numeric", "14 metres"),
+        ("The whole bridge cost 1,250.5 in the end.", "numeric", "1,250.5"),
+        ("The mud contains shells, sand and clay.", "multi-span", "shells, sand and clay"),
+        ("It was dredged by the engineer Maren Holt.", "factual", "Maren Holt"),
+    ],
+)
+def test_rules(sentence: str, type_: str, answer: str) -> None:
+    found = [each for rule in RULES for each in rule(Sentence(0, sentence))]
+    assert (type_, answer) in [(each.type, each.answer) for each in found]
+    for each in found:
+        assert sentence[each.start : each.end] == each.answer
+        assert sentence.startswith(each.prefix.strip())
+
+
+def test_pairs_are_answerable_and_do_not_give_their_answer_away() -> None:
+    text = (
+        PARAGRAPH + "\n\n## More\n\n" + PARAGRAPH.replace("Ellmouth", "Harsted").replace("14", "9")
+    )
+    made = extract(document(text), 6, seed=0)
+    assert 3 <= len(made.pairs) <= 6
+    for pair in made.pairs:
+        (evidence,) = pair.evidence
+        assert text[evidence.start : evidence.end] == evidence.text
+        assert pair.answers[0] in evidence.text
+        assert pair.answers[0] not in pair.question.replace(GAP, "")
+        if pair.answer_prefix:
+            assert text.count(pair.answer_prefix.strip() + " ") == 1
+    assert len({pair.evidence for pair in made.pairs}) == len(made.pairs)
+
+
+def test_the_seed_decides_the_choice() -> None:
+    text = "\n\n".join(
+        PARAGRAPH.replace("Ellmouth", name)
+        .replace("14", str(20 + at))
+        .replace("1931", str(1900 + at))
+        for at, name in enumerate(("Ask", "Bern", "Corl", "Dunholm", "Erst", "Farn"))
+    )
+    assert extract(document(text), 4, 0) == extract(document(text), 4, 0)
+    assert extract(document(text), 4, 0).pairs != extract(document(text), 4, 1).pairs
+
+
+def test_repeated_sentences_are_not_asked_about() -> None:
+    made = extract(document(f"{PARAGRAPH}\n\n{PARAGRAPH}"), 6, 0)
+    assert made.pairs == ()
+    assert {each.detail for each in made.rejected} >= {"the sentence comes more than once"}
+
+
+def test_sentences_end_where_they_end() -> None:
+    text = 'Dr. Holm paid 3.5 crowns, e.g. for oil. "Why?" he asked.\n\n# Heading\n\nSee Fig. 2. It ends'
+    found = sentences(text)
+    assert [each.text for each in found] == [
+        "Dr. Holm paid 3.5 crowns, e.g. for oil.", '"Why?" he asked.', "See Fig. 2.", "It ends"
+    ][: len(found)]  # fmt: skip
+    assert len(found) >= 3
+    assert all(text[each.start : each.end] == each.text for each in found)

@@ -1,0 +1,151 @@
+"""Another wording, read from files of the original's form. Its sentences are not in this repository."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ruler import download
+from ruler.generate import generate
+from ruler.plan import find_prompts
+
+CONSTANTS = """
+import os
+TASKS = {
+    'niah': {'template': '''Some odd {type_needle_v} are there, {as} it is.\\n{context}\\nWhat are all '''
+                         '''odd {type_needle_v} of {query}? Compare.''',
+             'answer_prefix': ''' The odd {type_needle_v} of {query} are'''},
+    'variable_tracking': {'template': '''Follow.\\n\\n{context}\\nWho has {query}?''',
+                          'answer_prefix': ''' The {num_v} with {query}: '''},
+    'common_words_extraction': {'template': '''Count.\\n{context}\\nName the 10 words.''',
+                                'answer_prefix': ''' The 10:'''},
+    'freq_words_extraction': {'template': '''Read. {context}\\nName three.''',
+                              'answer_prefix': ''' Three:'''},
+    'qa': {'template': '''Answer.\\n\\nDocuments.\\n\\n{context}\\n\\nAnswer again.\\n\\nQuestion: {query}''',
+           'answer_prefix': ''' Answer:'''},
+}
+"""
+NIAH = """
+raise SystemExit("this file must not be run")
+needle = "An odd {type_needle_v} for {key} is {value}."
+if x == 'essay':
+    haystack = open("essay").read()
+elif x == 'noise':
+    haystack = "Rain falls. Nobody minds."
+"""
+TRACKING = """
+print(f"{number} of {total} = done, {more}")
+chain = [f"VAR {names[0]} = {draw()}"]
+for j in range(3):
+    chain.append(f"VAR {names[j+1]} = VAR {names[j]} ")
+"""
+FILES = {"constants.py": CONSTANTS, "niah.py": NIAH, "variable_tracking.py": TRACKING}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+def row(tokenizer: Any, task: str, prompts: Path, **more: Any) -> Any:
+    return next(generate(task, tokenizer, 1500, 1, prompts=str(prompts), **more))
+
+
+def test_needles_are_worded_as_the_files_say(tokenizer: Any, folder: Path) -> None:
+    one = row(tokenizer, "niah_single_1", folder)
+    assert one.context.startswith("A odd number is there, {as} it is.\nRain falls. Nobody minds.\n")
+    key = one.meta["queried"][0]
+    assert one.question == f"What is odd number of {key}? Compare."  # not Compise
+    assert one.answer_prefix == f" The odd number of {key} is"
+    assert f"\nAn odd numbers for {key} is {one.answers[0]}.\n" in one.context
+    many = row(tokenizer, "niah_multiquery", folder)
+    assert many.context.startswith("Some odd numbers are there")
+    a, b, c, d = many.meta["queried"]
+    assert many.question == f"What are all odd numbers of {a}, {b}, {c}, and {d}? Compare."
+
+
+def test_the_other_families_too(tokenizer: Any, folder: Path, squad: Path) -> None:
+    vt = row(tokenizer, "vt", folder)
+    number = vt.meta["queried"][0]
+    first, second = vt.answers[:2]
+    assert f"\nVAR {first} = {number}\n" in vt.context
+    assert f"\nVAR {second} = VAR {first}\n" in vt.context
+    assert vt.context.count("Follow.\n\n") == 2  # the worked example has it too
+    assert (vt.question, vt.answer_prefix) == (f"Who has {number}?", f" The 5 with {number}: ")
+    cwe = row(tokenizer, "cwe", folder, parameters={"common": 7})
+    assert (cwe.question, cwe.answer_prefix) == ("Name the 7 words.", " The 7:")
+    fwe = row(tokenizer, "fwe", folder)
+    assert fwe.context.startswith("Read. ")
+    assert fwe.context[6:9] != "\n\n"
+    qa = row(tokenizer, "qa_1", folder, squad=squad)
+    assert qa.context.startswith("Answer.\n\nDocuments.\n\nDocument 1:\n")
+    assert qa.context.endswith("\n\n")
+    assert qa.question.startswith("Answer again.\n\nQuestion: W")
+
+
+def test_the_name_says_which_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = find_prompts(str(folder)).name
+    assert name.startswith("official-")
+    assert find_prompts(str(folder / "constants.py")).name == name
+    nested = folder / "clone" / "scripts" / "data" / "synthetic"
+    nested.mkdir(parents=True)
+    for file in FILES:
+        (nested / file).write_text((folder / file).read_text())
+    assert find_prompts(str(folder / "clone")).name == name
+    (folder / "niah.py").write_text(NIAH + "\n")
+    assert find_prompts(str(folder)).name != name
+    pinned = {
+        file: download.Remote(
+            file, "x", hashlib.sha256((nested / file).read_bytes()).hexdigest(), "prompts"
+        )
+        for file in FILES
+    }
+    monkeypatch.setattr("ruler.official_prompts.FILES", pinned)
+    assert find_prompts(str(nested)).name == "official"
+
+
+def test_official_is_fetched_from_the_pinned_commit(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUEEZED_DATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ValueError, match="c3f5e3b4f87f97e048793bb510a3a6b19a46bf3a") as caught:
+        find_prompts("official")
+    assert "prompts=PATH" in str(caught.value)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    pinned = {
+        file: download.Remote(
+            file, path.as_uri(), hashlib.sha256(path.read_bytes()).hexdigest(), "prompts"
+        )
+        for file in FILES
+        if (path := folder / file)
+    }
+    monkeypatch.setattr("ruler.official_prompts.FILES", pinned)
+    assert find_prompts("official").name == "official"
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("niah.py", None, "has no niah.py"),
+        ("constants.py", "TASKS = {", "not Python"),
+        ("constants.py", "TASK = {}", "no dictionary TASKS"),
+        ("constants.py", "TASKS = {'niah': open('x')}", "not plain data"),
+        ("constants.py", "TASKS = {'niah': {'template': 'x', 'answer_prefix': ''}}", "'niah'"),
+        ("niah.py", "needle = 3", "no text to 'needle'"),
+        ("variable_tracking.py", "x = 1", "no two statements"),
+    ],
+)
+def test_files_of_another_form_are_refused(
+    folder: Path, file: str, content: str | None, message: str
+) -> None:
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        find_prompts(str(folder))

@@ -1,0 +1,77 @@
+"""Tasks with other parameters are other tasks, and say so in their names."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ruler.generate import generate
+from ruler.rows import Row
+from ruler.score import score
+from ruler.tasks import TASKS, get_task, with_parameters
+
+
+def first(tokenizer: Any, task: str, length: int = 2048, **parameters: Any) -> Row:
+    return next(generate(task, tokenizer, length, 1, parameters=parameters))
+
+
+@pytest.mark.parametrize(
+    ("task", "parameters", "name"),
+    [
+        ("niah_single_1", {"keys": 8}, "niah_single_1-keys8"),
+        ("niah_single_1", {"keys": 1}, "niah_single_1"),
+        ("niah_single_1", {"queries": 3}, "niah_single_1-keys3-queries3"),
+        ("niah_multikey_1", {"haystack": "needle"}, "niah_multikey_1-needle"),
+        ("niah_single_1", {"value_type": "uuids", "key_type": "uuids"}, None),
+        ("vt", {"hops": 6, "chains": 2}, "vt-chains2-hops6"),
+        ("fwe", {"alpha": 3.5}, "fwe-alpha3.5"),
+        ("cwe", {"common_count": 60}, "cwe-commoncount60"),
+        ("qa_1", {}, "qa_1"),
+    ],
+)
+def test_the_name_says_what_differs(task: str, parameters: Any, name: str | None) -> None:
+    changed = with_parameters(get_task(task), parameters)
+    assert changed.name == (name or "niah_single_1-key_uuids-value_uuids")
+    assert score(changed.name, "x", ["x"]) == 1
+
+
+def test_the_text_follows(tokenizer: Any) -> None:
+    row = first(tokenizer, "niah_single_1", keys=5, values=2, queries=2, value_type="uuids")
+    assert row.subtask == "niah_single_1-value_uuids-keys5-values2-queries2"
+    assert row.context.count("Ledger note") == 10
+    assert len(row.answers) == 4
+    assert all(len(answer) == 36 for answer in row.answers)
+    row = first(tokenizer, "vt", hops=2, chains=3)
+    assert row.context.count("\nSET ") == 3 * 3 + 3  # and the worked example
+    assert len(row.answers) == 3
+    row = first(tokenizer, "cwe", common=3, short_common_count=9, short_other_count=2)
+    entries = row.context.split("\n\n")[1].splitlines()[1].split()[1::2]
+    assert Counter(Counter(entries).values())[9] == 3
+    row = first(tokenizer, "fwe", alpha=3, word_length=4, answers=2)
+    assert [len(answer) for answer in row.answers] == [4, 4]
+    row = first(tokenizer, "niah_single_2", haystack="needle")
+    assert row.context.count("Ledger note") > 20
+
+
+def test_another_parameter_is_another_draw(tokenizer: Any) -> None:
+    assert (
+        first(tokenizer, "niah_single_1").answers
+        != first(tokenizer, "niah_single_1", keys=2).answers
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "parameters", "message"),
+    [
+        ("vt", {"keys": 2}, "task vt has no parameter 'keys'; it has chains, hops"),
+        ("qa_1", {"alpha": 2.0}, "it has none to change"),
+        ("niah_single_1", {"keys": 0}, "keys is 0; expected at least 1"),
+        ("niah_single_1", {"key_type": "names"}, "key_type is 'names'"),
+        ("vt", {"hops": 0}, "hops is 0"),
+        ("fwe", {"alpha": 1.0}, "alpha is 1.0; expected more than 1"),
+        ("cwe", {"common_count": 3}, "expected more than other_count=3"),
+    ],
+)
+def test_impossible_parameters_are_refused(task: str, parameters: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        with_parameters(TASKS[task], parameters)
