@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench test gpu-check card format clean help
+.PHONY: install bench figures test gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,6 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 bench: $(STAMP)  ## run the suite on the embedded model; table, plot and leaderboard under results/
 	$(BIN)/python -m bench experiment=mini
+	$(BIN)/python -m bench.report
+
+figures: $(STAMP)  ## tables, figures, leaderboard and page anew from the records under results/runs
 	$(BIN)/python -m bench.report
 
 test: $(STAMP)  ## lint, type-check and run every test

@@ -13,6 +13,7 @@ from bench import depth, figures, figures_depth, longbench_tables, prefixqa_tabl
 from bench.errors import InputError, RunError
 from bench.leaderboard import Run, leaderboard, load_runs
 from bench.reporting import board as boards
+from bench.reporting import page
 from bench.reporting.output import as_markdown, write_text
 from bench.reporting.studies import STUDIES
 from bench.reporting.studies.write import write as write_studies
@@ -74,9 +75,10 @@ def write(runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
     depths = depth.by_group(runs, board)
     paths += depth.write(depths, out / "tables")
     paths += figures_depth.write(depths, out / "figures")
-    for study in write_studies(STUDIES.values(), runs, board, out):
-        paths += study.paths
-    return paths
+    studies = write_studies(STUDIES.values(), runs, board, out)
+    paths += [path for study in studies for path in study.paths]
+    groups = [(name, part, tables.overview(part)) for name, part in tables.groups(board)]
+    return [*paths, page.write(runs, groups, studies, out / "figures", out)]
 
 
 def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> int:

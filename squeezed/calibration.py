@@ -2,8 +2,8 @@
 
 Queries of a sample - the observation window, or user inputs like those to come - score the centroids as they
 would online, level after level. The per-key scores, each cluster weighted by its size, form one distribution
-for the whole model; its whole quantile curve is kept, so another sparsity needs no new clustering. The same is
-kept for each layer and each head (with fewer steps), and the share of keys that a probability mass takes.
+for the whole model; its whole quantile curve is kept, so another sparsity needs no new clustering. The same
+is kept for each layer and each head (with fewer steps), and the share of keys that a probability mass takes.
 """
 
 import math
@@ -51,8 +51,8 @@ class Calibration:
     Attributes:
         levels: curves of each level, coarse to fine. The curve of a level counts all clustered keys; those
             whose coarser cluster was dropped lie at its bottom.
-        mass: float32 ``[MASS_GRID + 1]``; entry k is the share of keys, averaged over layers and heads, in the
-            smallest sets of clusters that hold the probability mass k / MASS_GRID.
+        mass: float32 ``[MASS_GRID + 1]``; entry k is the share of keys, averaged over layers and heads, in
+            the smallest sets of clusters that hold the probability mass k / MASS_GRID.
         coarse: what the levels before the finest did.
     """
 
@@ -120,8 +120,8 @@ def keep_coarse(
     """Clusters of a coarser level that stay in the search, boolean ``[B, H, T, C]``.
 
     Args:
-        log_scores: ``[B, H, T, C]`` at level ``depth`` of layer ``number``. curves: of this level; ``None`` for
-            ``topk``. coarse: what to drop, and how. least: keys that ``topk`` must not miss.
+        log_scores: ``[B, H, T, C]`` at level ``depth`` of layer ``number``. curves: of this level; ``None``
+            for ``topk``. coarse: what to drop, and how. least: keys that ``topk`` must not miss.
     """
     drop = coarse.drops[depth]
     if drop <= 0:

@@ -122,8 +122,9 @@ class FixedContext:
         queries = [layer.queries for layer in self.layers]
         if self.calibrated_on != "window" or any(query is None for query in queries):
             raise ValueError(
-                f"no calibration for coarse drops {coarse.drops} by {coarse.by} is stored with this context, nor "
-                "the queries to make one; call calibrate with sample user inputs, or prepare it with keep_queries=True"
+                f"no calibration for coarse drops {coarse.drops} by {coarse.by} is stored with this context, "
+                "nor the queries to make one; call calibrate with sample user inputs, or prepare it with "
+                "keep_queries=True"
             )
         window = calibrate(layers, [[query] for query in queries if query is not None], coarse)
         return window, window

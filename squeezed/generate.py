@@ -22,7 +22,7 @@ class Generation:
 
     Attributes:
         sequences: new token ids ``[B, T]`` without the prompt. A row ends with the stop token if one came;
-            shorter rows are filled up behind it with the padding token, or the stop token where there is none.
+            shorter rows are filled up behind it with the padding token, or a stop token where there is none.
         lengths: new tokens of each row, stop token included.
         stats: measured KV budget and times.
     """
@@ -58,8 +58,8 @@ def generate(
 ) -> Generation:
     """Answers one user input, or a batch of them, on a fixed context, greedily.
 
-    The user input's prefill uses the method too, not only the decoding. All members of a batch share one index
-    and one copy of the context's keys and values. For sampling and the like use ``model.generate`` with
+    The user input's prefill uses the method too, not only the decoding. All members of a batch share one
+    index and one copy of the context's keys and values. For sampling and the like use ``model.generate`` with
     ``ctx.cache(method)``.
 
     Args:
@@ -129,8 +129,8 @@ def left_padded(question_ids: UserInputs) -> Batch:
     for row in rows:
         if row.ndim != 1 or len(row) < 1:
             raise ValueError(
-                f"question_ids has shape {tuple(row.shape)}; expected [L] or [1, L] with L >= 1, or a list of "
-                "such for a batch"
+                f"question_ids has shape {tuple(row.shape)}; expected [L] or [1, L] with L >= 1, or a list "
+                "of such for a batch"
             )
     longest = max(len(row) for row in rows)
     ids = torch.stack([torch.nn.functional.pad(row, (longest - len(row), 0)) for row in rows])

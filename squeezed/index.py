@@ -49,7 +49,7 @@ class LayerIndex:
         keys, values: ``[H, N, D]``; M = N - W rows in cluster order, then the window. They may live on
             another device (host memory) than the rest.
         positions: ``[H, M]``; place in the fixed context of each clustered row, int16 where M fits into it,
-            else int32. Methods that choose by place (StreamingLLM, Quest, SnapKV) need it; attention does not.
+            else int32. Methods that choose by place (StreamingLLM, Quest, SnapKV) need it, attention not.
         levels: centroids, coarse to fine. window: W. scale: softmax scale.
         softcap: of the layer's logits, ``None`` for most models.
         queries: of the observation window, ``[Hq, W, D]``, for calibration and for methods that observe;

@@ -130,20 +130,16 @@ def _levels(layers: tuple[LayerIndex, ...]) -> list[dict[str, Any]]:
     for depth in range(len(layers[0].levels)):
         each = [cluster_statistics(layer.levels[depth].counts) for layer in layers]
         shares = [statistics.largest_share.tolist() for statistics in each]
-        share, layer, head = max(
-            (share, layer, head)
-            for layer, row in enumerate(shares)
-            for head, share in enumerate(row)
-        )
-        heads = sum(len(row) for row in shares)
+        places = [(layer, head) for layer, row in enumerate(shares) for head in range(len(row))]
+        layer, head = max(places, key=lambda place: shares[place[0]][place[1]])  # first of equals
         found.append(
             {
                 "level": depth,
                 "clusters": layers[0].levels[depth].clusters,
-                "mean": sum(statistics.mean.sum().item() for statistics in each) / heads,
-                "median": sum(statistics.median.sum().item() for statistics in each) / heads,
+                "mean": sum(statistics.mean.sum().item() for statistics in each) / len(places),
+                "median": sum(statistics.median.sum().item() for statistics in each) / len(places),
                 "p99": max(statistics.p99.max().item() for statistics in each),
-                "largest_share": share,
+                "largest_share": shares[layer][head],
                 "largest_layer": layer,
                 "largest_head": head,
                 "empty": int(sum(statistics.empty.sum().item() for statistics in each)),

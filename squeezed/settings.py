@@ -34,8 +34,8 @@ class Coarse:
 
     Attributes:
         drops: share of all keys dropped after each level but the finest, coarse to fine, not falling.
-        by: what drops them: the threshold of the ``model``, of each ``layer`` or each ``head``, or ``topk``, the
-            same share for every head.
+        by: what drops them: the threshold of the ``model``, of each ``layer`` or each ``head``, or ``topk``,
+            the same share for every head.
     """
 
     drops: tuple[float, ...] = ()
@@ -47,5 +47,5 @@ class Coarse:
 
 
 def coarse_drops(depth: int, coarse_sparsity: float) -> tuple[float, ...]:
-    """Share of all keys dropped after each level but the finest, if each drops the same of what reaches it."""
+    """Share of all keys dropped after each level but the finest; each drops the same of what reaches it."""
     return tuple(1 - (1 - coarse_sparsity) ** level for level in range(1, depth))

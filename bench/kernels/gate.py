@@ -13,15 +13,39 @@ class WrongResultError(RuntimeError):
     """A kernel's result is too far from float64."""
 
 
-def check(
-    name: str, problem: Problem, output: torch.Tensor, keep: torch.Tensor | None, own: bool = False
-) -> float:
-    """Relative L2 error of an output over the rows of ``keep`` (``None``: all), and the own tokens' if asked.
+def check(name: str, problem: Problem, output: torch.Tensor, want: torch.Tensor) -> float:
+    """Relative L2 error of an output against what ``expected`` gave.
 
     Raises:
         WrongResultError: it is above the tolerance of the data type.
     """
-    return _judge(name, problem, _difference(problem, output, keep, own))
+    got = _sample(problem, output)
+    return _judge(name, problem, float((got - want).norm() / want.norm()))
+
+
+def expected(problem: Problem, keep: torch.Tensor | None, own: bool = False) -> torch.Tensor:
+    """Float64 attention over the rows of ``keep`` (``None``: all), and over the own tokens if asked."""
+    query = _sample(problem, problem.query)
+    outputs = []
+    for head in range(problem.shape.kv_heads):
+        keys, values = problem.keys[head], problem.values[head]
+        if keep is not None:
+            rows = keep[0, head, 0].repeat_interleave(problem.levels[-1].counts[head].long())
+            rows = torch.cat([rows, rows.new_ones(len(keys) - len(rows))])
+            keys, values = keys[rows], values[rows]
+        if own:
+            keys = torch.cat([keys, problem.own[0, head]])
+            values = torch.cat([values, problem.own[0, head]])
+        weights = torch.softmax(problem.scale * query[head] @ keys.double().T, -1)
+        outputs.append(weights @ values.double())
+    return torch.stack(outputs)
+
+
+def _sample(problem: Problem, tensor: torch.Tensor) -> torch.Tensor:
+    """``[1, Hq, L, D]`` as float64 ``[H, G, TOKENS, D]``."""
+    shape = problem.shape
+    tokens = torch.linspace(0, shape.tokens - 1, TOKENS).long().unique()
+    return tensor[0].unflatten(0, (shape.kv_heads, shape.group))[:, :, tokens].double()
 
 
 def check_scores(problem: Problem) -> float:
@@ -52,28 +76,3 @@ def _judge(name: str, problem: Problem, error: float) -> float:
             f"{problem.shape.title}"
         )
     return error
-
-
-def _difference(
-    problem: Problem, output: torch.Tensor, keep: torch.Tensor | None, own: bool
-) -> float:
-    shape = problem.shape
-    tokens = torch.unique(torch.linspace(0, shape.tokens - 1, TOKENS).long())
-    query = problem.query[0].unflatten(0, (shape.kv_heads, shape.group))[:, :, tokens].double()
-    got = output[0].unflatten(0, (shape.kv_heads, shape.group))[:, :, tokens].double()
-    distance = norm = 0.0
-    for head in range(shape.kv_heads):
-        keys, values = problem.keys[head], problem.values[head]
-        if keep is not None:
-            finest = problem.levels[-1]
-            rows = keep[0, head, 0].repeat_interleave(finest.counts[head].long())
-            rows = torch.cat([rows, rows.new_ones(shape.length - len(rows))])
-            keys, values = keys[rows], values[rows]
-        if own:
-            keys = torch.cat([keys, problem.own[0, head]])
-            values = torch.cat([values, problem.own[0, head]])
-        weights = torch.softmax(problem.scale * query[head] @ keys.double().T, -1)
-        want = weights @ values.double()
-        distance += float((got[head] - want).square().sum())
-        norm += float(want.square().sum())
-    return (distance / norm) ** 0.5

@@ -5,6 +5,7 @@ itself, never another segment, and takes the positions right after the context: 
 several user inputs on one fixed context. Loss counts on answer tokens only.
 """
 
+import contextlib
 import random
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from prefixqa import prompts, template
 from ruler.niah import NiahDraw, Question
 from ruler.prompts import SUITE
 from ruler.tasks import NiahTask
@@ -28,8 +30,8 @@ class Sequence:
         context, context_positions: token ids of the fixed context and their RoPE positions.
         asked: token ids of all question segments. labels: their next-token targets, ``IGNORE`` off the
             answers. positions: their RoPE positions. segments: the question a token belongs to, from 1.
-        others: for each token of ``asked`` up to ``MAX_OTHERS`` further targets that are as right as the label,
-            filled up with ``IGNORE``: several values of a key may come in any order.
+        others: for each token of ``asked`` up to ``MAX_OTHERS`` further targets that are as right as the
+            label, filled up with ``IGNORE``: several values of a key may come in any order.
     """
 
     context: list[int]
@@ -97,6 +99,32 @@ def asked(tokenizer: PreTrainedTokenizerFast, question: Question, rng: random.Ra
         others[len(answer)] = [encode(each)[0] for each in left]
         answer += encode(value)
     return Asked(prompt, [*answer, *encode("."), tokenizer.eos_token_id], others)
+
+
+def draw_document_sequence(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, max_position: int
+) -> Sequence:
+    """A PreFixQA template document of about ``length`` tokens and questions, as that task asks them."""
+    # Counting tokens at every sentence takes longer than a step of training; words do for a random length.
+    budget = max(60, length * 3 // 5)
+    for questions in (24, 12, 6, 3, 1):
+        with contextlib.suppress(template.SpaceError):
+            drawn = template.draw_document(rng, budget, questions)
+            break
+    else:
+        return draw_document_sequence(tokenizer, rng, 2 * length, max_position)
+    pairs = [
+        Asked(
+            tokenizer.encode(prompts.question_text(pair.question) + pair.answer_prefix),
+            [*tokenizer.encode(f" {pair.answers[-1]}."), tokenizer.eos_token_id],
+        )
+        for pair in drawn.pairs
+    ]
+    rng.shuffle(pairs)
+    context = tokenizer.encode(prompts.context_text(drawn.document.text))
+    return _join(
+        rng, [tokenizer.bos_token_id, *context], pairs, question_room(length), max_position
+    )
 
 
 def draw_sequence(
@@ -215,11 +243,11 @@ def collate(sequences: list[Sequence], pad_id: int) -> dict[str, torch.Tensor]:
     fills: dict[str, Any] = {"context": pad_id, "asked": pad_id, "labels": IGNORE}
     fills["others"] = [IGNORE] * MAX_OTHERS
     batch = {}
-    for field in fields(Sequence):
-        rows = [getattr(sequence, field.name) for sequence in sequences]
+    for each in fields(Sequence):
+        rows = [getattr(sequence, each.name) for sequence in sequences]
         width = max(len(row) for row in rows)
-        fill = fills.get(field.name, 0)
-        batch[field.name] = torch.tensor([row + [fill] * (width - len(row)) for row in rows])
+        fill = fills.get(each.name, 0)
+        batch[each.name] = torch.tensor([row + [fill] * (width - len(row)) for row in rows])
     segments = batch["segments"]
     same = segments[:, :, None] == segments[:, None, :]
     causal = torch.ones(segments.shape[1], segments.shape[1], dtype=torch.bool).tril()

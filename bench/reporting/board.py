@@ -32,15 +32,16 @@ def merged(paths: list[Path]) -> pd.DataFrame:
     Raises:
         InputError: a row of one of them is refused, or contradicts one of another; names file and row.
     """
-    tables = []
+    tables, origins = [], []
     for path in paths:
         rows = read(path)
         refuse(path, problems(rows))
         tables.append(pd.DataFrame(rows, dtype=str))
-    together = pd.concat(tables, ignore_index=True).fillna("").drop_duplicates(ignore_index=True)
-    places = [f"{path}" for path in paths]
-    if found := problems(together.to_dict("records")):  # type: ignore[arg-type]
-        raise InputError(f"{' and '.join(places)} together, {found[0]}{_more(found)}")
+        origins += [f"{path}, row {number}" for number in range(1, len(rows) + 1)]
+    together = pd.concat(tables, ignore_index=True).fillna("").drop_duplicates()
+    for problem in problems(together.to_dict("records")):  # type: ignore[arg-type]
+        origin = origins[together.index[problem.number - 1]]
+        raise InputError(f"{origin}: beside the other rows {problem.reason}")
     return together
 
 

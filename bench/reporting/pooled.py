@@ -97,7 +97,7 @@ def measure(examples: pd.DataFrame) -> dict[str, Any]:
         }
     found["empty"] = examples["empty"].mean()
     means = ("kv_budget", "lookup_budget", "measured_sparsity")
-    medians = ("prefill_ms", "decode_ms_per_token", "index_ms", "index_bytes")
+    medians = ("prefill_ms", "decode_ms_per_token", "dense_ms", "index_ms", "index_bytes")
     found |= {name: examples[name].mean() for name in means}
     return found | {name: examples[name].median() for name in medians}
 

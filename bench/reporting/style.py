@@ -91,12 +91,12 @@ def _fixed(name: str) -> Style | None:
 
 
 def panels(
-    rows: int, columns: int, *, width: float = 3.4, height: float = 2.6
+    rows: int, columns: int, *, width: float = 3.4, height: float = 2.6, share: bool = True
 ) -> tuple[Figure, np.ndarray]:
-    """A figure with a grid of panels that share their axes, and room for a legend below."""
-    size = (width * columns + 0.6, height * rows + 1.1)
+    """A figure with a grid of panels, which share their axes or not, and room for a legend below."""
+    size = (max(5.4, width * columns + 0.6), height * rows + 0.8)
     figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
 
 
 def curve(
@@ -140,7 +140,9 @@ def legend(figure: Figure) -> None:
         len(label) for label in handles
     )  # of one entry at this size of letters
     columns = max(1, int(figure.get_figwidth() / inches))
-    place = {"loc": "outside lower center", "ncols": min(columns, len(handles))}
+    columns = min(columns, len(handles))
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(handles) // columns))
+    place = {"loc": "outside lower center", "ncols": columns}
     figure.legend(list(handles.values()), list(handles), fontsize=8, **place)
 
 

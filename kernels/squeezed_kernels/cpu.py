@@ -87,7 +87,7 @@ class _Scores:
         places = len(before) and int(before[-1])
         sub = max(1, min(block, ITEM_QUERIES // groups, LOGITS // max(1, groups * places)))
         plan = loops.Plan(starts, before, first, before[first], length, block, sub)
-        spans = threads.spans(places * groups * sub * size)
+        spans = threads.spans(places, groups * sub * size)
         logits = _empty((groups * sub, places))
         lse = _empty((len(first) + spans, groups * sub))
         shape = (1 if reduce == "mean" else groups, places)
@@ -116,7 +116,7 @@ def attend_groups(
     softcap: float | None = None,
     block: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """As ``reference.attend_groups``; rows of other groups are not read."""
+    """As ``reference.attend_groups``; rows of other groups are not read, contiguous tensors not copied."""
     heads, rows, _ = keys.shape
     ends = _singletons(heads, keep.shape[3]) if offsets is None else _array(offsets)
     kept = loops.ranges(_array(keep), ends, rows)
@@ -162,7 +162,7 @@ def _attend(
     starts, before, first = rows
     plan = loops.Plan(starts, before, first, before, length, block, sub)
     plan = plan._replace(work=loops.divide(plan))
-    spans = threads.spans(int(plan.work[-1]) * groups * sub * size * 2)
+    spans = threads.spans(int(plan.work[-1]), 2 * groups * sub * size)
     slots = len(plan.work) - 1 + spans
     out = _empty((slots, groups * sub, size))
     lse = _empty((slots, groups * sub))

@@ -20,22 +20,18 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-TILE = (
-    64  # rows whose logits are held at once: 64 x 512 bytes of keys stay in the first-level cache
-)
-
-SHIFT = np.float32(
-    12582912.0
-)  # 1.5 * 2**23: adding it leaves a float32's nearest integer in the low bits
+# Rows whose logits are held at once: 64 x 512 bytes of keys stay in the first-level cache.
+TILE = 64
+# Adding 1.5 * 2**23 leaves a float32's nearest integer in its low bits.
+SHIFT = np.float32(12582912.0)
 LOG2E = np.float32(1.44269504088896341)
 LN2_HIGH = np.float32(0.693359375)  # ln 2 in two parts, the first exact in few bits
 LN2_LOW = np.float32(-2.12194440e-4)
-EXP_LOWEST = np.float32(-87.3)  # below, the result is under the smallest normal number: zero
-QUERIES = (
-    8  # queries that meet a tile together: 8 x 512 bytes stay in the first-level cache beside it
-)
-# Turning a tile's keys pays for many queries of short keys (64 queries: 3.3 for 6.1 us a tile at head size 32,
-# but 15.5 for 12.7 at 128).
+EXP_LOWEST = np.float32(-87.3)  # below, e**x is under the smallest normal number: zero
+# Queries that meet a tile together: 8 x 512 bytes stay in the first-level cache beside it.
+QUERIES = 8
+# Turning a tile's keys pays for many queries of short keys (64 queries: 3.3 in place of 6.1 us a tile at head
+# size 32, but 15.5 in place of 12.7 at 128).
 MANY, SHORT = 16, 64
 LINE = 64  # bytes of a cache line
 NEG_INF = np.float32(-np.inf)

@@ -18,10 +18,15 @@ SPANS_A_THREAD = (
 )
 
 
-def spans(work: int) -> int:
-    """Equal shares to cut ``work`` multiply-adds into; one if there is one thread or little to do."""
+def spans(rows: int, each: int) -> int:
+    """Equal shares to cut rows of ``each`` multiply-adds into; one if there is one thread or little to do.
+
+    No share is empty: an empty one would leave no result where the merge looks for it.
+    """
     threads = torch.get_num_threads()
-    return max(1, min(threads * SPANS_A_THREAD, work // WORTH_A_THREAD)) if threads > 1 else 1
+    if threads == 1:
+        return 1
+    return max(1, min(threads * SPANS_A_THREAD, rows * each // WORTH_A_THREAD, rows))
 
 
 def run(task: Callable[[int], object], count: int) -> None:

@@ -23,8 +23,8 @@ class Selection:
     """The groups of clustered rows that one forward pass keeps in one layer.
 
     Attributes:
-        keep: boolean ``[B, H, T, C]``, for each of T blocks of queries. offsets: int32 ``[H, C + 1]``, rows of
-            each group; ``None`` when every row is its own group (C = M).
+        keep: boolean ``[B, H, T, C]``, for each of T blocks of queries. offsets: int32 ``[H, C + 1]``, rows
+            of each group; ``None`` when every row is its own group (C = M).
         lookup: what the choice has read, in tokens (the bytes of a key and a value), broadcastable to
             ``[B, H, T]``.
         block: query tokens a block; ``None``: all, T = 1.
@@ -240,7 +240,7 @@ class BudgetedMethod(Method):
             dense_too = f", {dense} of {total} layers are dense" if dense else ""
             raise BudgetError(
                 f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover the observation window "
-                f"({layer.window} tokens) and the lookup ({floor - layer.window:.0f} tokens' bytes{dense_too}); "
-                f"ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
+                f"({layer.window} tokens) and the lookup ({floor - layer.window:.0f} tokens' "
+                f"bytes{dense_too}); ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
             )
         return Size(None, tokens)

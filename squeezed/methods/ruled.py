@@ -95,7 +95,7 @@ class Rule:
         """Groups that are kept at the finest level, boolean ``[B, H, T, C]``.
 
         Args:
-            log_scores: ``[B, H, T, C]``. counts: keys of each group ``[H, C]``. lookup: read so far, in tokens.
+            log_scores: ``[B, H, T, C]``. counts: keys of each group ``[H, C]``. lookup: read so far, tokens.
             sparsity: that meets the size if the lookup costs what it is expected to. calibration: for the
                 rules that need one; others take ``None``.
         """

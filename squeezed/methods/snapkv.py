@@ -1,4 +1,4 @@
-"""SnapKV (Li et al., arXiv 2404.14469): keys that an observation window attends to, pooled over neighbours."""
+"""SnapKV (Li et al., arXiv 2404.14469): keys that a window of queries attends to, pooled over neighbours."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ class SnapKV(BudgetedMethod):
     """A choice made once, from attention weights that are pooled so that neighbours of a hit stay with it.
 
     Attributes:
-        observe: whose queries choose. ``window``: the last of the fixed context, before any question is known,
-            as when the context is compressed once for many users. ``input``: the user input's own, at its
-            prefill, which reads every key once.
+        observe: whose queries choose. ``window``: the last of the fixed context, before any question is
+            known, as when the context is compressed once for many users. ``input``: the user input's own, at
+            its prefill, which reads every key once.
         queries: last queries that are observed (paper: 32 or 64). kernel: width of the max pooling, odd.
 
     Raises:

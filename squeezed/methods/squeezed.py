@@ -69,9 +69,9 @@ class Squeezed(RuledMethod):
         layer = context.layers[number]
         drops = self.drops(len(layer.levels))
         sparsity = size.as_sparsity(layer, expected_lookup(layer, drops, self.residual))
-        if self.top_p is None:
-            # A coarser level must not drop more than is dropped in the end.
-            drops = tuple(min(drop, sparsity) for drop in drops)
+        # A coarser level must not drop more than is dropped in the end; with a mass, that is not known.
+        most = sparsity if self.top_p is None else float(self.top_p < 1)
+        drops = tuple(min(drop, most) for drop in drops)
         coarse = Coarse(drops, self.scope if self.rule == "threshold" else "topk")
         needs = self.rule == "threshold" and sparsity > 0
         needs |= self.rule == "topp" and self.top_p is None

@@ -101,6 +101,14 @@ def test_other_clusters_are_not_read(backend, name):
 
 
 @pytest.mark.parametrize("backend", FAST)
+def test_no_candidate_at_all(backend):
+    query, centroids, counts = inputs(backend, CASES["blocks"])
+    none = torch.zeros(2, 2, 3, 12, dtype=torch.bool, device=query.device)
+    scores = lookup(query, centroids, counts, 0.3, block=4, candidates=none, backend=backend)
+    assert bool((scores == -math.inf).all())
+
+
+@pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("length", [1, 40])
 def test_huge_logits_stay_finite(backend, length):
     query, centroids = 1e4 * random(1, 2, length, 8), random(1, 6, 8, seed=1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import squeezed
-from tests.squeezed.conftest import random_ids, tiny_llama
+from tests.squeezed.conftest import logits, random_ids, tiny_llama
 
 
 @contextlib.contextmanager
@@ -25,30 +25,33 @@ def reference_logits(model, ids):
         return model(ids[None]).logits[0]
 
 
-def engine_logits(model, ctx, question, method):
-    with torch.inference_mode():
-        return model(question[None], past_key_values=ctx.cache(method)).logits[0]
+KEEPS_ALL = [
+    squeezed.Full(),
+    squeezed.Squeezed(sparsity=0),
+    squeezed.Squeezed(sparsity=0, rule="topk"),
+    squeezed.Squeezed(sparsity=0, rule="topk", block=7),
+    squeezed.Squeezed(sparsity=0, rule="topk", residual=True),
+    squeezed.Squeezed(rule="topp", top_p=1.0),
+    squeezed.Squeezed(sparsity=0.9, dense_layers=3),
+    squeezed.Oracle(sparsity=0),
+    squeezed.Quest(sparsity=0),
+    squeezed.StreamingLLM(sparsity=0),
+    squeezed.SnapKV(sparsity=0),
+    squeezed.H2O(sparsity=0),
+    squeezed.Random(sparsity=0),
+]
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
-@pytest.mark.parametrize(
-    "method",
-    [
-        squeezed.Full(),
-        squeezed.Squeezed(sparsity=0),
-        squeezed.Squeezed(sparsity=0, rule="topk"),
-        squeezed.Oracle(sparsity=0),
-        squeezed.StreamingLLM(sparsity=0),
-    ],
-    ids=str,
-)
-def test_nothing_dropped_equals_sdpa_in_float32(kv_heads, method):
+@pytest.mark.parametrize("levels", [(0.05,), (0.02, 0.1)], ids=str)
+def test_nothing_dropped_equals_sdpa_in_float32(kv_heads, levels):
     model = tiny_llama(kv_heads, seed=kv_heads)
     context, question = random_ids(519, seed=2), random_ids(33, seed=3)
     want = reference_logits(model, torch.cat([context, question]))[len(context) :]
-    ctx = squeezed.prepare(model, context)
-    got = engine_logits(model, ctx, question, method)
-    assert (got - want).abs().max() <= 1e-4
+    ctx = squeezed.prepare(model, context, levels, accumulate=True)
+    for method in KEEPS_ALL:
+        got = logits(model, ctx, method, question)
+        assert (got - want).abs().max() <= 1e-4, method
 
 
 def test_bfloat16_errs_no_more_than_sdpa_does():
@@ -57,9 +60,7 @@ def test_bfloat16_errs_no_more_than_sdpa_does():
     exact = reference_logits(tiny_llama(dtype=torch.float64), ids)[len(context) :]
     model = tiny_llama(dtype=torch.bfloat16)
     plain = reference_logits(model, ids)[len(context) :].double()
-    ours = engine_logits(
-        model, squeezed.prepare(model, context), question, squeezed.Full()
-    ).double()
+    ours = logits(model, squeezed.prepare(model, context), squeezed.Full(), question).double()
     assert (ours - exact).norm() <= 1.5 * (plain - exact).norm()
 
 
@@ -93,7 +94,7 @@ def test_plain_generate_with_the_cache_equals_our_loop(model, ctx, method):
 
 def test_one_pass_over_the_user_input_equals_token_by_token_when_nothing_is_dropped(model, ctx):
     question = random_ids(9, seed=4)
-    whole = engine_logits(model, ctx, question, squeezed.Full())
+    whole = logits(model, ctx, squeezed.Full(), question)
     cache = ctx.cache(squeezed.Full())
     with torch.inference_mode():
         steps = [model(t[None, None], past_key_values=cache).logits[0] for t in question]
@@ -131,7 +132,7 @@ def test_a_cache_on_a_model_switched_back_fails_loudly(model, ctx, implementatio
 def test_two_contexts_and_methods_do_not_touch_each_other(model, ctx):
     question = random_ids(11, seed=8)
     other = squeezed.prepare(model, random_ids(301, seed=11))
-    alone = engine_logits(model, ctx, question, squeezed.Full())
+    alone = logits(model, ctx, squeezed.Full(), question)
     first, second = ctx.cache(squeezed.Full()), other.cache(squeezed.Squeezed())
     with torch.inference_mode():
         model(question[None], past_key_values=second)

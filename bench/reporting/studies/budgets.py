@@ -75,9 +75,9 @@ def draw(pool: Pool, title: str) -> Figure:
         grid[0][column].set_title(f"{length} tokens, {style.questions(here)}")
         grid[1][column].set_xlabel("measured KV budget (1 = all read)")
     grid[0][0].set_xlim(left=0)  # shared; here, where all is drawn
-    grid[0][0].set_ylabel("rules: score, 95 % interval")
-    grid[1][0].set_ylabel("other methods: score, 95 % interval")
-    figure.suptitle(title)
+    grid[0][0].set_ylabel("score of the rules")
+    grid[1][0].set_ylabel("score of other methods")
+    figure.suptitle(f"{title}, with 95 % intervals")
     style.legend(figure)
     return figure
 

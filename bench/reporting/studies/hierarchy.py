@@ -88,7 +88,7 @@ def tables(pool: Pool) -> dict[str, pd.DataFrame]:
 def _several(found: pd.DataFrame) -> pd.DataFrame:
     """The sizes that were run with several coarse sparsities; all where none was."""
     keys = ["context_length", "rule", "others", "asked"]
-    several = found.groupby(keys)["coarse"].transform("nunique") > 2  # depth 1 has none
+    several = found.groupby(keys)["coarse"].transform("nunique") > 1
     return found[several] if several.any() else found
 
 

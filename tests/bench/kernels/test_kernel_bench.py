@@ -75,12 +75,13 @@ def test_gate_accepts_right_and_refuses_wrong_results():
     problem = make(SMALL, 0.05, CPU)
     keep, _ = problem.select()
     output = problem.attend(keep)[0]
-    assert gate.check("ours", problem, output, keep) < 1e-5
+    want = gate.expected(problem, keep)
+    assert gate.check("ours", problem, output, want) < 1e-5
     assert gate.check_scores(problem) < 1e-5
     with pytest.raises(gate.WrongResultError, match="ours is wrong by"):
-        gate.check("ours", problem, output, None)  # sparse is not dense
+        gate.check("ours", problem, output, gate.expected(problem, None))  # sparse is not dense
     with pytest.raises(gate.WrongResultError, match="wrong by nan"):
-        gate.check("ours", problem, output * float("nan"), keep)
+        gate.check("ours", problem, output * float("nan"), want)
 
 
 def test_quantiles():
@@ -132,10 +133,10 @@ def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch)
 
 
 def test_a_wrong_kernel_is_not_timed(tmp_path, capsys, monkeypatch):
-    real = gate._difference
-    monkeypatch.setattr(gate, "_difference", lambda *a: real(*a) + 1)
+    real = gate.expected
+    monkeypatch.setattr(gate, "expected", lambda *a: 2 * real(*a))
     assert run.guarded(small_settings(tmp_path)) == 1
-    assert "squeezed is wrong by 1.0e+00" in capsys.readouterr().err
+    assert "squeezed is wrong by 5.0e-01" in capsys.readouterr().err
     assert not (tmp_path / "cpu.csv").exists()
 
 

@@ -1,0 +1,51 @@
+"""The compiled loops' own arithmetic, and their cache."""
+
+import numba
+import numpy as np
+import torch
+from squeezed_kernels import cpu_loops
+
+
+def test_exp_over_its_whole_range():
+    x = np.concatenate([np.linspace(-87, 88, 4001), [0.0, -0.0, 1e-8]]).astype(np.float32)
+    got = np.array([cpu_loops.exp(value) for value in x])
+    np.testing.assert_allclose(got, np.exp(x.astype(np.float64)), rtol=3e-7)
+
+
+def test_exp_of_what_is_not_a_normal_number():
+    assert cpu_loops.exp(np.float32(-np.inf)) == 0
+    assert cpu_loops.exp(np.float32(-1e30)) == 0
+    assert np.isnan(cpu_loops.exp(np.float32(np.nan)))
+
+
+def test_log_over_its_whole_range():
+    x = np.concatenate([np.geomspace(1.2e-38, 3e38, 4001), [1.0, 0.99999, 1.00001]])
+    x = x.astype(np.float32)
+    got = np.array([cpu_loops.log(value) for value in x])
+    np.testing.assert_allclose(got, np.log(x.astype(np.float64)), rtol=3e-7, atol=1e-9)
+
+
+def test_every_sixteen_bit_number_is_widened_exactly():
+    @numba.njit
+    def widened(stored):
+        out = np.empty(stored.shape, np.float32)
+        for i in range(len(stored)):
+            out[i] = cpu_loops.widen(stored[i])
+        return out
+
+    bits = torch.arange(1 << 16, dtype=torch.int32).to(torch.uint16)
+    for dtype, stored in ((torch.bfloat16, torch.uint16), (torch.float16, torch.int16)):
+        want = bits.view(dtype).float().numpy()
+        np.testing.assert_array_equal(widened(bits.view(stored).numpy()), want)
+
+
+def test_loops_compile_where_no_folder_takes_the_cache(monkeypatch):
+    plain = numba.njit
+
+    def without_cache(function, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return plain(function, **options)
+
+    monkeypatch.setattr(numba, "njit", without_cache)
+    assert cpu_loops.jit()(lambda x: x + 1)(1) == 2
