@@ -46,8 +46,11 @@ class FixedContextLayer(OwnTokensLayer):
         from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
         if mask is None:
             mask = causal_mask(length, self.keys.shape[2], query.device)
-        from_own = attend(query, self.keys, self.values, mask, scale, softcap=softcap)
-        output, _ = merge(from_fixed, from_own)
+        backend = self.backend
+        from_own = attend(
+            query, self.keys, self.values, mask, scale, softcap=softcap, backend=backend
+        )
+        output, _ = merge(from_fixed, from_own, backend=backend)
         return output.to(query.dtype).transpose(1, 2).contiguous()
 
     def _attend_fixed(
@@ -77,7 +80,7 @@ class FixedContextLayer(OwnTokensLayer):
             scale,
             softcap=softcap,
             block=block,
-            backend=self.backend,
+            backend=self.backend if home == query.device else "auto",
         )
         out, lse = (tensor.to(query.device) for tensor in part)
         if selection is not None and selection.stand_ins is not None:

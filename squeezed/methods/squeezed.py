@@ -130,7 +130,10 @@ class SqueezedSelector:
             tuple[torch.Tensor, torch.Tensor]
         ] = []  # scores and kept clusters of each level
         for depth, level in enumerate(layer.levels):
-            allowed = None if keep is None else children(keep, layer.levels[depth - 1].offsets)
+            allowed = None
+            if keep is not None:
+                offsets = layer.levels[depth - 1].offsets
+                allowed = children(keep, offsets, total=level.clusters, backend=self.backend)
             scores = self._lookup(query, level, valid, allowed)
             scored = level.clusters if allowed is None else allowed.sum(-1, dtype=torch.float32)
             read = read + scored * layer.lookup_cost
