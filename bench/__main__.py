@@ -7,6 +7,7 @@ with one table. ``dry_run=true`` lists the runs. Exit codes: 0 done, 1 a run cou
 
 import os
 import sys
+from collections.abc import Callable
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -26,11 +27,20 @@ LOCAL_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 def main() -> int:
     """Runs the command line; returns the exit code."""
+
+    def work() -> None:
+        plan, dry_run = compose()
+        (list_all if dry_run else run_all)(plan)
+
+    return guarded(work)
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Does the work of a command line; an error becomes one line, and an exit code that is returned."""
     # Hydra then raises its errors instead of printing a page and leaving with exit code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        plan, dry_run = compose()
-        (list_all if dry_run else run_all)(plan)
+        work()
     except RunError as error:
         return _fail(1, error)
     except (InputError, HydraException, OmegaConfBaseException) as error:

@@ -11,3 +11,11 @@ class ImpossibleError(InputError):
 
 class RunError(RuntimeError):
     """A run that could not go on (records damaged, in use, or not writable); exit code 1."""
+
+
+class BusyError(RunError):
+    """Another process works on the run; a sweep leaves it to that process and goes on."""
+
+
+class FailedError(RunError):
+    """A run that failed on its own, for instance out of memory; its folder says why, and a sweep goes on."""

@@ -13,6 +13,7 @@ from bench.reporting.output import write_figure
 from bench.reporting.variants import labels
 
 COLOURS = "viridis"  # which colour-blind readers see as others do
+MOST = 12  # methods in one figure, full attention first; the table has all
 NOTHING = "white"  # where no answer stood
 
 
@@ -31,6 +32,8 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
     lengths_or_none = table["context_length"].fillna(0).astype(int)
     table = table.assign(label=labels(table, size=True), context_length=lengths_or_none)
     subtasks, methods = (list(dict.fromkeys(table[each])) for each in ("subtask", "label"))
+    note = f"; the first {MOST} of {len(methods)} methods" if len(methods) > MOST else ""
+    methods = methods[:MOST]
     lengths = sorted(table["context_length"].unique())
     size = (1.0 + len(methods) * (0.9 + 0.35 * len(lengths)), 1.2 + 1.7 * len(subtasks))
     figure = Figure(figsize=size, layout="constrained")
@@ -46,7 +49,7 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
         grid[i][0].set_ylabel(f"{subtask}\ndepth", fontsize=7)
     if image is not None:
         figure.colorbar(image, ax=grid, label="share of answers found", shrink=0.6)
-    figure.suptitle(f"{name}: length in tokens, and depth of the answer", fontsize=9)
+    figure.suptitle(f"{name}: length in tokens, and depth of the answer{note}", fontsize=9)
     return figure
 
 

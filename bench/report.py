@@ -13,7 +13,7 @@ from bench import depth, figures, figures_depth, longbench_tables, prefixqa_tabl
 from bench.errors import InputError, RunError
 from bench.leaderboard import Run, leaderboard, load_runs
 from bench.reporting import board as boards
-from bench.reporting import page
+from bench.reporting import page, skew
 from bench.reporting.output import as_markdown, write_text
 from bench.reporting.studies import STUDIES
 from bench.reporting.studies.write import write as write_studies
@@ -50,7 +50,7 @@ def _leaderboard_or_all(arguments: list[str]) -> int:
     board = leaderboard(runs)
     if options.study is not None:
         return _one_study(options.study, runs, board, options.out)
-    paths = write(runs, board, options.out)
+    paths = write(options.runs, runs, board, options.out)
     for name, part in tables.groups(board):
         print(f"\n{name}\n{as_markdown(tables.overview(part))}")
     print()
@@ -64,8 +64,8 @@ def _leaderboard_or_all(arguments: list[str]) -> int:
     return 0
 
 
-def write(runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
-    """Writes the leaderboard, all tables and all figures; returns their paths."""
+def write(folder: Path, runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
+    """Writes the leaderboard, all tables and all figures of the runs in a folder; returns their paths."""
     rows, _ = boards.accepted(board)
     paths = [write_text(out / boards.FILE, boards.as_csv(rows))]
     paths += tables.write(board, out / "tables")
@@ -75,6 +75,7 @@ def write(runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
     depths = depth.by_group(runs, board)
     paths += depth.write(depths, out / "tables")
     paths += figures_depth.write(depths, out / "figures")
+    paths += skew.write(folder, out)
     studies = write_studies(STUDIES.values(), runs, board, out)
     paths += [path for study in studies for path in study.paths]
     groups = [(name, part, tables.overview(part)) for name, part in tables.groups(board)]

@@ -13,6 +13,7 @@ from typing import Any
 from longbench import fetch, wording
 from longbench.errors import LongBenchError
 from longbench.tasks import TASKS, Task
+from ruler import strict_json
 
 SUITE, OFFICIAL = "suite", "official"
 TEMPLATES_FILE, LIMITS_FILE, V2_FILE = "dataset2prompt.json", "dataset2maxlen.json", "0shot.txt"
@@ -80,9 +81,10 @@ def _from_folder(path: Path, name: str | None) -> PromptSet:
     limits = {task.name: task.max_new_tokens for task in TASKS.values()}
     if (folder / LIMITS_FILE).is_file():
         limits |= _object(folder / LIMITS_FILE, int, "a number of tokens")
+        _require_limits(folder / LIMITS_FILE, limits)
     v2 = None
     if (folder / V2_FILE).is_file():
-        v2 = (folder / V2_FILE).read_text(encoding="utf-8")
+        v2 = _text(folder / V2_FILE)
     return _make(name, templates, limits, v2)
 
 
@@ -96,9 +98,26 @@ def _make(
 
 def _object(path: Path, kind: type, wanted: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = strict_json.loads(_text(path))
+    except LongBenchError:
+        raise
+    except ValueError as error:
         raise LongBenchError(f"prompts: {path} is not a JSON file: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(v, kind) for v in content.values()):
         raise LongBenchError(f"prompts: {path} must be an object with {wanted} for each task")
     return content
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LongBenchError(f"prompts: {path} is not a file of UTF-8 text: {error}") from error
+
+
+def _require_limits(path: Path, limits: Mapping[str, int]) -> None:
+    for task, limit in limits.items():
+        if isinstance(limit, bool) or limit < 1:
+            raise LongBenchError(
+                f"prompts: {path} lets {task} generate {limit} tokens; expected at least 1"
+            )

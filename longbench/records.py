@@ -1,7 +1,6 @@
 """Records of the official data files, checked line by line."""
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,8 +10,10 @@ from tqdm import tqdm
 from longbench.errors import LongBenchError
 from longbench.metrics import METRICS
 from longbench.tasks import Task
+from ruler import strict_json
 
 Parsed = TypeVar("Parsed")
+MOST = 1 << 53  # a length beyond this is no length
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Fields:
     def number(self, name: str) -> int:
         """A whole number, not negative."""
         value = self._get(name)
-        whole = isinstance(value, int | float) and float(value).is_integer()
-        if not whole or isinstance(value, bool) or value < 0:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value < MOST or value != int(value):
             self._refuse(name, value, "a whole number")
         return int(value)
 
@@ -156,7 +157,7 @@ def _objects(content: bytes, where: str) -> Iterator[tuple[int, dict[str, Any]]]
 
 def _json(content: bytes, place: str) -> Any:
     try:
-        return json.loads(content.decode("utf-8"))
+        return strict_json.loads(content)
     except ValueError as error:  # bad JSON and bad UTF-8
         raise LongBenchError(f"{place}: not JSON ({error}); was the file cut off?") from error
 

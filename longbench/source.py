@@ -1,6 +1,8 @@
 """Where the data of a task lie: a folder, a zip, one file, a hub data set, or the fixture."""
 
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from longbench.errors import LongBenchError
 
 FIXTURE = Path(__file__).parent / "fixture" / "data"
 V2_NAME = "v2"
+# What zipfile raises on damaged, encrypted (RuntimeError) and unknown (NotImplementedError) archives.
+DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
 # Names that a task's file may have, in the order they are looked for; the last is the hub's own
 # layout of Parquet mirrors.
 _FILES = ("{0}.jsonl", "data/{0}.jsonl", "{0}.json", "{0}.parquet", "data/{0}.parquet")
@@ -48,7 +52,7 @@ class Source:
                 return self.path.read_bytes()
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(self.member)
-        except (OSError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise LongBenchError(f"{self.name} cannot be read: {error}") from error
 
 
@@ -130,7 +134,7 @@ def _in_zip(path: Path, task: str, origin: str, checked: bool) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise LongBenchError(f"data: {path} is not a zip that can be read: {error}") from error
     wanted = ("v2.jsonl", "data.json") if task == V2_NAME else (f"{task}.jsonl", f"{task}.parquet")
     found = [name for name in names if name.rpartition("/")[2] in wanted and "__MACOSX" not in name]

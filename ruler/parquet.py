@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ruler import strict_json
 from ruler.rows import Row, RowError
 
 # ``meta`` is JSON text, so that the files of all tasks have one schema.
@@ -79,7 +80,7 @@ def read_parquet(path: str | Path) -> list[Row]:
     convert = _own if own <= columns else _published
     rows: list[Row] = []
     counts: dict[str, int] = {}
-    for number, content in enumerate(table.to_pylist()):
+    for number, content in enumerate(_contents(path, table)):
         try:
             rows.append(convert(content, counts))
         except (RowError, TypeError, ValueError) as error:
@@ -89,9 +90,17 @@ def read_parquet(path: str | Path) -> list[Row]:
     return rows
 
 
+def _contents(path: Path, table: pa.Table) -> list[dict[str, Any]]:
+    try:
+        contents: list[dict[str, Any]] = table.to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError) as error:  # text that is not UTF-8, for one
+        raise RowError(f"{path}: a value in it cannot be read: {error}") from error
+    return contents
+
+
 def _own(content: dict[str, Any], counts: dict[str, int]) -> Row:
     fields = {name: content[name] for name in SCHEMA.names}
-    return Row(**{**fields, "meta": json.loads(fields["meta"])})
+    return Row(**{**fields, "meta": strict_json.loads(fields["meta"])})
 
 
 def _published(content: dict[str, Any], counts: dict[str, int]) -> Row:

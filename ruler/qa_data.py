@@ -2,11 +2,12 @@
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ruler import strict_json
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def load(source: str, path: Path, compat: bool = False) -> QaData:
 def _load(source: str, path: Path, changed: int, compat: bool) -> QaData:
     content = path.read_bytes()
     try:
-        parsed = json.loads(content)
+        parsed = strict_json.loads(content)
         documents: dict[str, int] = {}
         parse = _squad if source == "squad" else _hotpotqa
         items = tuple(parse(parsed, documents, compat))

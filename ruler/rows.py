@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ruler import strict_json
+
 
 class RowError(ValueError):
     """A row, or a file of rows, that breaks the contract. The message says where."""
@@ -146,7 +148,7 @@ def read_jsonl(path: str | Path) -> list[Row]:
 
 def _parse(line: bytes) -> Row:
     try:
-        content = json.loads(line.decode("utf-8"))
+        content = strict_json.loads(line)
     except ValueError as error:  # bad JSON and bad UTF-8
         raise RowError(f"not a line of JSON ({error}); was the file cut off?") from error
     if not isinstance(content, dict):

@@ -14,6 +14,7 @@ import itertools
 from dataclasses import dataclass
 
 import torch
+from squeezed_kernels import empty_table
 
 from squeezed.clustering import cluster_levels, segment_means
 from squeezed.prefill import LayerStates
@@ -130,23 +131,29 @@ def build_layer(
     keys = states.keys[:, :clustered]
     hierarchy = cluster_levels(keys, levels, seed, strategy=strategy, balance=balance)
     order = hierarchy.order
-    rows = order.unsqueeze(-1).expand_as(keys)
-    ordered = keys.gather(1, rows)
-    values = states.values[:, :clustered].gather(
-        1, order.unsqueeze(-1).expand(-1, -1, states.values.shape[-1])
-    )
+    table = in_cluster_order(states.keys, order)
     accumulated = states.accumulated
     return LayerIndex(
-        keys=torch.cat([ordered, states.keys[:, clustered:]], dim=1),
-        values=torch.cat([values, states.values[:, clustered:]], dim=1),
+        keys=table,
+        values=in_cluster_order(states.values, order),
         positions=order.to(torch.int16 if clustered < 1 << 15 else torch.int32),
-        levels=build_levels(ordered, hierarchy.offsets),
+        levels=build_levels(table[:, :clustered], hierarchy.offsets),
         window=window,
         scale=states.scale,
         softcap=states.softcap,
         queries=states.queries,
         accumulated=None if accumulated is None else accumulated[:, :clustered].gather(1, order),
     )
+
+
+def in_cluster_order(rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    """Keys or values ``[H, N, D]`` with the first M rows of each head as ``order`` ``[H, M]`` lists them."""
+    clustered = order.shape[1]
+    table = empty_table(*rows.shape, dtype=rows.dtype, device=rows.device)
+    places = order.unsqueeze(-1).expand(-1, -1, rows.shape[2])
+    table[:, :clustered] = rows[:, :clustered].gather(1, places)
+    table[:, clustered:] = rows[:, clustered:]
+    return table
 
 
 def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple[Level, ...]:

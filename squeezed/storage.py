@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from squeezed import fingerprint
 from squeezed.calibration import Calibration, LevelCurves
 from squeezed.errors import IndexCorruptError, IndexMismatchError
-from squeezed.index import LayerIndex, Level, cluster_counts
+from squeezed.index import LayerIndex, Level, cluster_counts, in_cluster_order
 from squeezed.local import LocalLayer
 from squeezed.prefill import LayerStates
 from squeezed.settings import Coarse, Settings
@@ -325,18 +325,8 @@ def _prefilled(layers: Sequence[LayerIndex], states: list[LayerStates]) -> list[
     """The layers with keys and values of a new prefill, brought into cluster order."""
     filled = []
     for layer, state in zip(layers, states, strict=True):
-        order = layer.positions.long().to(state.keys.device).unsqueeze(-1)
-        clustered = order.shape[1]
-        rows = [
-            torch.cat(
-                [
-                    each[:, :clustered].gather(1, order.expand(-1, -1, each.shape[2])),
-                    each[:, clustered:],
-                ],
-                dim=1,
-            )
-            for each in (state.keys, state.values)
-        ]
+        order = layer.positions.long().to(state.keys.device)
+        rows = [in_cluster_order(each, order) for each in (state.keys, state.values)]
         filled.append(replace(layer, keys=rows[0], values=rows[1]))
     return filled
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from squeezed_kernels import attend_groups, children, lookup
+from squeezed_kernels import attend_groups, children, empty_table, lookup
 
 from bench.kernels.settings import COARSE, DTYPES, WINDOW, Shape
 
@@ -112,8 +112,9 @@ def make(shape: Shape, fraction: float, device: torch.device, seed: int = 0) -> 
     sizes = torch.rand(heads, fine, generator=generator, device=device) ** 2 + 0.05
     offsets = _offsets(sizes, rows)
     counts = offsets.diff(dim=1)
-    keys = torch.empty(heads, shape.length, size, dtype=dtype, device=device)
-    values = torch.empty_like(keys)
+    keys, values = (
+        empty_table(heads, shape.length, size, dtype=dtype, device=device) for _ in range(2)
+    )
     for head in range(heads):  # one at a time: float32 copies of all would double the memory
         own = centers[head].repeat_interleave(counts[head].long(), dim=0)
         keys[head, :rows] = (own + 0.5 * normal(rows, size)).to(dtype)
@@ -123,7 +124,8 @@ def make(shape: Shape, fraction: float, device: torch.device, seed: int = 0) -> 
     query = (sharpness.view(1, -1, 1, 1) * normal(1, shape.query_heads, shape.tokens, size)).to(
         dtype
     )
-    finest = Level(centers.to(dtype), counts, offsets, -math.inf)
+    centroids = empty_table(heads, fine, size, dtype=dtype, device=device).copy_(centers)
+    finest = Level(centroids, counts, offsets, -math.inf)
     levels = [finest]
     if shape.depth == 2:
         step = torch.arange(0, fine + 1, COARSE, device=device, dtype=torch.int32)

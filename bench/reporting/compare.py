@@ -63,3 +63,17 @@ def _wilcoxon(differences: np.ndarray) -> float:
         return 1.0
     # The exact distribution knows no ties, and scores of questions have many.
     return float(stats.wilcoxon(differing, method="approx", correction=True).pvalue)
+
+
+def effect_of_n(differences: pd.Series, contexts: pd.Series) -> list[tuple[int, Interval]]:
+    """The mean difference as more contexts come in, in their order: 2, 4, 8, ... and all of them.
+
+    Shows from which number on a difference stands out of the noise, and how the interval narrows.
+    """
+    order = list(dict.fromkeys(contexts))
+    steps = [count for k in range(1, 20) if (count := 2**k) < len(order)]
+    found = []
+    for count in [*steps, len(order)]:
+        inside = contexts.isin(order[:count])
+        found.append((count, cluster_mean(differences[inside], contexts[inside])))
+    return found

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+
+from bench.reporting.style import applied
 
 DPI = 150
 # No date and no version in the files.
@@ -28,10 +31,11 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 def write_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Writes ``NAME.png`` and ``NAME.pdf``; returns the paths."""
 
-    def save(kind: str) -> Callable[[Path], None]:
-        return lambda path: figure.savefig(path, format=kind, dpi=DPI, metadata=PLAIN[kind])
+    @applied
+    def save(path: Path, kind: str) -> None:
+        figure.savefig(path, format=kind, dpi=DPI, metadata=PLAIN[kind])
 
-    return [_write(folder / f"{name}.{kind}", save(kind)) for kind in PLAIN]
+    return [_write(folder / f"{name}.{kind}", partial(save, kind=kind)) for kind in PLAIN]
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -103,7 +103,7 @@ def measure(examples: pd.DataFrame) -> dict[str, Any]:
 
 
 def _examples(
-    run: dict[str, Any], records: pd.DataFrame, full: pd.DataFrame | None
+    run: Mapping[Any, Any], records: pd.DataFrame, full: pd.DataFrame | None
 ) -> pd.DataFrame:
     window = None if pd.isna(run["window"]) else int(run["window"])
     nothing = pd.Series(np.nan, index=records.index)
@@ -111,11 +111,12 @@ def _examples(
     table = pd.DataFrame(
         {
             "id": records["id"],
+            "subtask": run["subtask"],
             "example": run["subtask"] + " " + records["id"],
             "context": run["subtask"] + " " + records["context"],
             "score": records["score"].astype(float),
             "prediction": said,
-            "empty": said.fillna("-").str.strip().eq(""),
+            "empty": [str(text).strip() == "" for text in said],
             "kv_budget": records["kv_budget"],
             "lookup_budget": lookup_budget(records),
             "measured_sparsity": measured_sparsity(records, window),

@@ -107,10 +107,13 @@ def parse(text: str, name: str) -> list[dict[str, str]]:
         InputError: a column is missing, or a row has more or fewer cells than the header.
     """
     reader = csv.DictReader(io.StringIO(text), restkey="", strict=True)
-    missing = [column for column in Row.model_fields if column not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(f"{name} is no leaderboard: it lacks the columns {', '.join(missing)}")
-    rows = list(reader)
+    try:
+        missing = [column for column in Row.model_fields if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"{name} is no leaderboard: it lacks the columns {', '.join(missing)}")
+        rows = list(reader)
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from error
     for number, row in enumerate(rows, start=1):
         if "" in row or None in row.values():
             columns = len(reader.fieldnames or ())

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,7 +18,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
 )
 COLOURS = "cividis"  # of heat maps: read alike by all
 NOTHING = "#dddddd"  # where there is no value
-RC: dict[str, object] = {
+RC: Any = {
     "font.size": 9,
     "axes.titlesize": 9,
     "figure.titlesize": 10,
@@ -110,7 +111,7 @@ def curve(
         for name in ("score_ci_low", "score_ci_high")
     )
     score = shown["score"].to_numpy(dtype=float)
-    look = {"color": style.colour, "marker": style.marker, "linestyle": style.line}
+    look: Any = {"color": style.colour, "marker": style.marker, "linestyle": style.line}
     axes.plot(at, score, label=label, markersize=5, linewidth=1.3, alpha=0.9, **look)
     if band and len(at) > 1:
         axes.fill_between(at, low, high, color=style.colour, alpha=0.1, linewidth=0)
@@ -136,14 +137,19 @@ def legend(figure: Figure) -> None:
             handles.setdefault(label, handle)
     if not handles:
         return
-    inches = 0.55 + 0.068 * max(
+    inches = 0.45 + 0.058 * max(
         len(label) for label in handles
     )  # of one entry at this size of letters
     columns = max(1, int(figure.get_figwidth() / inches))
     columns = min(columns, len(handles))
     figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(handles) // columns))
-    place = {"loc": "outside lower center", "ncols": columns}
-    figure.legend(list(handles.values()), list(handles), fontsize=8, **place)
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=8,
+    )
 
 
 def questions(table: pd.DataFrame) -> str:

@@ -46,12 +46,12 @@ def asked(method: dict[str, Any]) -> str:
 def labels(table: pd.DataFrame, *, size: bool = False) -> pd.Series:
     """One name for each row's method, rule, depth and variant; with ``size`` also what was asked."""
     # Row by row: a column without a single value, or no row at all, would be taken for numbers.
-    columns = (table[name] for name in METHOD)
-    names = [_label(*row[:-1], row[-1] if size else "") for row in zip(*columns, strict=True)]
+    rows = table[METHOD].assign(**({} if size else {"asked": ""}))
+    names = [_label(*row) for row in rows.itertuples(index=False, name=None)]
     return pd.Series(names, index=table.index, dtype=object)
 
 
-def _label(method: Any, rule: Any, depth: Any, variant: Any, asked: Any) -> str:
+def _label(method: Any, rule: Any, depth: Any, variant: Any, asked: Any) -> str:  # as METHOD
     name = " ".join(str(part) for part in (method, rule) if pd.notna(part) and part)
     if pd.notna(depth) and depth > 1:
         name += f" depth {int(depth)}"

@@ -107,7 +107,7 @@ def find_json(text: str) -> Any:
         raise UnreadableError("no_json", "no JSON object in the answer")
     try:
         return json.JSONDecoder().raw_decode(body[start:])[0]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableError("no_json", f"not JSON ({error})") from error
 
 

@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import lzma
 import re
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from prefixqa.sources.raw import Raw, SourceError
 ID = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")
 PAUSE = 3.0  # seconds between requests: what arXiv's terms of use ask for
 MAX_BYTES = 100_000_000
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)  # of what unpacks an archive
 AGENT = "squeezed-attention-bench (PreFixQA; one request every three seconds)"
 
 
@@ -167,10 +170,10 @@ def _unpack(content: bytes) -> dict[str, bytes]:
                 raise SourceError("its source is too large")
             found = {each.name.removeprefix("./"): package.extractfile(each) for each in texts}
             return {each: file.read() for each, file in found.items() if file}
-    except tarfile.TarError:
+    except (tarfile.TarError, *_DAMAGED):
         pass
     try:
         with gzip.open(io.BytesIO(content)) as file:
             return {"main.tex": file.read(MAX_BYTES)}
-    except (OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise SourceError(f"its source cannot be unpacked ({error})") from error

@@ -14,6 +14,7 @@ from prefixqa.sources.duplicates import NearDuplicates
 from prefixqa.sources.formats import FORMATS
 from prefixqa.sources.raw import Raw, SourceError, decode, iso_date
 from prefixqa.tokens import TokenCounter
+from ruler import strict_json
 
 ARXIV = "arxiv:"
 TEXT_FIELDS = ("text", "document", "context", "content")
@@ -188,7 +189,7 @@ def _jsonl(path: Path, name: str) -> Iterator[tuple[str, Raw | SourceError]]:
 
 def _record(line: bytes, name: str, number: int) -> Raw:
     try:
-        record = json.loads(decode(line))
+        record = strict_json.loads(decode(line))
     except ValueError as error:
         raise SourceError(f"not a line of JSON ({error})") from error
     if not isinstance(record, dict):
@@ -202,7 +203,7 @@ def _record(line: bytes, name: str, number: int) -> Raw:
         text=text,
         source=str(record.get("source") or f"{name}:{number}"),
         title=str(record.get("title") or ""),
-        licence=record.get("licence") or record.get("license"),
+        licence=str(record.get("licence") or record.get("license") or "") or None,
         published=iso_date(str(published)) if published else None,
     )
 

@@ -112,16 +112,22 @@ def test_full_of_another_seed_is_no_partner(tmp_path: Path) -> None:
 def test_no_table_mixes_two_prompt_sets(runs: Path) -> None:
     write_run(runs, TOPK, SCORES, prompts="official")
     parts = dict(tables.groups(leaderboard(load_runs(runs))))
-    assert list(parts) == ["mini-ruler-official", "mini-ruler-suite"]
-    assert set(parts["mini-ruler-suite"]["prompts"]) == {"suite"}
-    assert set(parts["mini-ruler-official"]["prompts"]) == {"official"}
+    assert list(parts) == ["mini-ruler-official-2x2", "mini-ruler-suite-2x2"]
+    assert set(parts["mini-ruler-suite-2x2"]["prompts"]) == {"suite"}
+    assert set(parts["mini-ruler-official-2x2"]["prompts"]) == {"official"}
 
 
 def test_no_table_mixes_two_sample_sizes(runs: Path) -> None:
     write_run(runs, TOPK, SCORES, samples=20)
     names = [name for name, _ in tables.groups(leaderboard(load_runs(runs)))]
+    assert names == ["mini-ruler-suite-2x2", "mini-ruler-suite-20x2"]
+
+
+def test_no_table_mixes_two_seeds(runs: Path) -> None:
+    write_run(runs, TOPK, SCORES, seed=1)
+    names = [name for name, _ in tables.groups(leaderboard(load_runs(runs)))]
     assert len(set(names)) == 2
-    assert all(name.startswith("mini-ruler-suite-") for name in names)
+    assert all(name.startswith("mini-ruler-suite-2x2-") for name in names)  # and a hash
 
 
 def test_overview_has_a_column_per_cell_and_a_mean_over_all(runs: Path) -> None:
@@ -144,15 +150,16 @@ def test_report_writes_everything_and_twice_the_same(
     assert contents[0] == contents[1]
     assert set(contents[0]) == {
         "leaderboard.csv",
-        "figures/mini-ruler-suite.png",
+        "report.html",
+        *(f"figures/mini-ruler-suite-2x2.{kind}" for kind in ("png", "pdf")),
         *(
-            f"tables/mini-ruler-suite{part}.{kind}"
-            for part in ("", "-overview")
-            for kind in ("csv", "md")
+            f"tables/mini-ruler-suite-2x2{part}.{kind}"
+            for part in ("", "-overview", "-cost")
+            for kind in ("csv", "md", "tex")
         ),
     }
     assert len(pd.read_csv(tmp_path / "one/leaderboard.csv")) == 2
-    image = matplotlib.image.imread(tmp_path / "one/figures/mini-ruler-suite.png")
+    image = matplotlib.image.imread(tmp_path / "one/figures/mini-ruler-suite-2x2.png")
     assert image.std() > 0.05  # something is drawn
     printed = capsys.readouterr().out
     assert "| squeezed | topk" in printed
@@ -174,7 +181,7 @@ def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) 
     for label, length in (("niah_single_1", 1024), ("niah_single_1", 2048), ("vt", 1024)):
         write_run(runs, FULL, SCORES, budget=1.0, subtask=label, label=label, length=length)
     assert report.main(["--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out/figures/mini-ruler-suite.png").exists()
+    assert (tmp_path / "out/figures/mini-ruler-suite-2x2.png").exists()
 
 
 @pytest.mark.parametrize("make", [False, True])

@@ -1,6 +1,7 @@
 """The embedded model's training: what its sequences show, and that its first weights are a circuit."""
 
 import random
+import re
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from transformers import AutoTokenizer
 
 from bench.models import MINI
 from bench.models.data import IGNORE, collate, draw_drill, draw_sequence
-from bench.models.train import KINDS, curriculum, loss_and_accuracy, new_model
+from bench.models.train import KINDS, curriculum, draw_task, loss_and_accuracy, new_model
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def tokenizer():
 
 def batch(tokenizer, kind, seed=0):
     rng = random.Random(seed)
-    rows = [draw_sequence(tokenizer, rng, kind, 200, 5000, 0.0) for _ in range(3)]
+    rows = [draw_task(tokenizer, rng, kind, 200, 5000, 0.0) for _ in range(3)]
     return rows, collate(rows, tokenizer.pad_token_id)
 
 
@@ -29,11 +30,8 @@ def test_answers_are_the_targets_and_stand_in_the_context(tokenizer, kind):
         context = tokenizer.decode(row.context)
         answers = [token for token in row.labels if token != IGNORE]
         for answer in tokenizer.decode(answers).split(tokenizer.eos_token)[:-1]:
-            values = [
-                word for word in answer.replace(",", " ").strip(" .:").split() if word.isdigit()
-            ]
-            assert values
-            assert all(value in context for value in values)
+            found = re.findall(r"\d{7}", answer) or [answer.strip().removesuffix(".")]
+            assert all(value in context for value in found)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,3 +85,27 @@ def test_first_weights_already_copy(tokenizer):
 def test_curriculum_ends_at_the_length_asked_for():
     assert curriculum(1024)[-1].length == 1024
     assert [stage.vocabulary for stage in curriculum(256)] == [1024, 8189, None, None]
+
+
+def test_values_of_a_key_are_right_in_any_order(tokenizer):
+    row = draw_sequence(tokenizer, random.Random(3), "multivalue", 400, 5000, 0.0)
+    first = row.segments.count(1)
+    choices = [
+        [label, *(other for other in others if other != IGNORE)]
+        for label, others in zip(row.labels[:first], row.others[:first], strict=True)
+        if label != IGNORE
+    ]
+    several = [each for each in choices if len(each) > 1]
+    assert [len(each) for each in several] == [4, 3, 2]  # four values, fewer left each time
+    assert set(several[2]) < set(several[1]) < set(several[0])
+
+
+def test_the_loss_counts_every_right_token(tokenizer):
+    torch.manual_seed(0)
+    model = new_model(tokenizer, 2, 128)
+    _, joined = batch(tokenizer, "multivalue")
+    with torch.no_grad():
+        any_order, _ = loss_and_accuracy(model, joined)
+        joined["others"] = torch.full_like(joined["others"], IGNORE)
+        one_order, _ = loss_and_accuracy(model, joined)
+    assert any_order < one_order

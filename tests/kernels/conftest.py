@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from squeezed_kernels import backends
 
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are first imported
@@ -23,3 +24,19 @@ def poisoned_memory(monkeypatch):
     for name in ("empty", "empty_like"):
         plain = getattr(torch, name)
         monkeypatch.setattr(torch, name, lambda *a, _plain=plain, **k: poison(_plain(*a, **k)))
+
+
+@pytest.fixture(autouse=True)
+def only_backends_that_can_run(request):
+    """A machine without numba, or without Triton, skips their tests."""
+    given = getattr(request.node, "callspec", None)
+    asked = given.params.get("backend") if given else None
+    if asked is not None and asked not in backends():
+        pytest.skip(f"backend {asked} cannot run here")
+
+
+@pytest.fixture
+def numba_backend():
+    """For tests of the cpu backend alone."""
+    if "cpu" not in backends():
+        pytest.skip("numba is not installed")

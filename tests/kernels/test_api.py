@@ -70,11 +70,13 @@ def test_attend_refuses_a_float_mask():
         attend(QUERY, KEYS[None], KEYS[None], torch.ones(1, 1, 1, 10), 1.0)
 
 
+@pytest.mark.usefixtures("numba_backend")
 def test_auto_is_the_compiled_backend_on_a_processor():
     assert resolve_backend("auto", torch.device("cpu")) == "cpu"
     assert set(backends()) >= {"reference", "cpu"}
 
 
+@pytest.mark.usefixtures("numba_backend")
 def test_auto_takes_the_reference_for_float64_and_a_named_backend_refuses():
     scores = lookup(QUERY.double(), KEYS.double(), COUNTS, 1.0)
     assert scores.dtype == torch.float64

@@ -113,6 +113,7 @@ def test_rows_that_are_not_kept_are_not_used(backend):
         assert torch.equal(a, b)
 
 
+@pytest.mark.usefixtures("numba_backend")
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_threads_share_the_rows_of_unequal_heads(monkeypatch, threads):
     monkeypatch.setattr("squeezed_kernels.threads.WORTH_A_THREAD", 1)

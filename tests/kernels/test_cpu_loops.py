@@ -1,9 +1,11 @@
 """The compiled loops' own arithmetic, and their cache."""
 
-import numba
 import numpy as np
+import pytest
 import torch
-from squeezed_kernels import cpu_loops
+
+numba = pytest.importorskip("numba")
+from squeezed_kernels import cpu_loops  # noqa: E402
 
 
 def test_exp_over_its_whole_range():

@@ -120,6 +120,7 @@ def test_huge_logits_stay_finite(backend, length):
     assert relative_error(scores, want) < 1e-3  # a float32 logit of 1e5 has an error of 0.01
 
 
+@pytest.mark.usefixtures("numba_backend")
 @pytest.mark.parametrize("threads", [2, 5])
 @pytest.mark.parametrize("name", ["decode, 4 heads share", "prefill"])
 def test_threads(monkeypatch, threads, name):
@@ -132,6 +133,7 @@ def test_threads(monkeypatch, threads, name):
     compare("cpu", query, centroids, counts, block=case.block, candidates=candidates)
 
 
+@pytest.mark.usefixtures("numba_backend")
 @pytest.mark.parametrize("limit", [1, 60, 500])
 def test_little_memory_gives_the_same(monkeypatch, limit):
     """Passes over tokens, and over blocks of them, when the logits do not fit."""

@@ -42,7 +42,7 @@ def _wide(here: pd.DataFrame) -> pd.DataFrame:
     read = here["kv_budget"].map("; read {:.3f}".format)
     text = with_interval(here, "score") + read
     sizes = [f"{size:g}" for size in sorted(here["size"].dropna().unique())]
-    rows = {}
+    rows: dict[str, dict[str, str]] = {}
     for label, size, cell in zip(here["label"], here["size"], text, strict=True):
         row = rows.setdefault(label, dict.fromkeys(sizes, ""))
         row |= {f"{size:g}": cell} if pd.notna(size) else dict.fromkeys(sizes, cell)

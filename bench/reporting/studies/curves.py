@@ -10,6 +10,7 @@ from bench.reporting import style
 from bench.reporting.pooled import Pool
 from bench.reporting.studies.base import Study, with_interval
 
+OF_THE_INDEX = r"\b(?:levels|window|strategy|balance|index_seed)="
 SHOWN = ["kv_budget", "measured_sparsity"]
 Cells = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -65,6 +66,7 @@ def study(name: str, title: str, about: str, axis: str, cells: Cells) -> Study:
 
 def _rules(table: pd.DataFrame) -> pd.DataFrame:
     here = table[(table["method"] == "squeezed") & table["asked"].str.startswith("sparsity ")]
+    here = here[~here["variant"].str.contains(OF_THE_INDEX)]
     several = here.groupby("context_length")["rule"].transform("nunique") > 1
     return here[several].assign(x=here["kv_budget"])
 

@@ -1,0 +1,105 @@
+"""What a leaderboard refuses, by the number of the row."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench import report
+from tests.bench.reporting.conftest import FULL, squeezed
+
+Write = Callable[..., Path]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def board(write_run: Write, tmp_path: Path) -> Path:
+    """A good leaderboard of two rows: full attention, and Squeezed."""
+    write_run(FULL)
+    write_run(squeezed(sparsity=0.9), (1, 1, 0, 0), budget=0.2)
+    assert leaderboard(tmp_path) == 0
+    return tmp_path / "out" / "leaderboard.csv"
+
+
+def leaderboard(folder: Path, *arguments: str) -> int:
+    paths = ["--runs", str(folder / "runs"), "--out", str(folder / "out")]
+    return report.main(["leaderboard", *paths, *arguments])
+
+
+def changed(path: Path, row: int, column: str, value: str) -> Path:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[row - 1, column] = value
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_a_good_one_passes(board: Path, capsys: Captured) -> None:
+    assert report.main(["leaderboard", "--check", str(board)]) == 0
+    assert "2 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "message"),
+    [
+        (2, "score", "good", "row 2: score is 'good'"),
+        (2, "n", "3.5", "row 2: n is '3.5'"),
+        (1, "score", "1.2", "row 1: score is '1.2'"),
+        (2, "model", "", "row 2: model is ''"),
+        (1, "method", "oracle", "row 1: no dense row"),
+        (2, "commit", "def", "row 2: commit def, but abc of its dense row 1"),
+        (2, "commit", "abc+def", "row 2: its records are of several commits"),
+        (2, "prompts", "official", "row 2: no dense row (method full) for model mini"),
+        (2, "data", "e3b0", "row 2: no dense row"),
+    ],
+)
+def test_a_bad_row_is_refused_by_its_number(
+    board: Path, capsys: Captured, row: int, column: str, value: str, message: str
+) -> None:
+    path = changed(board, row, column, value)
+    assert report.main(["leaderboard", "--check", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_without_a_column_is_no_leaderboard(board: Path, capsys: Captured) -> None:
+    pd.read_csv(board).drop(columns="variant").to_csv(board, index=False)
+    assert report.main(["leaderboard", "--check", str(board)]) == 2
+    assert "lacks the columns variant" in capsys.readouterr().err
+
+
+def test_merge_takes_in_rows_of_others_once(board: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(board.read_text())
+    changed(changed(other, 1, "model", "big"), 2, "model", "big")
+    assert leaderboard(tmp_path, "--merge", str(other), str(board)) == 0
+    assert pd.read_csv(board)["model"].tolist() == ["mini", "mini", "big", "big"]
+
+
+def test_merge_refuses_rows_that_contradict(board: Path, tmp_path: Path, capsys: Captured) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(board.read_text())
+    changed(other, 2, "score", "0.9")
+    assert leaderboard(tmp_path, "--merge", str(other)) == 2
+    assert "other.csv, row 2: beside the other rows the same method" in capsys.readouterr().err
+    assert len(pd.read_csv(board)) == 2  # the file is as it was
+
+
+def test_the_report_leaves_out_what_cannot_be_compared(
+    write_run: Write, tmp_path: Path, capsys: Captured
+) -> None:
+    write_run(FULL)
+    write_run(squeezed(sparsity=0.9), budget=0.2, commit="def")
+    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 0
+    assert "left out of leaderboard.csv: commit def" in capsys.readouterr().out
+    assert pd.read_csv(tmp_path / "out/leaderboard.csv")["method"].tolist() == ["full"]
+    assert leaderboard(tmp_path) == 2
+
+
+def test_the_schema_is_printed(capsys: Captured) -> None:
+    assert report.main(["leaderboard", "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["properties"]["kv_budget"]["exclusiveMinimum"] == 0
+    assert "measured_sparsity" in schema["required"]

@@ -1,0 +1,81 @@
+"""Sweeps: what cannot be met is left out, and a dry run tells what there is to do."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Bench = Callable[..., Any]
+SIZES = ("method=quest", "method.kv_budget=0.1,0.9", "task.samples=1")
+
+
+def test_a_size_that_cannot_be_met_is_left_out_with_a_line(bench: Bench, tmp_path: Path) -> None:
+    # Of 512 tokens the window alone is a fifth.
+    result = bench("-m", *SIZES)
+    assert result.code == 0
+    first, second, *_ = result.out.splitlines()
+    assert first.startswith("[1/2] skipped: niah_single_1-512 quest-topk-kv_budget0.1: a budget")
+    assert "ask for at least kv_budget=" in first
+    assert second.startswith("[2/2] niah_single_1-512 quest-topk-kv_budget0.9")
+    assert len(list(tmp_path.rglob("records.jsonl"))) == 1
+
+
+def test_a_single_run_that_cannot_be_met_is_bad_input(bench: Bench) -> None:
+    result = bench("method=quest", "method.kv_budget=0.1", "task.samples=1")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "ask for at least kv_budget=" in result.err
+
+
+def test_a_sweep_ends_with_one_table(bench: Bench) -> None:
+    result = bench("-m", "method=full,random", "task.samples=1", "task.length=512,768")
+    assert result.code == 0
+    table = [line for line in result.out.splitlines() if line.startswith("|")]
+    assert "niah_single_1-512" in table[0]
+    assert "niah_single_1-768" in table[0]
+    assert [line.split("|")[2].strip() for line in table[2:]] == ["full", "random"]
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_dry_run_runs_nothing(bench: Bench, tmp_path: Path) -> None:
+    result = bench("-m", "method=full,random", "method.sparsity=0.5,0.9", "dry_run=true")
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].endswith("0 of 2 questions answered")
+    assert lines[-1].startswith("3 runs: 0 finished, 3 to do; 3 runs without")
+    assert not list(tmp_path.rglob("records.jsonl"))
+
+
+def test_a_dry_run_knows_what_is_done_and_tells_the_time_of_the_rest(
+    bench: Bench, tmp_path: Path
+) -> None:
+    assert bench("-m", *SIZES).code == 0
+    (summary,) = tmp_path.rglob("summary.json")
+    found = json.loads(summary.read_text())
+    summary.write_text(json.dumps(found | {"seconds": 30.0}))
+    result = bench("-m", *SIZES, "method=quest,full", "dry_run=true")
+    lines = result.out.splitlines()
+    assert "skipped before" in lines[0]
+    assert lines[1].endswith("finished")
+    assert lines[2].endswith("0 of 1 questions answered, about 30 s")
+    assert lines[-1] == "3 runs: 1 finished, 1 to do, 1 skipped before; about 30 s"
+
+
+def test_topk_has_nothing_to_calibrate(bench: Bench) -> None:
+    inputs = ("task.subtask=niah_multikey_2", "task.questions_per_context=3", "dry_run=true")
+    result = bench("-m", *inputs, "method=squeezed_topk,squeezed", "method.calibration_inputs=0,1")
+    titles = [line.split()[2] for line in result.out.splitlines()[:-1]]
+    assert titles == [
+        "squeezed-topk-sparsity0.9",
+        "squeezed-threshold-sparsity0.9",
+        "squeezed-threshold-sparsity0.9-calibrated1",
+    ]
+
+
+def test_one_level_has_no_coarse_sparsity(bench: Bench) -> None:
+    sweep = ("method=squeezed_topk", "method.depth=1,2", "method.coarse_sparsity=0.5,0.7")
+    result = bench("-m", *sweep, "dry_run=true")
+    assert result.out.splitlines()[-1].startswith("3 runs")

@@ -1,0 +1,120 @@
+"""Feeds damaged inputs to a loader; whatever it does but accept them or raise a documented error is a crash."""
+
+import contextlib
+import random
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+SECONDS = 20  # that one input may take
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Something that reads files which others wrote.
+
+    Attributes:
+        name: for reports. share: of all inputs that it gets, in parts of the sum of all shares.
+        seeds: makes good inputs, in a folder that is its own.
+        damage: makes a damaged input of them.
+        read: reads one input, given as bytes, in an empty folder; raises AssertionError where it accepts what
+            cannot be used later.
+        documented: errors that it may raise.
+    """
+
+    name: str
+    share: int
+    seeds: Callable[[Path], Sequence[bytes]]
+    damage: Callable[[random.Random, Sequence[bytes]], bytes]
+    read: Callable[[bytes, Path], object]
+    documented: tuple[type[Exception], ...]
+
+
+@dataclass(frozen=True)
+class Crash:
+    """An input that a loader neither accepted nor refused as documented."""
+
+    loader: str
+    number: int
+    content: bytes
+    error: BaseException
+
+    def __str__(self) -> str:
+        last = traceback.extract_tb(self.error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        said = str(self.error)[:100]
+        return f"{self.loader} #{self.number}: {type(self.error).__name__} at {place}: {said}"
+
+
+@dataclass
+class Tally:
+    """What became of a loader's inputs; seeds, which must be accepted, count too."""
+
+    accepted: int = 0
+    refused: int = 0
+
+    @property
+    def inputs(self) -> int:
+        return self.accepted + self.refused
+
+
+class TooSlowError(Exception):
+    """An input took longer than ``SECONDS``."""
+
+
+def fuzz(loader: Loader, count: int, seed: int, folder: Path) -> tuple[Tally, list[Crash]]:
+    """Reads the loader's seeds and ``count`` damaged inputs.
+
+    Args:
+        seed: of the damage; input ``number`` of a seed is always the same. folder: to work in, empty.
+
+    Raises:
+        AssertionError: a seed is refused, so that damage to it would show nothing.
+    """
+    tally, crashes = Tally(), []
+    (folder / "seeds").mkdir(parents=True)
+    (folder / "input").mkdir()
+    seeds = loader.seeds(folder / "seeds")
+    for number, content in enumerate(seeds):
+        crash = _one(loader, number, content, folder / "input", tally)
+        if crash or tally.refused:
+            raise AssertionError(f"seed {number} of {loader.name} is not accepted: {crash}")
+    for number in range(count):
+        draw = random.Random(f"{seed} {loader.name} {number}")
+        content = loader.damage(draw, seeds)
+        crash = _one(loader, number, content, folder / "input", tally)
+        crashes += [crash] if crash else []
+    return tally, crashes
+
+
+def _one(loader: Loader, number: int, content: bytes, folder: Path, tally: Tally) -> Crash | None:
+    try:
+        with time_limit(SECONDS):
+            loader.read(content, folder)
+    except loader.documented:
+        tally.refused += 1
+    except Exception as error:
+        return Crash(loader.name, number, content, error)
+    else:
+        tally.accepted += 1
+    return None
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises TooSlowError inside the block when the time is over."""
+
+    def over(signum: int, frame: FrameType | None) -> NoReturn:
+        raise TooSlowError(f"more than {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,136 @@
+"""PreFixQA's sources in each format, packages of arXiv, and what a model answers."""
+
+import gzip
+import io
+import json
+import tarfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefixqa.service import schema
+from prefixqa.sources.arxiv import from_source
+from prefixqa.sources.load import Filter, accept, read
+from prefixqa.sources.raw import SourceError
+from prefixqa.tokens import TokenCounter
+from tests.fuzz import kinds
+from tests.fuzz.damage import damaged_bytes
+from tests.fuzz.harness import Loader
+
+TEXT = "A short text about tides.\n\nThe tide turns twice a day. \u00e9 \u4e2d"
+RECORDS = (
+    {"id": "a", "text": TEXT, "title": "Tides", "published": "2024-05-06", "licence": "CC0"},
+    {"document": TEXT, "date": "2023"},
+)
+MARKDOWN = f"---\ntitle: Tides\ndate: 2024-05-06\n---\n# Tides\n\n{TEXT} [a](b) `c`\n```x```\n"
+HTML = (
+    "<html><head><title>Tides</title><meta name='date' content='2024-05-06'>"
+    "<link rel=license href=cc0></head><body><nav>x</nav><h1>Tides</h1><p>The tide &amp; the <b>moon"
+    "</b>.</p><ul><li>one<li>two</ul><script>no()</script></body></html>"
+)
+LATEX = (
+    "\\documentclass{article}\\title{Tides}\\date{2024-05-06}\\begin{document}\\maketitle\n"
+    "\\section{Moon}The tide~\\cite{a} turns. % no\n\\begin{figure}\\caption{A {b} c}\\end{figure}\n"
+    "\\input{other} $x^2$\\end{document}"
+)
+
+
+class Words:
+    """Counts words, which is enough for a filter; a tokenizer would take most of the time."""
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+
+RULES = Filter(min_tokens=1, max_tokens=50, after="1990-01-01")
+
+
+def jsonl_files(folder: Path) -> list[bytes]:
+    return [b".jsonl\n" + b"".join(json.dumps(each).encode() + b"\n" for each in RECORDS)]
+
+
+def text_files(folder: Path) -> list[bytes]:
+    files = {".txt": TEXT, ".md": MARKDOWN, ".html": HTML, ".tex": LATEX}
+    found = [f"{ending}\n{content}".encode() for ending, content in files.items()]
+    return [*found, b".txt\n" + TEXT.encode("utf-16")]
+
+
+def pdf_files(folder: Path) -> list[bytes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 2))
+    figure.text(0.1, 0.5, "The tide turns twice a day.")
+    made = io.BytesIO()
+    figure.savefig(made, format="pdf")
+    return [b".pdf\n" + made.getvalue()]
+
+
+def read_source(content: bytes, folder: Path) -> None:
+    """Every document of a source, or the reason why it is left out; a source as such has no errors."""
+    ending, _, content = content.partition(b"\n")
+    path = folder / f"source{ending.decode()}"
+    path.write_bytes(content)
+    refused: SourceError | None = None
+    for name, found in read(str(path), folder):
+        name.encode()
+        if isinstance(found, SourceError):
+            refused = found
+            continue
+        try:
+            document = accept(found, RULES if found.published else Filter(1, 50), counter())
+        except SourceError as error:
+            refused = error
+            continue
+        try:
+            json.dumps(asdict(document), ensure_ascii=False).encode()
+        except (TypeError, ValueError) as error:
+            raise AssertionError(f"an accepted document cannot be written: {error}") from error
+        assert all(isinstance(value, str | None) for value in vars(document).values())
+    if refused:
+        raise refused
+
+
+def counter() -> TokenCounter:
+    words: Any = Words()
+    return words  # type: ignore[no-any-return]
+
+
+def packages(folder: Path) -> list[bytes]:
+    """Source packages as arXiv gives them out: a tar, a gzipped tar, one gzipped file."""
+    found = []
+    for mode in ("w", "w:gz"):
+        package = io.BytesIO()
+        with tarfile.open(fileobj=package, mode=mode) as tar:  # type: ignore[call-overload]
+            for name, text in (("main.tex", LATEX), ("other.tex", "More."), ("a.png", "x")):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(text.encode())
+                tar.addfile(entry, io.BytesIO(text.encode()))
+        found.append(package.getvalue())
+    return [*found, gzip.compress(LATEX.encode())]
+
+
+def read_package(content: bytes, folder: Path) -> None:
+    from_source("fuzzed", content)
+    assert not list(folder.iterdir())  # nothing is unpacked to the disk
+
+
+def answers(folder: Path) -> list[bytes]:
+    pair = {"question": "When does it turn?", "answer": "twice", "type": "factual"}
+    proposals = {"pairs": [pair | {"evidence": ["The tide turns twice a day."]}]}
+    return [f"Here it is:\n```json\n{json.dumps(proposals)}\n```".encode()]
+
+
+def read_answer(content: bytes, folder: Path) -> None:
+    schema.read_proposals(content.decode("utf-8", "replace"))
+
+
+REFUSED = (SourceError,)
+LOADERS = (
+    Loader(
+        "PreFixQA sources (JSONL)", 8, jsonl_files, kinds.named(kinds.json_lines), read_source, REFUSED
+    ),
+    Loader("PreFixQA sources (text)", 5, text_files, kinds.named(damaged_bytes), read_source, REFUSED),
+    Loader("PreFixQA sources (PDF)", 1, pdf_files, kinds.named(damaged_bytes), read_source, REFUSED),
+    Loader("arXiv packages", 4, packages, damaged_bytes, read_package, REFUSED),
+    Loader("model answers", 5, answers, damaged_bytes, read_answer, (schema.UnreadableError,)),
+)
