@@ -10,19 +10,16 @@ import sys
 from collections.abc import Callable
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from tqdm import tqdm
 
-from bench import config, sweep, tasks
-from bench.errors import ImpossibleError, InputError, RunError
-from bench.run import Outcome, execute, finished
+from bench import config, guards, launch, manifest, sweep, tasks
+from bench.errors import InputError, RunError
+from bench.redact import redact
 from bench.spec import RunSpec
 from bench.validate import to_spec
-
-LOCAL_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+from bench.work import Done, failed_last, work
 
 
 def main() -> int:
@@ -65,11 +62,10 @@ def compose() -> tuple[list[RunSpec], bool]:
         except (ValueError, FileNotFoundError) as error:
             refused.append(str(error))  # Hydra would print lines of its own about an exception
             return
-        if HydraConfig.get().launcher._target_ == LOCAL_LAUNCHER or settings.dry_run:
-            plan.append(spec)
-        else:  # a cluster's launcher runs each job in a process of its own
-            run_all([spec])
+        plan.append(spec)
+        launch.note(spec, settings.group_jobs)
 
+    launch.forget()
     config.register()
     tasks.register()
     try:
@@ -90,24 +86,20 @@ def run_all(plan: list[RunSpec]) -> None:
 
     Raises:
         ImpossibleError: the only run cannot meet its size; one of several is left out with a line.
-        RunError, InputError: as ``bench.run.execute``.
+        InputError: disks or memory cannot hold it; or as ``bench.run.execute``.
+        RunError: as there; or, of several runs, some are not done.
     """
-    outcomes: list[tuple[RunSpec, Outcome]] = []
-    for number, spec in enumerate(plan, start=1):
-        place = f"[{number}/{len(plan)}] " if len(plan) > 1 else ""
-        try:
-            outcome = finished(spec) or execute(spec)
-        except ImpossibleError as error:
-            if len(plan) == 1:
-                raise
-            tqdm.write(f"{place}skipped: {error}")
-            continue
-        outcomes.append((spec, outcome))
-        tqdm.write(outcome.line(place + spec.title))
+    launcher = launch.asked()
+    guards.check(plan, here=not launch.elsewhere(launcher))
+    if len(plan) > 1:
+        _note(plan)
+    found = work(failed_last(plan)) if launcher is None else launch.start(plan, launcher)
+    outcomes = [(done.spec, done.outcome) for done in found if done.outcome is not None]
     if len(outcomes) > 1:
         print(f"\n{sweep.comparison(outcomes)}\n")
     for folder in dict.fromkeys(spec.results / "runs" for spec in plan):
         print(f"records: {folder}; tables, figures and leaderboard: python -m bench.report")
+    _require_all(found)
 
 
 def list_all(plan: list[RunSpec]) -> None:
@@ -119,7 +111,28 @@ def list_all(plan: list[RunSpec]) -> None:
     found = sweep.jobs(plan)
     for number, job in enumerate(found, start=1):
         print(f"[{number}/{len(found)}] {job.line()}")
+    print(guards.needs(plan).line())
     print(sweep.overview(found))
+
+
+def _note(plan: list[RunSpec]) -> None:
+    try:
+        manifest.note(plan)
+    except OSError as error:
+        raise RunError(
+            f"cannot write down the sweep: {error}; make room, or set results=FOLDER"
+        ) from error
+
+
+def _require_all(found: list[Done]) -> None:
+    """Raises RunError if a run is not done, and not because its size cannot be met."""
+    undone = [done for done in found if done.outcome is None and not done.skipped]
+    if undone:
+        raise RunError(
+            f"{len(undone)} of {len(found)} runs are not done, the first one because: {undone[0].reason}. "
+            f"All of them: python -m bench.status --runs {undone[0].spec.results / 'runs'}; the same command "
+            "again tries them again"
+        )
 
 
 def _fail(code: int, error: Exception) -> int:
@@ -129,7 +142,7 @@ def _fail(code: int, error: Exception) -> int:
         message = message.split("\nConfig search path")[0]
         if error.__cause__ is not None:
             message += f" {error.__cause__}"
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    print("error: " + redact(" ".join(message.split())), file=sys.stderr)
     return code
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from bench import tables
+from bench.reporting.output import as_markdown
 from squeezed import attention
 from squeezed.clustering import STRATEGIES, Hierarchy, cluster_levels, spherical_kmeans
 from squeezed.prefill import LayerStates, prefill
@@ -203,7 +203,7 @@ def write(table: pd.DataFrame, path: Path, note: str) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = {
         ".csv": table.to_csv(index=False, float_format="%.6g"),
-        ".md": f"{tables.as_markdown(table)}\n\n{note}\n",
+        ".md": f"{as_markdown(table)}\n\n{note}\n",
     }
     written = []
     for suffix, text in texts.items():

@@ -17,6 +17,7 @@ class ModelConf:
     ``name``: ``mini``, or what results call the model; null: as the folder or the id.
     ``dtype``: float32, bfloat16 or float16. ``device``: auto, cpu, cuda or cuda:N.
     ``threads``: CPU threads; null: as many as torch takes.
+    ``trust_remote_code``: let the checkpoint's own Python code run; only for checkpoints that you trust.
     """
 
     name: str | None = None
@@ -24,6 +25,7 @@ class ModelConf:
     dtype: str = "float32"
     device: str = "auto"
     threads: int | None = None
+    trust_remote_code: bool = False
 
 
 @dataclass
@@ -97,6 +99,9 @@ class Config:
 
     Attributes:
         results: folder of all results. cache_dir: of indexes; null: keep none.
+        cache_max_gb: of all indexes kept, in 10^9 bytes; the least recently used go first. null: no cap.
+        group_jobs: with a launcher, all runs on the same contexts are one job, so that each context is
+            prefilled and clustered once; false: every run is a job of its own.
         batch_size: questions of a context answered together; changes times, not answers.
         backend: of the kernels: auto, or reference, cpu, triton.
         dry_run: list the runs and their times as far as earlier runs tell, and run nothing.
@@ -108,6 +113,8 @@ class Config:
     index: IndexConf = field(default_factory=IndexConf)
     results: str = "results"
     cache_dir: str | None = ".cache/squeezed"
+    cache_max_gb: float | None = None
+    group_jobs: bool = True
     batch_size: int = 1
     backend: str = "auto"
     dry_run: bool = False

@@ -1,9 +1,7 @@
 """Prepared fixed contexts, kept on disk, so that every method and sparsity shares one index."""
 
-import contextlib
 import dataclasses
 import json
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,10 @@ import torch
 from tqdm import tqdm
 
 import squeezed
+from bench.cache import COMPLETE, IndexCache
 from bench.errors import InputError
 from bench.records import write_json
 from bench.spec import IndexSpec, ModelSpec, digest
-
-TIMES = "prepare.json"
 
 
 @dataclass(frozen=True)
@@ -37,28 +34,42 @@ class Prepared:
 
 
 def prepare(
-    model: Any, ids: torch.Tensor, spec: IndexSpec, model_spec: ModelSpec, cache_dir: Path | None
+    model: Any,
+    ids: torch.Tensor,
+    spec: IndexSpec,
+    model_spec: ModelSpec,
+    cache_dir: Path | None,
+    max_bytes: int | None = None,
 ) -> Prepared:
     """The context's index from the cache, or a new one that goes there.
 
-    A damaged index is built again with a warning; a full disk costs the cache, not the run.
+    Several jobs that need one context make it once: the first makes it, the others wait. A damaged index
+    is built again with a warning; a full disk costs the cache, not the run.
+
+    Args:
+        cache_dir: None: keep no index. max_bytes: of the whole cache; the least recently used go first.
 
     Raises:
         InputError: the engine cannot index this context in this way.
     """
     if cache_dir is None:
         return _build(model, ids, spec)
-    folder = cache_dir / cache_key(ids, spec, model_spec)
-    if (folder / TIMES).exists():
-        try:
-            context = squeezed.FixedContext.load(folder / "index", model=model)
-            times = json.loads((folder / TIMES).read_text())
-            return Prepared(context, times["prepare_ms"], times["dense_ms"], True)
-        except (ValueError, KeyError, OSError) as error:  # the engine's errors are ValueErrors
-            tqdm.write(f"warning: the index in {folder} is not usable and is built again: {error}")
-    prepared = _build(model, ids, spec)
-    _keep(prepared, folder)
-    return prepared
+    cache = IndexCache(cache_dir, max_bytes)
+    key = cache_key(ids, spec, model_spec)
+    found = _load(cache, key, model)
+    if found is not None:
+        return found
+    prepared: Prepared | None = None
+    try:
+        with cache.lock(key):
+            found = _load(cache, key, model, warn=True)  # made while we waited?
+            if found is not None:
+                return found
+            prepared = _build(model, ids, spec)
+            _publish(cache, key, prepared)
+    except OSError as error:
+        tqdm.write(f"warning: the index is not kept in {cache.entry(key)}: {error}")
+    return prepared or _build(model, ids, spec)
 
 
 def cache_key(ids: torch.Tensor, spec: IndexSpec, model: ModelSpec) -> str:
@@ -92,14 +103,32 @@ def _build(model: Any, ids: torch.Tensor, spec: IndexSpec) -> Prepared:
     return Prepared(context, 1000 * (end - start), 1000 * (dense_end - start), False)
 
 
-def _keep(prepared: Prepared, folder: Path) -> None:
+def _load(cache: IndexCache, key: str, model: Any, *, warn: bool = False) -> Prepared | None:
+    if not cache.has(key):
+        return None
+    folder = cache.entry(key)
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        context = squeezed.FixedContext.load(folder / "index", model=model)
+        times = json.loads((folder / COMPLETE).read_text())
+        prepared = Prepared(context, float(times["prepare_ms"]), float(times["dense_ms"]), True)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+    ) as error:  # the engine's errors are ValueErrors
+        if warn:
+            tqdm.write(f"warning: the index in {folder} is not usable and is built again: {error}")
+        return None
+    cache.used(key)
+    return prepared
+
+
+def _publish(cache: IndexCache, key: str, prepared: Prepared) -> None:
+    def write(folder: Path) -> None:
         prepared.context.save(folder / "index")
         times = {"prepare_ms": prepared.prepare_ms, "dense_ms": prepared.dense_ms}
-        write_json(folder / TIMES, times)
-    except OSError as error:
-        tqdm.write(f"warning: the index is not kept in {folder}: {error}")
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
+        write_json(folder / COMPLETE, times)
+
+    context = prepared.context
+    cache.publish(key, context.kv_bytes + context.index_bytes, write)

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,19 +46,25 @@ class Context:
 @functools.lru_cache(maxsize=1)
 def loaded_model(spec: ModelSpec) -> Any:
     """The model; the runs of one sweep share it."""
-    model, _ = models.load_model(spec.name, path=spec.path, dtype=spec.dtype, device=spec.device)
+    model, _ = models.load_model(
+        spec.name,
+        path=spec.path,
+        dtype=spec.dtype,
+        device=spec.device,
+        trust_remote_code=spec.trust_remote_code,
+    )
     return model
 
 
 @functools.lru_cache(maxsize=1)
-def loaded_tokenizer(source: str) -> PreTrainedTokenizerBase:
+def loaded_tokenizer(source: str, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint folder or Hugging Face id, without its model.
 
     Raises:
         InputError: there is none.
     """
     try:
-        return AutoTokenizer.from_pretrained(source)
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
         raise InputError(f"no tokenizer can be loaded from {source}: {error}") from error
 
@@ -69,11 +76,22 @@ def contexts(model: ModelSpec, task: TaskSpec) -> tuple[Context, ...]:
     Raises:
         InputError: the task's settings do not work with the model's tokenizer.
     """
-    tokenizer = loaded_tokenizer(model.source)
+    tokenizer = loaded_tokenizer(model.source, model.trust_remote_code)
     by_context: dict[str, list[Row]] = {}
     for row in get_task(task.name).rows(task, tokenizer):
         by_context.setdefault(row.context, []).append(row)
     return tuple(_context(task, text, members, tokenizer) for text, members in by_context.items())
+
+
+def fingerprint(groups: tuple[Context, ...]) -> str:
+    """Fingerprint of a task's rows as they are asked: ids, tokens of context and question, answers."""
+    content = hashlib.sha256()
+    for group in groups:
+        content.update(f"{group.key}\0".encode())
+        for example in group.examples:
+            row = [example.row.id, example.question_ids.flatten().tolist(), example.row.answers]
+            content.update(json.dumps(row).encode())
+    return content.hexdigest()[:16]
 
 
 @functools.cache
@@ -83,7 +101,7 @@ def check(model: ModelSpec, task: TaskSpec) -> None:
     Raises:
         InputError: as ``contexts``.
     """
-    get_task(task.name).check(task, loaded_tokenizer(model.source))
+    get_task(task.name).check(task, loaded_tokenizer(model.source, model.trust_remote_code))
 
 
 def _context(

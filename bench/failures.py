@@ -13,7 +13,6 @@ import socket
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ import torch
 
 from bench import provenance
 from bench.errors import FailedError
-from bench.records import read_json, write_json
+from bench.records import ATTEMPT, FAILED, now, read_json, write_json
 from bench.redact import redact
 
-FAILED, ATTEMPT = "failed.json", "attempt.json"
 DEATHS = 3
 LINES = 30  # of a traceback
 
@@ -114,11 +112,6 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def now() -> str:
-    """The time, for people and in order: ``2026-01-31T12:00:00+00:00``."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _deaths(mark: dict[str, Any] | None, done: int) -> int:

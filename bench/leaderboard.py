@@ -1,6 +1,5 @@
 """From records to one row per run: the leaderboard."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import InputError
-from bench.records import CONFIG, RECORDS, read_records
+from bench.records import CONFIG, RECORDS
 from bench.reporting.measured import lookup_budget, measured_sparsity
+from bench.reporting.stored import read_complete_records, read_identity
 from bench.reporting.variants import asked, variant
 from bench.spec import digest
 from bench.stats import Interval, cluster_mean
@@ -46,9 +46,9 @@ def load_runs(runs: Path) -> list[Run]:
         config = path.with_name(CONFIG)
         if not config.exists():
             raise InputError(f"{path} has no {CONFIG} beside it; remove that folder")
-        records = read_records(path)
+        records = read_complete_records(path)
         if records:
-            identity = json.loads(config.read_text())["identity"]
+            identity = read_identity(config)
             found.append((identity, pd.DataFrame(records), str(path.parent.relative_to(runs))))
     if not found:
         raise InputError(f"no records in {runs}; run python -m bench first, or give --runs FOLDER")
@@ -164,7 +164,9 @@ def _secondary(records: pd.DataFrame) -> dict[str, float]:
     """Means of the metrics beside the score; a metric that only some rows have, over those."""
     if "metrics" not in records:
         return {}
-    means = pd.DataFrame(list(records["metrics"])).drop(columns="score").mean()
+    # Records of an older version may have none beside records that have some.
+    found = [each if isinstance(each, dict) else {} for each in records["metrics"]]
+    means = pd.DataFrame(found).drop(columns="score", errors="ignore").mean()
     return {f"{SECONDARY}{name}": float(mean) for name, mean in means.items()}
 
 

@@ -3,12 +3,21 @@
 import functools
 import hashlib
 import importlib.metadata
+import json
+import platform
 import re
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.redact import redact
+from bench.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("bench", "conf", "kernels", "longbench", "ruler", "squeezed")
+SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "ruler", "squeezed")
 # Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
 DECIDING = (
     *("squeezed", "kernels", "ruler", "longbench", "prefixqa", "bench/tasks", "bench/models"),
@@ -20,6 +29,7 @@ DECIDING = (
         "bench/run.py",
     ),
 )
+DIRTY = "-dirty"
 LIBRARIES = ("torch", "transformers", "numpy", "triton")
 HASHED_BYTES = 1 << 20
 # Beside the weights; other files (a card, a training log) may change without changing a result.
@@ -28,6 +38,44 @@ DECISIVE = {
     *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt"),
     *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
 }
+
+
+def of(spec: RunSpec, rows: str) -> dict[str, Any]:
+    """What each record of a run says of its origin, beside commit, versions and time; no secrets.
+
+    Args:
+        rows: fingerprint of the rows themselves, however they were made (``bench.examples``).
+    """
+    found = commit()
+    return {
+        "commit": found.removesuffix(DIRTY),
+        "dirty": found.endswith(DIRTY),
+        "python": platform.python_version(),
+        "device": device(spec.model.device),
+        "seeds": {
+            "task": spec.task.seed,
+            "index": spec.index.seed,
+            "method": dict(spec.method.parameters).get("seed"),
+        },
+        "model": spec.model.fingerprint,
+        "data": spec.task.data,
+        "rows": rows,
+        "config": resolved(spec),
+    }
+
+
+def resolved(spec: RunSpec) -> dict[str, Any]:
+    """Every setting of a run as it was used, redacted; paths inside the suite relative to it."""
+    text = json.dumps(asdict(spec), default=str).replace(f"{ROOT}/", "")
+    return redact(json.loads(text))
+
+
+@functools.cache
+def device(name: str) -> str:
+    """The device that a name like ``cuda:0`` means on this machine."""
+    if torch.device(name).type == "cuda":
+        return torch.cuda.get_device_name(name)
+    return f"{platform.machine()} CPU"
 
 
 @functools.cache
@@ -40,7 +88,7 @@ def commit() -> str:
     if head is None:
         return "unknown"
     changed = _git("status", "--porcelain", "--", *SOURCES)
-    return f"{head}-dirty" if changed else head
+    return f"{head}{DIRTY}" if changed else head
 
 
 @functools.cache

@@ -12,15 +12,18 @@ import secrets
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import filelock
 
 from bench.errors import BusyError, RunError
+from ruler import strict_json
 
 CONFIG, RECORDS, SUMMARY = "config.json", "records.jsonl", "summary.json"
 SKIPPED = "skipped.json"  # why a run cannot be; without records
+FAILED, ATTEMPT = "failed.json", "attempt.json"  # bench.failures
 DAMAGED = "records.damaged.jsonl"  # lines that were no records any more
 LOCK = ".lock"
 CHECK = "check"  # field of a line: CRC-32 of the record without it
@@ -123,9 +126,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """What ``write_json`` wrote; None if the file is missing, or damaged."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def now() -> str:
+    """The time, for people and in order: ``2026-01-31T12:00:00+00:00``."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def checksum(record: dict[str, Any]) -> str:
@@ -193,12 +201,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]:
 
 def _parse(line: bytes) -> dict[str, Any] | str:
     try:
-        record = json.loads(line)
-        identifier, _ = record["id"], float(record["score"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        record = strict_json.loads(line)
+        identifier, score = record["id"], record["score"]
+    except (ValueError, KeyError, TypeError):
         return "not a record; the file was changed or damaged"
     if not isinstance(identifier, str):
         return "not a record: its id is no text"
+    if not isinstance(score, int | float) or not -1e9 < score < 1e9:
+        return "not a record: its score is no number"
     wanted = record.pop(CHECK, None)  # records from before it was written have none
     if wanted is not None and wanted != checksum(record):
         return "its checksum differs; the line was changed or damaged"

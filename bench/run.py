@@ -1,7 +1,6 @@
 """One run: every question of a task, answered with one method, one record each."""
 
 import dataclasses
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +8,21 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from bench import provenance
 from bench.answer import Asking, answer, batches, calibrated, scored
 from bench.contexts import prepare
-from bench.errors import ImpossibleError
-from bench.examples import Context, contexts, loaded_model, loaded_tokenizer
+from bench.errors import ImpossibleError, InputError, RunError
+from bench.examples import Context, contexts, fingerprint, loaded_model, loaded_tokenizer
+from bench.failures import attempt, device_lost, record_failure
 from bench.records import (
+    DAMAGED,
+    FAILED,
     RECORDS,
     SKIPPED,
     SUMMARY,
     RecordFile,
     open_records,
+    read_json,
     read_records,
     write_json,
 )
@@ -49,38 +53,67 @@ class Outcome:
 
 def finished(spec: RunSpec) -> Outcome | None:
     """The outcome of a run that needs nothing more, without loading its model; None otherwise."""
-    summary, path = spec.folder / SUMMARY, spec.folder / RECORDS
-    if not (summary.exists() and path.exists()):
+    summary, path = read_json(spec.folder / SUMMARY), spec.folder / RECORDS
+    if summary is None or not path.exists():
         return None
-    expected = json.loads(summary.read_text())["examples"]
-    records = read_records(path)
-    return _outcome(records, 0.0, expected) if len(records) == expected else None
+    try:
+        records = read_records(path)
+    except RunError:  # damaged: the run is started again, and mends them
+        return None
+    expected = summary.get("examples")
+    return _outcome(records, 0.0, expected) if records and len(records) == expected else None
 
 
 def execute(spec: RunSpec) -> Outcome:
-    """Runs what is missing of a run.
+    """Runs what is missing of a run. Damaged records are moved away, and their examples answered anew.
 
     Raises:
-        RunError: its records are damaged, in use, or cannot be written.
+        BusyError: another process works on it.
+        RunError: its records cannot be written, or the GPU is lost to this process.
         ImpossibleError: the method cannot meet the asked size; the run's folder says so too.
-        InputError: the context cannot be indexed in this way.
+        InputError: the context cannot be indexed in this way; FailedError: out of memory, or any other
+            error of the model or the engine. ``failed.json`` in the run's folder has the reason.
     """
     start = time.perf_counter()
-    config = {"identity": spec.identity(), "spec": _plain(spec)}
+    config = {"identity": spec.identity(), "spec": provenance.resolved(spec)}
     with open_records(spec.folder, config) as records:
-        if records.torn:
-            tqdm.write(f"{spec.title}: cut off a torn last line of {records.path}")
+        _say_what_was_mended(spec, records)
         before = len(records.ids)
-        groups = contexts(spec.model, spec.task)
         try:
-            _answer_all(spec, groups, records)
-        except ImpossibleError as error:
-            write_json(spec.folder / SKIPPED, {"reason": str(error)})
-            raise
-        outcome = _outcome(records.records, time.perf_counter() - start, before)
-        write_json(spec.folder / SUMMARY, dataclasses.asdict(outcome))
+            with attempt(spec.folder, before):
+                _answer(spec, records)
+            outcome = _outcome(records.records, time.perf_counter() - start, before)
+            write_json(spec.folder / SUMMARY, dataclasses.asdict(outcome))
+            (spec.folder / FAILED).unlink(missing_ok=True)
+        except OSError as error:  # records have a message of their own
+            raise RunError(
+                f"cannot write to {spec.folder}: {error.strerror or error}; its {len(records.ids)} records "
+                "are intact. Make room and run the same command again: it goes on from there"
+            ) from error
     _warn_if_off(spec, outcome)
     return outcome
+
+
+def _answer(spec: RunSpec, records: RecordFile) -> None:
+    """Answers what is missing; a failure leaves its row."""
+    try:
+        _answer_all(spec, contexts(spec.model, spec.task), records)
+    except ImpossibleError as error:
+        write_json(spec.folder / SKIPPED, {"reason": str(error)})
+        raise
+    except RunError:
+        raise
+    except InputError as error:
+        record_failure(spec.folder, error, len(records.ids))
+        raise
+    except Exception as error:
+        failure = record_failure(spec.folder, error, len(records.ids))
+        if device_lost(error):
+            raise RunError(
+                f"{spec.title}: {failure}; this process can use the GPU no more. Run the same command "
+                "again: it goes on with the other runs"
+            ) from error
+        raise failure from error
 
 
 def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile) -> None:
@@ -89,19 +122,25 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
         return
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
-    model, tokenizer = loaded_model(spec.model), loaded_tokenizer(spec.model.source)
+    model, tokenizer = (
+        loaded_model(spec.model),
+        loaded_tokenizer(spec.model.source, spec.model.trust_remote_code),
+    )
     asking = Asking.of(spec, model, tokenizer)
+    origin = {"provenance": provenance.of(spec, fingerprint(groups))}
     total = sum(len(examples) for _, examples in wanted)
     with tqdm(total=total, desc=spec.title, initial=len(records.ids), leave=False) as bar:
         for group, examples in wanted:
             missing = [each for each in examples if each.row.id not in records.ids]
             if not missing:
                 continue
-            prepared = prepare(model, group.ids, spec.index, spec.model, spec.cache_dir)
+            prepared = prepare(
+                model, group.ids, spec.index, spec.model, spec.cache_dir, spec.cache_max_bytes
+            )
             prepared = calibrated(asking, group, prepared)
             for batch in batches(missing, spec.batch_size):
                 for record in answer(asking, group, prepared, batch):
-                    records.append(record)
+                    records.append(record | origin)
                 bar.update(len(batch))
 
 
@@ -112,6 +151,16 @@ def _outcome(records: list[dict[str, Any]], seconds: float, before: int) -> Outc
     return Outcome(mean("score"), mean("kv_budget"), len(records), round(seconds, 2), before)
 
 
+def _say_what_was_mended(spec: RunSpec, records: RecordFile) -> None:
+    if records.torn:
+        tqdm.write(f"{spec.title}: cut off a torn last line of {records.path}")
+    if records.damaged:
+        tqdm.write(
+            f"{spec.title}: moved {records.damaged} damaged lines of {records.path} to {DAMAGED}; "
+            "their examples are answered anew"
+        )
+
+
 def _warn_if_off(spec: RunSpec, outcome: Outcome) -> None:
     # A method that silently reads everything would look perfect.
     asked = dict(spec.method.parameters).get("sparsity", 0)
@@ -120,7 +169,3 @@ def _warn_if_off(spec: RunSpec, outcome: Outcome) -> None:
             f"warning: {spec.title} was asked for sparsity {asked} and read "
             f"{outcome.kv_budget:.3f} of the KV cache: the method had no effect"
         )
-
-
-def _plain(spec: RunSpec) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(spec), default=str))

@@ -12,7 +12,8 @@ from typing import Any
 @dataclass(frozen=True)
 class ModelSpec:
     """``label`` names the model in results; ``source`` is a checkpoint folder or a Hugging Face id;
-    ``fingerprint`` is of its files; ``device`` is resolved. ``threads`` changes times only."""
+    ``fingerprint`` is of its files; ``device`` is resolved. ``threads`` changes times only.
+    ``trust_remote_code``: the checkpoint's own Python code may run."""
 
     name: str
     path: str | None
@@ -22,6 +23,7 @@ class ModelSpec:
     device: str
     fingerprint: str
     threads: int | None = None
+    trust_remote_code: bool = False
 
 
 NOT_IDENTITY = {"identity": False}  # metadata of a field that two equal runs may differ in
@@ -117,6 +119,7 @@ class RunSpec:
     cache_dir: Path | None
     batch_size: int = 1
     backend: str = "auto"
+    cache_max_bytes: int | None = None
 
     def identity(self) -> dict[str, Any]:
         """What changes the outcome. Parts that the method does not use are left out, so that

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.leaderboard import COLUMNS, SECONDARY
-from bench.reporting.output import as_markdown, write_table
+from bench.reporting.output import write_table
 from bench.reporting.variants import METHOD
 from bench.spec import file_name
 

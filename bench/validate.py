@@ -53,8 +53,21 @@ def to_spec(config: Config) -> RunSpec:
         results=Path(config.results),
         cache_dir=Path(config.cache_dir) if config.cache_dir else None,
         batch_size=config.batch_size,
+        cache_max_bytes=cache_max_bytes(config.cache_max_gb),
         backend=backend(config.backend, model.device),
     )
+
+
+def cache_max_bytes(gigabytes: float | None) -> int | None:
+    """The cap of the index cache in bytes."""
+    if gigabytes is None:
+        return None
+    if not gigabytes > 0:
+        raise InputError(
+            f"cache_max_gb is {gigabytes}; expected more than 0, null for no cap, or cache_dir=null to "
+            "keep no index"
+        )
+    return int(gigabytes * 1e9)
 
 
 def backend(name: str, device: str) -> str:
@@ -97,6 +110,7 @@ def model_spec(config: ModelConf) -> ModelSpec:
         device=resolve_device(config.device),
         fingerprint=fingerprint(folder) if folder else digest(source)[:16],
         threads=config.threads,
+        trust_remote_code=config.trust_remote_code,
     )
 
 

@@ -97,10 +97,9 @@ def _make(
 
 
 def _object(path: Path, kind: type, wanted: str) -> dict[str, Any]:
+    text = _text(path)
     try:
-        content = strict_json.loads(_text(path))
-    except LongBenchError:
-        raise
+        content = strict_json.loads(text)
     except ValueError as error:
         raise LongBenchError(f"prompts: {path} is not a JSON file: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(v, kind) for v in content.values()):

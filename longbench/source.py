@@ -12,7 +12,15 @@ from longbench.errors import LongBenchError
 FIXTURE = Path(__file__).parent / "fixture" / "data"
 V2_NAME = "v2"
 # What zipfile raises on damaged, encrypted (RuntimeError) and unknown (NotImplementedError) archives.
-DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
+DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 # Names that a task's file may have, in the order they are looked for; the last is the hub's own
 # layout of Parquet mirrors.
 _FILES = ("{0}.jsonl", "data/{0}.jsonl", "{0}.json", "{0}.parquet", "data/{0}.parquet")

@@ -68,9 +68,13 @@ def read_parquet(path: str | Path) -> list[Row]:
         raise RowError(f"{path}: no such file")
     try:
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        columns = set(table.column_names)
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+    ) as error:  # ValueError: names that are not UTF-8
         raise RowError(f"{path}: not a Parquet file: {error}") from error
-    columns = set(table.column_names)
     own, published = set(SCHEMA.names), set(PUBLISHED)
     if not (own <= columns or published <= columns):
         raise RowError(
@@ -93,7 +97,11 @@ def read_parquet(path: str | Path) -> list[Row]:
 def _contents(path: Path, table: pa.Table) -> list[dict[str, Any]]:
     try:
         contents: list[dict[str, Any]] = table.to_pylist()
-    except (pa.ArrowException, ValueError, OverflowError) as error:  # text that is not UTF-8, for one
+    except (
+        pa.ArrowException,
+        ValueError,
+        OverflowError,
+    ) as error:  # text that is not UTF-8, for one
         raise RowError(f"{path}: a value in it cannot be read: {error}") from error
     return contents
 

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from squeezed import fingerprint
+from squeezed import fingerprint, integrity
 from squeezed.calibration import Calibration, LevelCurves
 from squeezed.errors import IndexCorruptError, IndexMismatchError
 from squeezed.index import LayerIndex, Level, cluster_counts, in_cluster_order
@@ -144,8 +144,10 @@ def read(folder: Path, manifest: dict[str, Any]) -> Stored:
     tensors = read_tensors(folder, manifest)
     try:
         settings = read_settings(manifest)
+        integrity.check_settings(settings)
         calibrations = _calibrations(tensors, manifest, settings)
         ids = tensors["ids"]
+        integrity.require(ids.ndim == 1 and ids.dtype == torch.int64, "ids", "int64 [N]")
         if fingerprint.of_ids(ids) != manifest["ids"]:
             raise IndexMismatchError(
                 f"{folder}: ids do not match the manifest's fingerprint; prepare it again"
@@ -155,14 +157,35 @@ def read(folder: Path, manifest: dict[str, Any]) -> Stored:
             _layer(tensors, number, entry, settings)
             for number, entry in enumerate(manifest["layers"])
         )
-    except (KeyError, TypeError, IndexError) as error:
+        _require_whole(ids, layers, local, calibrations, manifest["keys_values"])
+    except (KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
         raise IndexCorruptError(
             f"{folder}: manifest and tensors do not fit together ({error!r}); prepare it again"
         ) from error
+    except IndexCorruptError as error:
+        raise IndexCorruptError(f"{folder}: {error}") from None
     _require_finite(calibrations, f"load {folder}")
     return Stored(
         ids, layers, calibrations, manifest["calibrated_on"], settings, manifest["model"], local
     )
+
+
+def _require_whole(
+    ids: torch.Tensor,
+    layers: Sequence[LayerIndex],
+    local: Mapping[int, LocalLayer],
+    calibrations: Calibrations,
+    keys_values: bool,
+) -> None:
+    """Raises ``IndexCorruptError`` unless all parts fit each other."""
+    integrity.require(len(layers) > 0, "no layer", "at least one")
+    for layer in layers:
+        integrity.check_layer(layer, len(ids), keys_values)
+    for local_layer in local.values():
+        integrity.check_local(local_layer)
+    for pair in calibrations.values():
+        for calibration in pair:
+            integrity.check_calibration(calibration, len(layers), layers[0].heads)
 
 
 def _require_layers(folder: Path, stored: Stored, places: Sequence[Place]) -> None:
@@ -215,7 +238,8 @@ def read_manifest(folder: Path) -> dict:
         raise FileNotFoundError(f"{folder}: no such folder, so no stored fixed context to load")
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        signed = isinstance(manifest, dict) and manifest.get(CHECKSUM) == manifest_checksum(manifest)
+    except (OSError, ValueError, RecursionError) as error:
         raise IndexCorruptError(
             f"{folder / MANIFEST}: cannot be read ({error}); prepare the context again"
         ) from error
@@ -228,11 +252,12 @@ def read_manifest(folder: Path) -> dict:
             f"{folder}: format_version is {manifest.get('format_version')}, but this version of the "
             f"suite reads {FORMAT_VERSION}; prepare the context again"
         )
-    if manifest.get(CHECKSUM) != manifest_checksum(manifest):
+    if not signed:
         raise IndexCorruptError(
             f"{folder / MANIFEST}: its checksum differs, so a field was changed or damaged; prepare the "
             "context again"
         )
+    integrity.check_manifest(manifest)
     return manifest
 
 
@@ -273,6 +298,7 @@ def _layer(
     depth = len(settings.levels)
     prefix = f"layer{number}"
     offsets = tuple(tensors[f"{prefix}.level{j}.offsets"] for j in range(depth))
+    integrity.check_offsets(offsets, tensors[f"{prefix}.positions"].shape[1])
     counts = cluster_counts(offsets)
     levels = tuple(
         Level(tensors[f"{prefix}.level{j}.centroids"], offsets[j], counts[j]) for j in range(depth)

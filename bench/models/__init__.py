@@ -36,18 +36,25 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
 
 
 def load_model(
-    name: str, *, path: str | None = None, dtype: str = "float32", device: str = "auto"
+    name: str,
+    *,
+    path: str | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    trust_remote_code: bool = False,
 ) -> tuple[Any, Any]:
     """Loads a model and its tokenizer.
 
     Args:
         name, path, dtype: as for ``check``. device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
+        trust_remote_code: let the checkpoint's own Python code run.
 
     Returns:
         The model in evaluation mode, and its tokenizer.
 
     Raises:
-        ValueError, FileNotFoundError: as ``check``. OSError: the hub or the folder cannot be read.
+        ValueError, FileNotFoundError: as ``check``. OSError: the hub or the folder cannot be read, or has
+            no weights as safetensors: other formats are pickles, which can run anything.
     """
     check(name, path, dtype)
     import torch  # late: checking settings must not wait for it
@@ -56,8 +63,13 @@ def load_model(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     source = path or str(MINI)
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype))
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    model = AutoModelForCausalLM.from_pretrained(
+        source,
+        dtype=getattr(torch, dtype),
+        trust_remote_code=trust_remote_code,
+        use_safetensors=True,
+    )
     return model.to(device).eval(), tokenizer
 
 

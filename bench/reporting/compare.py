@@ -8,6 +8,8 @@ from scipy import stats
 
 from bench.stats import Interval, cluster_mean
 
+LEAST_CONTEXTS = 5  # below, draws of whole contexts are too much alike for an interval
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -19,7 +21,7 @@ class Comparison:
         p_sign: exact sign test on those; p_wilcoxon: signed-rank test on all differences that are not 0.
             Both two-sided. They take questions for independent, which those on one context are not quite;
             the interval does not.
-        inside_noise: the interval holds 0, or there is none: the data do not show a difference.
+        inside_noise: as ``is_noise``: the data do not show a difference.
     """
 
     delta: Interval
@@ -47,8 +49,13 @@ def compare(ours: pd.Series, reference: pd.Series, contexts: pd.Series) -> Compa
         worse,
         _sign_test(better, worse),
         _wilcoxon(differences),
-        not (delta.low > 0 or delta.high < 0),
+        is_noise(delta, contexts.nunique()),
     )
+
+
+def is_noise(difference: Interval, contexts: int) -> bool:
+    """Whether a difference may be chance: its interval holds 0, or is of too few contexts to be believed."""
+    return contexts < LEAST_CONTEXTS or not (difference.low > 0 or difference.high < 0)
 
 
 def _sign_test(better: int, worse: int) -> float:

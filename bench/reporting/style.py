@@ -45,7 +45,7 @@ FIXED = {
     "squeezed topk": Style(BLUE, "o"),
     "squeezed topk, residual=True": Style("#555555", "*"),
     "squeezed threshold": Style(RED, "s"),
-    "squeezed threshold, calibration_inputs=4": Style(PINK, "d", "-."),
+    "squeezed threshold, calibration_inputs=3": Style(PINK, "d", "-."),
     "squeezed threshold, calibration_inputs=6": Style(PINK, "d", "-."),
     "squeezed topp": Style(ORANGE, "P"),
     "oracle topk": Style(GREEN, "^"),

@@ -49,8 +49,12 @@ def markdown(name: str, content: bytes) -> Raw:
 def html(name: str, content: bytes) -> Raw:
     """HTML without navigation and scripts; date and licence from its meta tags."""
     from bs4 import BeautifulSoup
+    from bs4.exceptions import ParserRejectedMarkup
 
-    page = BeautifulSoup(content, "html.parser")
+    try:
+        page = BeautifulSoup(content, "html.parser")
+    except (ParserRejectedMarkup, RecursionError) as error:
+        raise SourceError(f"HTML that cannot be read ({type(error).__name__})") from error
     title = page.title.get_text(" ", strip=True) if page.title else ""
     dates = (
         "article:published_time",

@@ -54,12 +54,36 @@ def test_a_torn_last_line_is_cut_off(folder: Path) -> None:
 @pytest.mark.parametrize(
     "line", [b"{not json}", b'{"id": "c"}', b"[1]", b'{"id": "a", "score": 1}']
 )
-def test_a_bad_line_is_named(folder: Path, line: bytes) -> None:
+def test_a_bad_line_is_named_and_then_moved_away(folder: Path, line: bytes) -> None:
     path = folder / "records.jsonl"
     first, second = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([first, line, second]) + b"\n")
-    with pytest.raises(RunError, match=r"records\.jsonl, line 2"), open_records(folder, {}):
-        pass
+    with pytest.raises(RunError, match=r"records\.jsonl, line 2"):
+        read_records(path)
+    with open_records(folder, {}) as records:
+        assert records.damaged == 1
+        assert records.ids == {"a", "b"}
+    assert path.read_bytes() == first + b"\n" + second + b"\n"
+    assert (folder / "records.damaged.jsonl").read_bytes() == line + b"\n"
+
+
+def test_a_changed_score_is_noticed(folder: Path) -> None:
+    path = folder / "records.jsonl"
+    path.write_text(path.read_text().replace('"score": 1.0', '"score": 0.0', 1))
+    with pytest.raises(RunError, match="line 1: its checksum differs"):
+        read_records(path)
+    with open_records(folder, {}) as records:
+        assert records.ids == {"b"}
+        records.append(record("a"))
+    assert {each["id"]: each["score"] for each in read_records(path)} == {"a": 1.0, "b": 1.0}
+
+
+def test_records_from_before_the_checksum_are_records(folder: Path) -> None:
+    path = folder / "records.jsonl"
+    path.write_text('{"id": "old", "score": 0.5}\n')
+    with open_records(folder, {}) as records:
+        assert records.ids == {"old"}
+        assert not records.damaged
 
 
 def test_a_number_that_json_lacks_is_refused(folder: Path) -> None:

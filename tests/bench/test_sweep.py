@@ -43,7 +43,8 @@ def test_a_dry_run_runs_nothing(bench: Bench, tmp_path: Path) -> None:
     result = bench("-m", "method=full,random", "method.sparsity=0.5,0.9", "dry_run=true")
     assert result.code == 0
     lines = result.out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
+    assert "indexes of 2 contexts about" in lines[-2]
     assert lines[0].endswith("0 of 2 questions answered")
     assert lines[-1].startswith("3 runs: 0 finished, 3 to do; 3 runs without")
     assert not list(tmp_path.rglob("records.jsonl"))
@@ -67,7 +68,7 @@ def test_a_dry_run_knows_what_is_done_and_tells_the_time_of_the_rest(
 def test_topk_has_nothing_to_calibrate(bench: Bench) -> None:
     inputs = ("task.subtask=niah_multikey_2", "task.questions_per_context=3", "dry_run=true")
     result = bench("-m", *inputs, "method=squeezed_topk,squeezed", "method.calibration_inputs=0,1")
-    titles = [line.split()[2] for line in result.out.splitlines()[:-1]]
+    titles = [line.split()[2] for line in result.out.splitlines()[:-2]]
     assert titles == [
         "squeezed-topk-sparsity0.9",
         "squeezed-threshold-sparsity0.9",

@@ -30,7 +30,9 @@ def main() -> int:
             tally, found = fuzz(loader, count, asked.seed, Path(folder))
         seconds = time.perf_counter() - start
         total += tally.inputs + len(found)
-        numbers = f"{tally.inputs + len(found):>8}{tally.accepted:>10}{tally.refused:>9}{len(found):>9}"
+        numbers = (
+            f"{tally.inputs + len(found):>8}{tally.accepted:>10}{tally.refused:>9}{len(found):>9}"
+        )
         print(f"{loader.name:<28}{numbers}{seconds:>9.1f}", flush=True)
         crashes += found
     distinct = {str(each).partition(": ")[2]: each for each in reversed(crashes)}

@@ -18,8 +18,31 @@ NUMBERS = (0, 1, -1, 1.5, 3.0, 10**30, 10**400, -(2**63), float("nan"), float("i
 EMPTY: tuple[Any, ...] = (None, True, False, [], {}, [None], [[]], [""], {"a": 1}, {"": None})
 TOKENS = (
     *(b"[" * 3000, b'{"a":' * 3000, b"9" * 5000, b"NaN", b"Infinity", b"1e999", b"null", b"\xff"),
-    *(b"\xed\xa0\x80", b"\\ud800", b"\xef\xbb\xbf", b"\xff\xfe", b"\0", b"\r", b"\n", b"\n\n", b'"'),
-    *(b"{", b"}", b"[", b"]", b",", b":", b"{}", b"{context}", b"{input!r}", b"{0:{1}}", b"<![", b"<!--"),
+    *(
+        b"\xed\xa0\x80",
+        b"\\ud800",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"\0",
+        b"\r",
+        b"\n",
+        b"\n\n",
+        b'"',
+    ),
+    *(
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b"{}",
+        b"{context}",
+        b"{input!r}",
+        b"{0:{1}}",
+        b"<![",
+        b"<!--",
+    ),
     *(b"\\input{main}", b"\\begin{figure}", b"\x80" * 40, b"PAR1", b"PK\x03\x04", b"\x1f\x8b\x08"),
 )
 

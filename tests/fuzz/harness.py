@@ -1,4 +1,4 @@
-"""Feeds damaged inputs to a loader; whatever it does but accept them or raise a documented error is a crash."""
+"""Feeds damaged inputs to a loader, which has to accept them or to raise an error that it documents."""
 
 import contextlib
 import random

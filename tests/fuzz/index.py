@@ -1,7 +1,7 @@
 """A stored index: its manifest as it is, and whole folders that are signed anew after the damage.
 
-Bytes that a disk changed are caught by the checksums. Signed anew, only the content can give a file away: that
-is what another program, or someone with bad intentions, would write.
+Bytes that a disk changed are caught by the checksums. Signed anew, only the content can give a file away:
+that is what another program, or someone with bad intentions, would write.
 """
 
 import functools
@@ -43,9 +43,7 @@ def stored(folder: Path) -> list[bytes]:
     path = folder / "index"
     if not path.exists():
         squeezed.prepare(model(), ids, levels=(0.1, 0.3), window=10).save(path)
-    return [
-        name.encode() + b"\n" + (path / file).read_bytes() for name, file in FILES.items()
-    ]
+    return [name.encode() + b"\n" + (path / file).read_bytes() for name, file in FILES.items()]
 
 
 @functools.cache

@@ -73,7 +73,13 @@ def tensor_values(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
     for _ in range(draw.choice((1, 2, 10))):
         place = draw.randrange(start, max(start + 1, end), 2)
         content[place : place + 4] = draw.choice(
-            (b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff", b"\0\0\xc0\x7f", b"\0\0\0\0", draw.randbytes(4))
+            (
+                b"\xff\xff\xff\x7f",
+                b"\xff\xff\xff\xff",
+                b"\0\0\xc0\x7f",
+                b"\0\0\0\0",
+                draw.randbytes(4),
+            )
         )
     return bytes(content[: len(seeds[0])])
 

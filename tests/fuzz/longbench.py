@@ -43,7 +43,11 @@ def packed_files(folder: Path) -> list[bytes]:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("data/qasper.jsonl", short("qasper"))
-    kept = {"json": json.dumps(found).encode(), "parquet": table.getvalue(), "zip": archive.getvalue()}
+    kept = {
+        "json": json.dumps(found).encode(),
+        "parquet": table.getvalue(),
+        "zip": archive.getvalue(),
+    }
     return [name.encode() + b"\n" + content for name, content in kept.items()]
 
 
@@ -70,7 +74,9 @@ def read_template(content: bytes, folder: Path) -> None:
     name, _, text = content.partition(b"\n")
     task = get_task(name.decode())
     for split in SPLITS:
-        filled = split_template(text.decode("utf-8", "replace"), task, split).fill("CONTEXT", "INPUT")
+        filled = split_template(text.decode("utf-8", "replace"), task, split).fill(
+            "CONTEXT", "INPUT"
+        )
         assert "CONTEXT" in filled.context
 
 
@@ -94,10 +100,21 @@ def read_prompt_files(content: bytes, folder: Path) -> None:
 
 FILES = {TEMPLATES_FILE: kinds.json_file, LIMITS_FILE: kinds.json_file, V2_FILE: damaged_bytes}
 LOADERS = (
-    Loader("LongBench lines", 12, line_files, kinds.named(kinds.json_lines), read_lines, DOCUMENTED),
-    Loader("LongBench packed", 5, packed_files, kinds.named(damaged_bytes), read_packed, DOCUMENTED),
-    Loader("LongBench templates", 12, templates, kinds.named(damaged_bytes), read_template, DOCUMENTED),
     Loader(
-        "LongBench prompt files", 3, prompt_files, kinds.by_name(**FILES), read_prompt_files, DOCUMENTED
+        "LongBench lines", 12, line_files, kinds.named(kinds.json_lines), read_lines, DOCUMENTED
+    ),
+    Loader(
+        "LongBench packed", 5, packed_files, kinds.named(damaged_bytes), read_packed, DOCUMENTED
+    ),
+    Loader(
+        "LongBench templates", 12, templates, kinds.named(damaged_bytes), read_template, DOCUMENTED
+    ),
+    Loader(
+        "LongBench prompt files",
+        3,
+        prompt_files,
+        kinds.by_name(**FILES),
+        read_prompt_files,
+        DOCUMENTED,
     ),
 )

@@ -127,10 +127,19 @@ def read_answer(content: bytes, folder: Path) -> None:
 REFUSED = (SourceError,)
 LOADERS = (
     Loader(
-        "PreFixQA sources (JSONL)", 8, jsonl_files, kinds.named(kinds.json_lines), read_source, REFUSED
+        "PreFixQA sources (JSONL)",
+        8,
+        jsonl_files,
+        kinds.named(kinds.json_lines),
+        read_source,
+        REFUSED,
     ),
-    Loader("PreFixQA sources (text)", 5, text_files, kinds.named(damaged_bytes), read_source, REFUSED),
-    Loader("PreFixQA sources (PDF)", 1, pdf_files, kinds.named(damaged_bytes), read_source, REFUSED),
+    Loader(
+        "PreFixQA sources (text)", 5, text_files, kinds.named(damaged_bytes), read_source, REFUSED
+    ),
+    Loader(
+        "PreFixQA sources (PDF)", 1, pdf_files, kinds.named(damaged_bytes), read_source, REFUSED
+    ),
     Loader("arXiv packages", 4, packages, damaged_bytes, read_package, REFUSED),
     Loader("model answers", 5, answers, damaged_bytes, read_answer, (schema.UnreadableError,)),
 )

@@ -1,15 +1,16 @@
 """The bench's own files: records, the folder of a run, the leaderboard."""
 
+import csv
+import io
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError, RunError
 from bench.leaderboard import leaderboard, load_runs
 from bench.records import CONFIG, RECORDS, read_records
-from bench.reporting.schema import Row, parse, problems
+from bench.reporting.schema import Row, parse, problems, read
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.harness import Loader
@@ -79,20 +80,20 @@ def leaderboards(folder: Path) -> list[bytes]:
         **{"setting": "abc", "run": "mini/full"},
     }
     other = values | {"method": "squeezed", "asked": 'sparsity "0.9", and more', "kv_budget": "0.2"}
-    rows = [",".join(f'"{row[name]}"'.replace('"', '"') for name in names) for row in (values,)]
-    quoted = ",".join('"' + other[name].replace('"', '""') + '"' for name in names)
-    return ["\n".join([",".join(names), *rows, quoted, ""]).encode()]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows([values, other])
+    return [text.getvalue().encode()]
 
 
 def read_leaderboard(content: bytes, folder: Path) -> None:
     (folder / "leaderboard.csv").write_bytes(content)
-    from bench.reporting.schema import read
-
     problems(read(folder / "leaderboard.csv"))
 
 
-def csv_text(read: Callable[[str, str], Any]) -> Callable[[bytes, Path], Any]:
-    return lambda content, folder: read(content.decode("utf-8", "replace"), "fuzzed")
+def read_leaderboard_text(content: bytes, folder: Path) -> None:
+    parse(content.decode("utf-8", "replace"), "fuzzed")
 
 
 LOADERS = (
@@ -106,5 +107,7 @@ LOADERS = (
         (RunError, InputError),
     ),
     Loader("leaderboard", 4, leaderboards, damaged_bytes, read_leaderboard, (InputError,)),
-    Loader("leaderboard text", 2, leaderboards, damaged_bytes, csv_text(parse), (InputError,)),
+    Loader(
+        "leaderboard text", 2, leaderboards, damaged_bytes, read_leaderboard_text, (InputError,)
+    ),
 )

@@ -100,9 +100,19 @@ LOADERS = (
     Loader("rows (JSONL)", 16, row_files, kinds.json_lines, read_row_file, (RowError,)),
     Loader("rows (Parquet)", 4, parquet_files, damaged_bytes, read_parquet_file, (RowError,)),
     Loader(
-        "SQuAD, HotpotQA", 6, question_sets, kinds.named(kinds.json_file), read_question_set, (ValueError,)
+        "SQuAD, HotpotQA",
+        6,
+        question_sets,
+        kinds.named(kinds.json_file),
+        read_question_set,
+        (ValueError,),
     ),
     Loader(
-        "RULER prompt files", 6, prompt_files, kinds.named(damaged_bytes), read_prompt_files, (ValueError,)
+        "RULER prompt files",
+        6,
+        prompt_files,
+        kinds.named(damaged_bytes),
+        read_prompt_files,
+        (ValueError,),
     ),
 )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bench.reporting.compare import effect_of_n
+from bench.reporting.compare import effect_of_n, is_noise
 from bench.reporting.pooled import CELL, Pool
 from bench.reporting.studies.base import Study
 
@@ -23,7 +23,7 @@ def tables(pool: Pool) -> dict[str, pd.DataFrame]:
         for contexts, delta in effect_of_n(paired["score"] - paired["full"], paired["context"]):
             head = {"context_length": cell["context_length"], "method": cell["label"]}
             interval = {"low": delta.low, "high": delta.high, "width": delta.high - delta.low}
-            noise = not (delta.low > 0 or delta.high < 0)
+            noise = is_noise(delta, contexts)
             measured = {"contexts": contexts, "minus full": delta.mean, **interval}
             rows.append({**head, "asked": cell["asked"], **measured, "inside noise": noise})
     return {"": pd.DataFrame(rows)} if rows else {}

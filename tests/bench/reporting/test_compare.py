@@ -60,3 +60,12 @@ def test_the_interval_narrows_with_the_contexts() -> None:
     widths = [interval.high - interval.low for _, interval in found]
     assert widths[-1] < widths[0]
     assert found[-1][1] == cluster_mean([-1.0, 1.0, 0.0, -1.0] * 6, contexts)
+
+
+@pytest.mark.parametrize(("contexts", "noise"), [(4, True), (5, False)])
+def test_a_few_contexts_show_nothing(contexts: int, noise: bool) -> None:
+    lost = pd.Series([-1.0, 0.0] * contexts)
+    of = pd.Series([i // 2 for i in range(2 * contexts)])
+    found = compare(lost, pd.Series([0.0] * 2 * contexts), of)
+    assert found.delta.high < 0
+    assert found.inside_noise == noise

@@ -1,0 +1,57 @@
+"""Which runs go together into one job, and what a job does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from bench.errors import RunError
+from bench.launch.gpus import one_gpu
+from bench.spec import RunSpec
+from bench.work import Done, work_one
+
+
+def grouped(plan: Sequence[RunSpec], together: bool = True) -> list[list[RunSpec]]:
+    """Runs on the same contexts of the same model, in the order of their first one.
+
+    Args:
+        together: False: every run is a group.
+    """
+    if not together:
+        return [[spec] for spec in plan]
+    groups: dict[tuple[object, ...], list[RunSpec]] = {}
+    for spec in plan:
+        groups.setdefault((spec.model, spec.task), []).append(spec)
+    return list(groups.values())
+
+
+@dataclass(frozen=True)
+class GroupJob:
+    """What a launcher runs in another process: the group with the number of Hydra's job.
+
+    Attributes:
+        groups: of the whole sweep. total: of its runs. here: the processes share one machine and its GPUs.
+    """
+
+    groups: tuple[tuple[RunSpec, ...], ...]
+    total: int
+    here: bool
+
+    def __call__(self, settings: DictConfig) -> tuple[list[Done], str]:
+        """What came of the group's runs, and why it had to end before the last one, or nothing."""
+        from bench import tasks  # in a new process nothing is registered yet
+
+        tasks.register()
+        number = int(HydraConfig.get().job.num)
+        group = self.groups[number]
+        before = sum(map(len, self.groups[:number]))
+        places = [f"[{before + place}/{self.total}] " for place in range(1, len(group) + 1)]
+        found: list[Done] = []
+        with one_gpu(group, wanted=self.here) as specs:
+            for spec, place in zip(specs, places, strict=True):
+                try:
+                    found.append(work_one(spec, place))
+                except RunError as error:
+                    return found, str(error)
+        return found, ""

@@ -1,0 +1,61 @@
+"""Hands the groups of a sweep to Hydra's launcher, and collects what came of them."""
+
+from collections.abc import Sequence
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext
+
+from bench.errors import FailedError, InputError
+from bench.launch.asked import Asked, elsewhere
+from bench.launch.groups import GroupJob, grouped
+from bench.run import finished
+from bench.spec import RunSpec
+from bench.work import Done, failed_last
+
+
+def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
+    """What came of the runs, in their order; those that are finished are not started at all.
+
+    Raises:
+        InputError: the launcher's package is missing, or it refuses its settings.
+        FailedError: a job was killed; what it had recorded stays.
+    """
+    outcomes = {spec: finished(spec) for spec in plan}
+    before = [Done(spec, outcome) for spec, outcome in outcomes.items() if outcome is not None]
+    rest = failed_last([spec for spec in plan if outcomes[spec] is None])
+    groups = grouped(rest, asked.together)
+    if not groups:
+        return before
+    job = GroupJob(tuple(map(tuple, groups)), len(rest), here=not elsewhere(asked))
+    try:
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=HydraContext(config_loader=asked.loader, callbacks=Callbacks()),
+            task_function=job,
+            config=asked.config,
+        )
+    except (ImportError, RuntimeError) as error:
+        target = asked.config.hydra.launcher._target_
+        raise InputError(
+            f"the launcher {target} cannot be used: {str(error).splitlines()[0]}; install the extra that "
+            "has it (pyproject.toml)"
+        ) from error
+    print(f"{len(rest)} runs in {len(groups)} jobs", flush=True)
+    try:
+        returns = launcher.launch([asked.overrides[group[0]] for group in groups], 0)
+        answers = [each.return_value for each in returns]
+    except (
+        Exception
+    ) as error:  # each launcher has errors of its own: a killed worker, a refused job
+        lost = [spec for spec in rest if finished(spec) is None]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise FailedError(
+            f"a job ended before its time, and {len(lost)} of {len(plan)} runs are not done "
+            f"({type(error).__name__}: {reason}); run the same command again: it goes on from there"
+        ) from error
+    ends = [end for _, end in answers if end]
+    # By folder: a run may have got a GPU of its own, and is then another spec of the same run.
+    found = {done.spec.folder: done for done in before}
+    found |= {done.spec.folder: done for dones, _ in answers for done in dones}
+    ended = ends[0] if ends else "its job ended before it"
+    return [found.get(spec.folder, Done(spec, None, ended)) for spec in plan]
