@@ -98,7 +98,7 @@ def generate(
         places = places + 1
         tokens.append(token)
         lengths += running
-        running &= ~_is_stop(token, stops if len(tokens) >= min_new_tokens else set())
+        running = running & ~_is_stop(token, stops if len(tokens) >= min_new_tokens else set())
     decoded = _now(model.device)
     steps = len(tokens) - 1
     stats = summarise(

@@ -145,6 +145,18 @@ def test_budgets_by_layer_and_head_average_to_the_whole(model, deep):
     assert len({round(share, 4) for share in found.budget_per_layer}) > 1  # one threshold for all
 
 
+def test_a_stop_token_leaves_the_steps_before_it_counted(model, ctx):
+    # SnapKV pays for its look in the first of the steps; an answer that ends must not lose the others.
+    method, question = squeezed.SnapKV(sparsity=0.9, observe="input"), random_ids(9, seed=4)
+    free = squeezed.generate(model, ctx, question, method=method, max_new_tokens=6)
+    last = free.sequences[0].tolist()
+    stopped = squeezed.generate(
+        model, ctx, question, method=method, max_new_tokens=20, min_new_tokens=6, stop_ids=last[-1:]
+    )
+    assert stopped.sequences[0].tolist() == last
+    assert stopped.stats.kv_budget == pytest.approx(free.stats.kv_budget)
+
+
 def test_steps_of_members_that_have_stopped_do_not_count():
     reads = LayerReads()
     lookup = torch.zeros(2, 1)
