@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench figures test gpu-check card format clean help
+.PHONY: install bench figures test fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -30,6 +30,16 @@ test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto  # one worker a core: more threads only wait
 
+INPUTS ?= 100000
+SEED ?= 0
+
+fuzz: $(STAMP)  ## feed 100,000 damaged files to every loader (INPUTS=, SEED= for others)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED) --keep .fuzz
+
+docs: $(STAMP)  ## pages of all public names, from their docstrings, in build/api
+	$(BIN)/python -m pdoc --output-directory build/api squeezed squeezed_kernels ruler longbench prefixqa bench \
+		'!.*__main__'
+
 # On a GPU machine with its own torch and triton; neither Hydra nor the data sets' libraries are needed.
 GPU_PYTHON ?= python3
 GPU_OUT ?= results/kernels
@@ -45,7 +55,7 @@ gpu-check:  ## GPU tests and kernel timings in at most ten minutes, into one fol
 card: $(STAMP)  ## measure the embedded model's card under results/card
 	$(BIN)/python -m bench experiment=card
 	$(BIN)/python -m bench experiment=card task.length=8192 \
-		task.subtask=niah_single_1,niah_multikey_1,niah_multikey_2
+		task.subtask=niah_single_1,niah_multikey_1,niah_multikey_2,niah_multiquery
 	$(BIN)/python -m bench.report --runs results/card/runs --out results/card
 
 format: $(STAMP)  ## format the code

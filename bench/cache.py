@@ -134,5 +134,5 @@ def _bytes(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):
-            total += path.stat().st_size
+            total += 0 if path.is_dir() else path.stat().st_size
     return total

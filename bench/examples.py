@@ -56,13 +56,17 @@ def loaded_model(spec: ModelSpec) -> Any:
     return model
 
 
-@functools.lru_cache(maxsize=1)
 def loaded_tokenizer(source: str, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint folder or Hugging Face id, without its model.
 
     Raises:
         InputError: there is none.
     """
+    return _loaded_tokenizer(source, trust_remote_code)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded_tokenizer(source: str, trust_remote_code: bool) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:

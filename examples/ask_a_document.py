@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", help="folder or hub id; default: the embedded model")
     parser.add_argument("--document", type=Path, help="text file; default: a short ledger")
     parser.add_argument("--question", default=QUESTION)
-    parser.add_argument("--sparsity", type=float, default=0.9, help="share of the keys to leave out")
+    parser.add_argument(
+        "--sparsity", type=float, default=0.9, help="share of the keys to leave out"
+    )
     parser.add_argument("--index", type=Path, default=Path("my-index"), help="folder to keep it in")
     asked = parser.parse_args(arguments)
 

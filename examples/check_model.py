@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
     context, question = ids[:, : asked.tokens], ids[:, asked.tokens :]
 
     wanted = model(ids).logits[0, asked.tokens :]  # before the engine is switched on
-    ctx = squeezed.prepare(model, context)  # UnsupportedModelError says what cannot be served, and why
+    ctx = squeezed.prepare(
+        model, context
+    )  # UnsupportedModelError says what cannot be served, and why
     everything = squeezed.Squeezed(sparsity=0.0)
     worst = max(
         (model(question, past_key_values=ctx.cache(method)).logits[0] - wanted).abs().max().item()

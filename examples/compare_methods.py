@@ -8,7 +8,7 @@ from bench.models import load_model
 
 BUDGET = 0.25
 NAMES = ("calm-otter", "brave-heron", "quiet-maple", "amber-comet")
-FILLER = "The day is long. The road goes on and on.\n" * 40
+FILLER = "The day is long. The road goes on and on.\n" * 12
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     ]
     print(f"{ctx.tokens} tokens, asked for a KV budget of {BUDGET}")
     for name, kind in sorted(squeezed.METHODS.items()):
-        method = kind() if name == "full" else kind(kv_budget=BUDGET)  # type: ignore[call-arg]
+        method = kind() if name == "full" else kind(kv_budget=BUDGET)
         out = squeezed.generate(model, ctx, questions, method=method, max_new_tokens=12)  # a batch
         answers = tokenizer.batch_decode(out.sequences, skip_special_tokens=True)
         right = sum(numbers[each] in answer for each, answer in zip(NAMES, answers, strict=True))

@@ -33,7 +33,8 @@ def main() -> None:
     """Runs the example."""
     model, tokenizer = load_model("mini")
     text = "Ledger note: of all numbers, calm-otter has 4711042.\n" + "The day is long.\n" * 100
-    question = "Which number does the ledger give for calm-otter? By the ledger, of all numbers, calm-otter has"
+    question = "Which number does the ledger give for calm-otter?"
+    question += " By the ledger, of all numbers, calm-otter has"
     ctx = squeezed.prepare(model, [tokenizer.bos_token_id, *tokenizer.encode(text)])
     for method in (
         SmallKeys(sparsity=0.7),

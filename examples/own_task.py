@@ -1,7 +1,7 @@
 """A task of your own in the bench: rows, a score, and the rest (resume, records, tables) comes with it.
 
-``python examples/own_task.py`` runs it on the embedded model under two methods. In the suite the class would be
-``bench/tasks/parity.py``, with its line in ``bench/tasks/__init__.py`` and ``conf/task/parity.yaml``.
+``python examples/own_task.py`` runs it on the embedded model under two methods. In the suite it would be
+``bench/tasks/ledger.py``, with its line in ``bench/tasks/__init__.py`` and ``conf/task/ledger.yaml``.
 """
 
 import random
@@ -17,70 +17,85 @@ from bench.tasks.base import Task
 from bench.validate import to_spec
 from ruler.rows import Row
 
+NAMES = ("calm-otter", "brave-heron", "quiet-maple", "amber-comet", "silver-fox")
+
 
 @dataclass
-class ParityConf(TaskConf):
-    """``lines``: of each context. ``samples``: contexts, with one question each."""
+class LedgerConf(TaskConf):
+    """``lines``: of filler between two notes. ``samples``: contexts, with ``notes`` questions each."""
 
-    name: str = "parity"
-    lines: int = 60
+    name: str = "ledger"
+    lines: int = 20
+    notes: int = 3
     samples: int = 2
     seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParitySpec(TaskSpec):
+class LedgerSpec(TaskSpec):
     """All that decides the rows; two runs share records exactly if their specs are equal."""
 
     lines: int
 
 
-class Parity(Task[ParityConf, ParitySpec]):
-    """Is the number of a name in the list even or odd?"""
+class Ledger(Task[LedgerConf, LedgerSpec]):
+    """Numbers by name in a ledger; the score is the share of the digits that are right."""
 
-    name: ClassVar[str] = "parity"
-    conf: ClassVar[type[TaskConf]] = ParityConf
+    name: ClassVar[str] = "ledger"
+    conf: ClassVar[type[TaskConf]] = LedgerConf
 
-    def spec(self, config: ParityConf) -> ParitySpec:
+    def spec(self, config: LedgerConf) -> LedgerSpec:
         if config.lines < 1:
             raise ValueError(f"task.lines is {config.lines}; expected at least 1")
-        return ParitySpec(
+        return LedgerSpec(
             name=config.name,
-            label=f"parity-{config.lines}",
+            label=f"ledger-{config.lines}",
             prompts="suite",
             samples=config.samples,
+            questions_per_context=config.notes,
             seed=config.seed,
             max_new_tokens=config.max_new_tokens,
             lines=config.lines,
         )
 
-    def rows(self, spec: ParitySpec, tokenizer: Any) -> Iterator[Row]:
+    def rows(self, spec: LedgerSpec, tokenizer: Any) -> Iterator[Row]:
         for number in range(spec.samples or 0):
             draw = random.Random(f"{spec.seed} {number}")
-            values = [draw.randrange(1000, 10000) for _ in range(spec.lines)]
-            asked = draw.randrange(spec.lines)
-            yield Row(
-                id=f"parity-{number:04d}",
-                task="parity",
-                subtask=spec.label,
-                context="".join(f"Name {i} has the number {v}.\n" for i, v in enumerate(values)),
-                question=f"Is the number of name {asked} even or odd?",
-                answer_prefix=f" The number of name {asked} is",
-                answers=["odd" if values[asked] % 2 else "even"],
-                max_new_tokens=4,
-                meta={"prompts": spec.prompts},
-            )
+            names = draw.sample(NAMES, spec.questions_per_context or 1)
+            values = [str(draw.randrange(1_000_000, 10_000_000)) for _ in names]
+            notes = [
+                f"Ledger note: of all numbers, {n} has {v}.\n"
+                for n, v in zip(names, values, strict=True)
+            ]
+            context = ("The day is long.\n" * spec.lines).join(["", *notes, ""])
+            for place, (name, value) in enumerate(zip(names, values, strict=True)):
+                yield Row(
+                    id=f"ledger-{number:04d}-q{place}",
+                    task="ledger",
+                    subtask=spec.label,
+                    context=context,
+                    question=f"Which number does the ledger give for {name}?",
+                    answer_prefix=f" By the ledger, of all numbers, {name} has",
+                    answers=[value],
+                    max_new_tokens=12,
+                    meta={"prompts": spec.prompts},
+                )
 
-    def score(self, spec: ParitySpec, row: Row, prediction: str) -> dict[str, float]:
-        return {"score": float(prediction.strip().lower().startswith(row.answers[0]))}
+    def score(self, spec: LedgerSpec, row: Row, prediction: str) -> dict[str, float]:
+        wanted, found = row.answers[0], prediction.strip()
+        digits = sum(a == b for a, b in zip(wanted, found, strict=False)) / len(wanted)
+        return {"score": digits, "exact": float(found.startswith(wanted))}
 
 
 def main() -> None:
     """Runs the example; records go to ``results/runs``, as of every task."""
-    tasks.TASKS["parity"] = Parity()
+    tasks.TASKS[Ledger.name] = Ledger()
     for method in (MethodConf(name="full"), MethodConf(name="squeezed", sparsity=0.7)):
         config = Config(
-            model=ModelConf(name="mini", threads=1), task=ParityConf(), method=method, cache_dir=None
+            model=ModelConf(name="mini", threads=1),
+            task=LedgerConf(),
+            method=method,
+            cache_dir=None,
         )
         spec = to_spec(config)
         print(execute(spec).line(spec.title))

@@ -1,4 +1,4 @@
-"""Everything that transformers' own ``generate`` offers, on a fixed context: here sampling, and two questions.
+"""What transformers' own ``generate`` offers, on a fixed context: here two samples of an answer.
 
 python examples/plain_generate.py
 """
@@ -25,7 +25,9 @@ def main() -> None:
         full_ids = torch.cat([context_ids, question], dim=1)
         out = model.generate(
             full_ids,
-            past_key_values=ctx.cache(method),  # a new one for every conversation; they share the keys
+            past_key_values=ctx.cache(
+                method
+            ),  # a new one for every conversation; they share the keys
             do_sample=True,
             temperature=0.5,
             max_new_tokens=10,

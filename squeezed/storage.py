@@ -238,7 +238,9 @@ def read_manifest(folder: Path) -> dict:
         raise FileNotFoundError(f"{folder}: no such folder, so no stored fixed context to load")
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-        signed = isinstance(manifest, dict) and manifest.get(CHECKSUM) == manifest_checksum(manifest)
+        signed = isinstance(manifest, dict) and manifest.get(CHECKSUM) == manifest_checksum(
+            manifest
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise IndexCorruptError(
             f"{folder / MANIFEST}: cannot be read ({error}); prepare the context again"

@@ -61,9 +61,9 @@ def test_a_failed_run_is_tried_again_and_after_the_others(
         patched.setattr(
             squeezed,
             "generate",
-            lambda *a, method, **k: 1 / 0
-            if isinstance(method, squeezed.Full)
-            else generate(*a, method=method, **k),
+            lambda *a, method, **k: (
+                1 / 0 if isinstance(method, squeezed.Full) else generate(*a, method=method, **k)
+            ),
         )
         result = bench(*SWEEP)
     assert result.code == 1

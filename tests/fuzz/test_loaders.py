@@ -5,7 +5,9 @@ import random
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load, save
 
+import squeezed
 from bench.errors import RunError
 from bench.leaderboard import load_runs
 from bench.records import CONFIG, RECORDS, read_records
@@ -20,9 +22,9 @@ from prefixqa.sources.load import read
 from prefixqa.sources.raw import SourceError
 from ruler import qa_data
 from ruler.rows import RowError, read_jsonl
+from tests.fuzz import index, results, ruler
 from tests.fuzz import longbench as longbench_seeds
 from tests.fuzz import prefixqa as prefixqa_seeds
-from tests.fuzz import results, ruler
 from tests.fuzz.damage import damaged_bytes, damaged_json
 from tests.fuzz.harness import Loader, fuzz
 from tests.fuzz.loaders import LOADERS, shares
@@ -100,6 +102,36 @@ def test_damage_reaches_every_part_of_a_value() -> None:
 
 
 # --- What fuzzing has found, and was mended -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "message"),
+    [
+        ("layer0.level1.offsets", (0, 3), 30_000, "offsets of level 1"),
+        ("layer0.level0.offsets", (0, -1), 2, "offsets of level 0"),
+        ("layer0.positions", (0, 0), -1, "positions"),
+        ("layer0.positions", (0, 0), 7, "positions"),
+        ("layer0.level0.centroids", (0, 0, 0), float("nan"), "centroids of level 0"),
+    ],
+)
+def test_an_index_that_would_be_read_out_of_bounds(
+    tmp_path: Path, name: str, place: tuple[int, ...], value: float, message: str
+) -> None:
+    """Whole files, checksums right, wrong content: kernels would take it at its word."""
+    tensors = load(index.good()["tensors"])
+    tensors[name][place] = value
+    with pytest.raises(squeezed.IndexCorruptError, match=message):
+        index.read_signed(b"tensors\n" + save(tensors), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("layers", [{"scale": None, "softcap": None}]), ("keys_values", "yes"), ("calibrated_on", 3)],
+)
+def test_a_manifest_with_fields_of_another_type(tmp_path: Path, field: str, value: object) -> None:
+    manifest = json.loads(index.good()["manifest"]) | {field: value}
+    with pytest.raises(squeezed.IndexCorruptError, match="do not fit together"):
+        index.read_signed(b"manifest\n" + json.dumps(manifest).encode(), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""What every test needs: commands of one process must not see each other's settings."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _forget_task_schemas() -> Iterator[None]:
+    """After ``python -m bench`` in this process, Hydra takes ``task=`` of any other command for a group."""
+    yield
+    forget_task_schemas()
+
+
+def forget_task_schemas() -> None:
+    """Takes the bench's task schemas out of Hydra's store, where the bench puts them again."""
+    if "hydra" not in sys.modules:  # as where the kernels are tested on a GPU, without Hydra
+        return
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().repo.pop("task", None)

@@ -1,0 +1,86 @@
+"""Every example runs, in seconds, and says what it is there to show."""
+
+import re
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs an example in an empty folder; returns what it printed."""
+
+    def run(name: str, *arguments: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(str(EXAMPLES))
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        capsys.readouterr()
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_document_is_asked_and_its_index_kept(run: Run, tmp_path: Path) -> None:
+    first = run("ask_a_document")
+    assert "4711042" in first
+    assert (tmp_path / "my-index" / "manifest.json").exists()
+    assert run("ask_a_document") == first  # from the index
+    (tmp_path / "other.txt").write_text("Another text. " * 100)
+    with pytest.raises(SystemExit, match="the index of another text"):
+        run("ask_a_document", "--document", "other.txt")
+
+
+def test_methods_are_compared_at_one_budget(run: Run) -> None:
+    lines = dict(re.findall(r"^(\w+) +read ([\d.]+)  right", run("compare_methods"), re.MULTILINE))
+    assert set(lines) >= {"full", "squeezed", "oracle", "quest", "streaming"}
+    assert float(lines.pop("full")) == 1
+    assert all(float(read) <= 0.26 for read in lines.values())
+
+
+def test_plain_generate_samples(run: Run) -> None:
+    assert run("plain_generate").count("4711042") >= 1
+
+
+def test_an_own_method_meets_its_size(run: Run) -> None:
+    output = run("own_method")
+    assert "largest=True" in output
+    assert len(re.findall(r"read 0\.4", output)) == 3
+
+
+def test_an_own_task_is_run_and_recorded(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import tasks
+
+    monkeypatch.setattr(tasks, "TASKS", dict(tasks.TASKS))
+    assert run("own_task").count("6 examples") == 2
+    assert len(list((tmp_path / "results" / "runs" / "mini").rglob("records.jsonl"))) == 2
+
+
+def test_an_own_backend_agrees_with_the_specification(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from squeezed_kernels import backend
+
+    monkeypatch.setattr(backend, "MODULES", dict(backend.MODULES))
+    monkeypatch.setattr(backend, "HEAD_SIZES", dict(backend.HEAD_SIZES))
+    output = run("own_backend")
+    assert float(re.search(r"reference: (\S+)", output)[1]) < 1e-5  # type: ignore[index]
+    assert "4711042" in output
+
+
+def test_a_model_is_checked(run: Run) -> None:
+    assert "4 layers with an index" in run("check_model", "--tokens", "300")
+
+
+def test_every_example_has_a_test() -> None:
+    tested = Path(__file__).read_text()
+    for path in EXAMPLES.glob("*.py"):
+        assert f'"{path.stem}"' in tested or path.stem == "gathered_backend", path.name
