@@ -134,7 +134,8 @@ def test_a_judge_gives_its_verdicts_once(
     state, url = service
     found = [
         {"id": f"r{place}", "score": 0.5, "kv_budget": 1.0, "context": "c", "prediction": " red",
-         "answers": ["red"], "meta": {"question": f"Which colour has thing {place}?"}}
+         "prefill_ms": 1.0, "decode_ms_per_token": None, "prepare_ms": 1.0, "index_bytes": 0,
+         "commit": "abc", "answers": ["red"], "meta": {"question": f"Which colour has thing {place}?"}}
         for place in range(25)
     ]  # fmt: skip
     state.verdicts = {"Which colour has thing 3?": False}
