@@ -88,8 +88,10 @@ def records(scores: list[float], prefill: float, decode: float) -> pd.DataFrame:
 
 
 def run(name: str, found: pd.DataFrame, levels: tuple[float, ...] = ()) -> Any:
+    model = {"name": "mini", "dtype": "float32", "device": "cpu"}
     task = {"name": "prefixqa", "label": "template", "length": 4096, "data": None}
-    identity: dict[str, Any] = {"model": {"name": "mini"}, "task": task, "method": {"name": name}}
+    task |= {"samples": 1, "questions_per_context": 24, "seed": 0}
+    identity: dict[str, Any] = {"model": model, "task": task, "method": {"name": name}}
     if levels:
         identity["index"] = {"levels": list(levels)}
         identity["method"] |= {"rule": "topk", "sparsity": 0.9}
