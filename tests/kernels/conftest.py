@@ -1,13 +1,8 @@
 """Triton's kernels run in its interpreter where there is no GPU; memory that nobody wrote shows."""
 
-import os
-
 import pytest
 import torch
 from squeezed_kernels import backends
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are first imported
 
 
 @pytest.fixture(autouse=True)
