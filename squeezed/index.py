@@ -14,7 +14,7 @@ import itertools
 from dataclasses import dataclass
 
 import torch
-from squeezed_kernels import empty_table
+from squeezed_kernels import centroid_dtype, empty_table
 
 from squeezed.clustering import cluster_levels, segment_means
 from squeezed.prefill import LayerStates
@@ -163,7 +163,7 @@ def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple
         keys: ``[H, M, D]`` in cluster order. offsets: of each level, coarse to fine.
     """
     counts = cluster_counts(offsets)
-    dtype = torch.float16 if keys.dtype == torch.float16 else torch.bfloat16
+    dtype = centroid_dtype(keys.dtype)
     return tuple(
         Level(segment_means(keys, count.long()).to(dtype), offset, count)
         for offset, count in zip(offsets, counts, strict=True)

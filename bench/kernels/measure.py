@@ -44,7 +44,7 @@ def measure(
     """
     problem = make(shape, settings.fraction, device)
     scores_error = gate.check_scores(problem)
-    keep, _ = problem.select()
+    keep, candidates = problem.select()
     steps: dict[str, Callable[[], torch.Tensor]] = {}
     errors: dict[str, float] = {}
     wanted: dict[tuple[bool, bool], torch.Tensor] = {}
@@ -71,7 +71,8 @@ def measure(
         steps[provider.name] = step
         errors[provider.name] = error_here if provider.dense else max(error_here, scores_error)
     times = timing.measure(steps, device, settings.seconds)
-    return _rows(problem, machine, times, errors, problem.kept_rows(keep))
+    read = problem.scored(candidates), problem.kept_rows(keep)
+    return _rows(problem, machine, times, errors, *read)
 
 
 def _rows(
@@ -79,15 +80,19 @@ def _rows(
     machine: Machine,
     times: dict[str, timing.Times],
     errors: dict[str, float],
+    scored: int,
     kept: int,
 ) -> list[dict[str, object]]:
     shape = problem.shape
+    every = shape.kv_heads * shape.length
     dense = {p.name for p in PROVIDERS if p.dense}
     fastest = min((t.median, name) for name, t in times.items() if name in dense)
     torch_times = [t.median for name, t in times.items() if name.startswith("sdpa")]
     rows = []
     for name, time in times.items():
-        read = problem.dense_bytes() if name in dense else problem.sparse_bytes()
+        is_dense = name in dense
+        read = problem.dense_bytes() if is_dense else problem.sparse_bytes(scored, kept)
+        products = 2 * every if is_dense else scored + 2 * kept
         row: dict[str, Any] = key(shape, machine) | {
             "provider": name,
             "median_ms": time.median,
@@ -97,8 +102,8 @@ def _rows(
             "mbytes": read / 1e6,
             "gb_per_s": read / time.median / 1e6,
             "copy_share": read / time.median * 1e3 / machine.copy,
-            "gflop": operations(problem, read) / 1e9,
-            "kept": 1.0 if name in dense else kept / (shape.kv_heads * shape.length),
+            "gflop": operations(shape, products) / 1e9,
+            "kept": 1.0 if is_dense else kept / every,
             "error": errors[name],
             "vs_sdpa": min(torch_times) / time.median if torch_times else "",
             "vs_fastest_dense": fastest[0] / time.median,
@@ -113,7 +118,6 @@ def _rows(
     return rows
 
 
-def operations(problem: Problem, read: int) -> float:
+def operations(shape: Shape, rows: int) -> float:
     """Multiplications and additions: a row that is read meets every query of its group, two a number."""
-    shape = problem.shape
-    return 2.0 * read / shape.key_bytes() * shape.size * shape.group * shape.tokens
+    return 2.0 * rows * shape.size * shape.group * shape.tokens

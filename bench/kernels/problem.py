@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from squeezed_kernels import attend_groups, children, empty_table, lookup
+from squeezed_kernels import attend_groups, centroid_dtype, children, empty_table, lookup
 
 from bench.kernels.settings import COARSE, DTYPES, WINDOW, Shape
 
@@ -20,7 +20,7 @@ class Level:
     """Clusters of one level.
 
     Attributes:
-        centroids: ``[H, C, D]``. counts: keys in each, ``[H, C]``.
+        centroids: ``[H, C, D]``, of the type in which an index stores them. counts: keys in each, ``[H, C]``.
         offsets: ``[H, C + 1]`` into the next finer level, or the keys.
         threshold: log score above which a cluster is kept.
     """
@@ -79,13 +79,15 @@ class Problem:
             self.query, self.keys, self.values, keep, finest.offsets, self.scale, backend=backend
         )
 
-    def sparse_bytes(self) -> int:
+    def scored(self, candidates: torch.Tensor | None) -> int:
+        """Centroids that a lookup scores, of all levels and heads, given what ``select`` said."""
+        finest = self.levels[-1].counts.numel() if candidates is None else int(candidates.sum())
+        return finest + sum(level.counts.numel() for level in self.levels[:-1])
+
+    def sparse_bytes(self, scored: int, kept: int) -> int:
         """Bytes of centroids, keys and values that one step reads."""
-        keep, candidates = self.select()
-        scored = self.levels[-1].counts.numel() if candidates is None else int(candidates.sum())
-        if len(self.levels) > 1:
-            scored += self.levels[0].counts.numel()
-        return self.shape.key_bytes() * (scored + 2 * self.kept_rows(keep))
+        centroid = self.shape.size * self.levels[-1].centroids.itemsize
+        return centroid * scored + 2 * self.shape.key_bytes() * kept
 
     def kept_rows(self, keep: torch.Tensor) -> int:
         """Rows that are attended, over all heads."""
@@ -124,13 +126,14 @@ def make(shape: Shape, fraction: float, device: torch.device, seed: int = 0) -> 
     query = (sharpness.view(1, -1, 1, 1) * normal(1, shape.query_heads, shape.tokens, size)).to(
         dtype
     )
-    centroids = empty_table(heads, fine, size, dtype=dtype, device=device).copy_(centers)
+    stored = centroid_dtype(dtype)
+    centroids = empty_table(heads, fine, size, dtype=stored, device=device).copy_(centers)
     finest = Level(centroids, counts, offsets, -math.inf)
     levels = [finest]
     if shape.depth == 2:
         step = torch.arange(0, fine + 1, COARSE, device=device, dtype=torch.int32)
         coarse_counts = counts.view(heads, -1, COARSE).sum(-1).int()
-        coarse = centers.view(heads, -1, COARSE, size).mean(2).to(dtype)
+        coarse = centers.view(heads, -1, COARSE, size).mean(2).to(stored)
         levels.insert(
             0, Level(coarse, coarse_counts, step.expand(heads, -1).contiguous(), -math.inf)
         )

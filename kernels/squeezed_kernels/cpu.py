@@ -101,7 +101,11 @@ class _Scores:
                 spans,
             )
         out = _empty((len(first) - 1, self.centroids.shape[1]))
-        loops.finish_scores(tokens, plan, groups, top, total, out)
+        parts = min(spans, len(out))
+        threads.run(
+            lambda part: loops.finish_scores(tokens, plan, part, parts, groups, top, total, out),
+            parts,
+        )
         return out
 
 

@@ -172,34 +172,52 @@ def _prefetch_rows(table, head, rows, low, high):
 
 @sums
 def _logits(query, keys, head, rows, count, cap, later, later_rows, logits):
-    """Fills ``logits[q, j]`` for the tile's rows, four rows at a time so that a query is loaded once for all.
+    """Fills ``logits[q, j]`` for the tile's rows, in the order of memory, which lets the processor read ahead
+    (four rows side by side took 1.2 times as long); four queries at a time, so that a key is loaded once.
 
     Meanwhile it asks for the rows ``later_rows`` of the table ``later``.
     """
     queries, size = query.shape
-    whole = count - count % 4
     for low in range(0, queries, QUERIES):
         high = min(queries, low + QUERIES)
-        for j in range(0, whole, 4):
-            r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
-            if low == 0:
-                _prefetch_rows(later, head, later_rows, j, j + 4)
-            for q in range(low, high):
-                s0 = s1 = s2 = s3 = ZERO
-                for d in range(size):
-                    x = query[q, d]
-                    s0 += x * widen(keys[head, r0, d])
-                    s1 += x * widen(keys[head, r1, d])
-                    s2 += x * widen(keys[head, r2, d])
-                    s3 += x * widen(keys[head, r3, d])
-                logits[q, j], logits[q, j + 1], logits[q, j + 2], logits[q, j + 3] = s0, s1, s2, s3
-        for j in range(whole, count):
-            for q in range(low, high):
+        fours = high - (high - low) % 4
+        if low < fours:
+            _logits_of_fours(query, keys, head, rows, count, low, fours, later, later_rows, logits)
+        for j in range(count if fours < high else 0):
+            if fours == 0:
+                _prefetch_rows(later, head, later_rows, j, j + 1)
+            for q in range(fours, high):
                 s = ZERO
                 for d in range(size):
                     s += query[q, d] * widen(keys[head, rows[j], d])
                 logits[q, j] = s
     _cap_all(logits, count, cap)
+
+
+@sums
+def _logits_of_fours(query, keys, head, rows, count, low, high, later, later_rows, logits):
+    """As ``_logits`` for queries ``low`` to ``high``, whose number is a multiple of 4: two rows at a time."""
+    size = query.shape[1]
+    for j in range(0, count, 2):
+        r0, r1 = rows[j], rows[min(j + 1, count - 1)]
+        if low == 0:
+            _prefetch_rows(later, head, later_rows, j, min(j + 2, count))
+        for q in range(low, high, 4):
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = ZERO
+            for d in range(size):
+                x, y = widen(keys[head, r0, d]), widen(keys[head, r1, d])
+                a0 += query[q, d] * x
+                a1 += query[q + 1, d] * x
+                a2 += query[q + 2, d] * x
+                a3 += query[q + 3, d] * x
+                b0 += query[q, d] * y
+                b1 += query[q + 1, d] * y
+                b2 += query[q + 2, d] * y
+                b3 += query[q + 3, d] * y
+            logits[q, j], logits[q + 1, j], logits[q + 2, j], logits[q + 3, j] = a0, a1, a2, a3
+            if j + 1 < count:
+                logits[q, j + 1], logits[q + 1, j + 1] = b0, b1
+                logits[q + 2, j + 1], logits[q + 3, j + 1] = b2, b3
 
 
 @exact
@@ -276,32 +294,23 @@ def _softmax(logits, count, top, total, sums):
 
 @sums
 def _weigh(weights, keys, values, head, rows, count, following, sums):
-    """Adds the tile's weighted values, four rows at a time so that a sum is loaded and stored once for all.
+    """Adds the tile's weighted values, two rows at a time: nearly in the order of memory, and half as many
+    loads and stores of the sums.
 
     Meanwhile it asks for the next tile's rows of ``keys``.
     """
     queries, size = sums.shape
-    whole = count - count % 4
+    whole = count - count % 2
     for low in range(0, queries, QUERIES):
         high = min(queries, low + QUERIES)
-        for j in range(0, whole, 4):
-            r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+        for j in range(0, whole, 2):
+            r0, r1 = rows[j], rows[j + 1]
             if low == 0:
-                _prefetch_rows(keys, head, following, j, j + 4)
+                _prefetch_rows(keys, head, following, j, j + 2)
             for q in range(low, high):
-                w0, w1, w2, w3 = (
-                    weights[q, j],
-                    weights[q, j + 1],
-                    weights[q, j + 2],
-                    weights[q, j + 3],
-                )
+                w0, w1 = weights[q, j], weights[q, j + 1]
                 for d in range(size):
-                    sums[q, d] += (
-                        w0 * widen(values[head, r0, d])
-                        + w1 * widen(values[head, r1, d])
-                        + w2 * widen(values[head, r2, d])
-                        + w3 * widen(values[head, r3, d])
-                    )
+                    sums[q, d] += w0 * widen(values[head, r0, d]) + w1 * widen(values[head, r1, d])
         for j in range(whole, count):
             for q in range(low, high):
                 w = weights[q, j]
@@ -658,22 +667,31 @@ def fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total):
 
 
 @exact
-def finish_scores(tokens, plan, groups, top, total, out):
-    """Means from sums: ``out [sources, C]`` log scores, ``-inf`` for clusters that are not in the plan.
+def _log_mean(top, total, divisor, first, out):
+    """``out = max(out, top + log(total) - divisor)``, or the first of them; contiguous, to become vectors."""
+    for i in range(len(out)):
+        here = top[i] + log(total[i]) - divisor if total[i] > 0 else NEG_INF
+        out[i] = here if first else max(out[i], here)
+
+
+@exact
+def finish_scores(tokens, plan, span, spans, groups, top, total, out):
+    """Means from sums, of one span of the sources: ``out [sources, C]`` log scores, ``-inf`` for clusters
+    that are not in the plan.
 
     ``tokens [sources]``: how many the mean is over. One row of ``top``: mean over heads; more: their maximum.
     """
     together = groups // top.shape[0]
-    for source in range(out.shape[0]):
-        out[source] = NEG_INF
+    sources = out.shape[0]
+    for source in range(sources * span // spans, sources * (span + 1) // spans):
+        if plan.before[plan.first[source + 1]] - plan.before[plan.first[source]] < out.shape[1]:
+            out[source] = NEG_INF
         divisor = np.float32(np.log(max(1, tokens[source]) * together))
         for j in range(plan.first[source], plan.first[source + 1]):
-            for place in range(plan.before[j], plan.before[j + 1]):
-                best = NEG_INF
-                for row in range(top.shape[0]):
-                    if total[row, place] > 0:
-                        best = max(best, top[row, place] + log(total[row, place]))
-                out[source, plan.starts[j] + place - plan.before[j]] = best - divisor
+            low, high = plan.before[j], plan.before[j + 1]
+            part = out[source, plan.starts[j] : plan.starts[j] + high - low]
+            for row in range(top.shape[0]):
+                _log_mean(top[row, low:high], total[row, low:high], divisor, row == 0, part)
 
 
 @exact

@@ -28,3 +28,8 @@ def empty_table(
     whole = torch.frombuffer(memory, dtype=torch.uint8)  # keeps the memory alive
     start = -whole.data_ptr() % HUGE
     return whole[start : start + size].view(dtype).view(shape)
+
+
+def centroid_dtype(keys: torch.dtype) -> torch.dtype:
+    """How centroids of keys of a type are stored: in 16 bits, so that a lookup reads little."""
+    return torch.float16 if keys == torch.float16 else torch.bfloat16

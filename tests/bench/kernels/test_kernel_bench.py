@@ -61,7 +61,12 @@ def test_problem_keeps_the_share_that_was_asked_for():
         assert abs(kept.sum().item() / (4 * 7900) - 0.1) < 0.01
         assert kept.max() > 1.5 * kept.min()  # unequal shares
         assert (candidates is None) == (depth == 1)
-        assert problem.sparse_bytes() < 0.3 * problem.dense_bytes()
+        scored, rows = problem.scored(candidates), problem.kept_rows(keep)
+        assert scored < 2 * problem.levels[-1].counts.numel()
+        # A 16-bit centroid costs a quarter of a float32 key and value.
+        share = problem.sparse_bytes(scored, rows) / problem.dense_bytes()
+        assert share == pytest.approx((rows + scored / 4) / (4 * 8000), rel=1e-6)
+        assert share < 0.15
 
 
 def test_depth_two_scores_fewer_centroids():
