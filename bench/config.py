@@ -16,6 +16,7 @@ class ModelConf:
 
     ``name``: ``mini``, or what results call the model; null: as the folder or the id.
     ``dtype``: float32, bfloat16 or float16. ``device``: auto, cpu, cuda or cuda:N.
+    ``spread``: put the layers on all GPUs that the process sees, for a model too big for one.
     ``threads``: CPU threads; null: as many as torch takes.
     ``trust_remote_code``: let the checkpoint's own Python code run; only for checkpoints that you trust.
     """
@@ -24,6 +25,7 @@ class ModelConf:
     path: str | None = None
     dtype: str = "float32"
     device: str = "auto"
+    spread: bool = False
     threads: int | None = None
     trust_remote_code: bool = False
 

@@ -51,6 +51,7 @@ def loaded_model(spec: ModelSpec) -> Any:
         path=spec.path,
         dtype=spec.dtype,
         device=spec.device,
+        spread=spec.spread,
         trust_remote_code=spec.trust_remote_code,
     )
     return model

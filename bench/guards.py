@@ -107,9 +107,9 @@ def check(plan: Sequence[RunSpec], *, here: bool = True) -> Needs:
         group = [spec for spec in plan if (spec.results, spec.cache_dir) == (results, cache_dir)]
         _check_disks(needs(group), results, cache_dir, cap)
     if here:
-        for device in dict.fromkeys(spec.model.device for spec in plan):
-            group = [spec for spec in plan if spec.model.device == device]
-            _check_memory(needs(group).memory, device)
+        for device, spread in dict.fromkeys((s.model.device, s.model.spread) for s in plan):
+            group = [s for s in plan if (s.model.device, s.model.spread) == (device, spread)]
+            _check_memory(needs(group).memory, device, spread)
     return found
 
 
@@ -179,11 +179,12 @@ def _check_disks(need: Needs, results: Path, cache_dir: Path | None, cap: int | 
         )
 
 
-def _check_memory(need: int, device: str) -> None:
+def _check_memory(need: int, device: str, spread: bool) -> None:
     if device.startswith("cuda"):
         import torch
 
-        there = torch.cuda.get_device_properties(device).total_memory
+        devices = range(torch.cuda.device_count()) if spread else [device]
+        there = sum(torch.cuda.get_device_properties(each).total_memory for each in devices)
     else:
         there = host_memory()
     if need > there:

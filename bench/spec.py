@@ -13,7 +13,7 @@ from typing import Any
 class ModelSpec:
     """``label`` names the model in results; ``source`` is a checkpoint folder or a Hugging Face id;
     ``fingerprint`` is of its files; ``device`` is resolved. ``threads`` changes times only.
-    ``trust_remote_code``: the checkpoint's own Python code may run."""
+    ``trust_remote_code``: the checkpoint's own Python code may run. ``spread``: over all GPUs."""
 
     name: str
     path: str | None
@@ -24,6 +24,7 @@ class ModelSpec:
     fingerprint: str
     threads: int | None = None
     trust_remote_code: bool = False
+    spread: bool = False
 
 
 NOT_IDENTITY = {"identity": False}  # metadata of a field that two equal runs may differ in

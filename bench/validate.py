@@ -3,6 +3,7 @@
 Everything is checked here, before any model is loaded.
 """
 
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -99,6 +100,9 @@ def model_spec(config: ModelConf) -> ModelSpec:
     models.check(name, config.path, config.dtype)
     if config.threads is not None and config.threads < 1:
         raise InputError(f"model.threads is {config.threads}; expected at least 1")
+    device = resolve_device(config.device)
+    if config.spread:
+        _check_spread(device)
     source = config.path or str(models.MINI)
     folder = Path(source).resolve() if Path(source).is_dir() else None
     return ModelSpec(
@@ -107,10 +111,11 @@ def model_spec(config: ModelConf) -> ModelSpec:
         label=_label(config, folder),
         source=source,
         dtype=config.dtype,
-        device=resolve_device(config.device),
+        device=device,
         fingerprint=fingerprint(folder) if folder else digest(source)[:16],
         threads=config.threads,
         trust_remote_code=config.trust_remote_code,
+        spread=config.spread,
     )
 
 
@@ -132,6 +137,17 @@ def resolve_device(device: str) -> str:
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(f"model.device is {device!r}, but torch sees no GPU here; use auto or cpu")
     return device
+
+
+def _check_spread(device: str) -> None:
+    """Checks that a model can be spread over GPUs here."""
+    if device != "cuda":
+        raise InputError(
+            f"model.spread=true puts a model on all GPUs, but model.device means {device!r} here; it needs "
+            "model.device=auto or cuda on a machine with GPUs"
+        )
+    if importlib.util.find_spec("accelerate") is None:
+        raise InputError("model.spread=true needs the accelerate package: pip install accelerate")
 
 
 def check_writable(folder: Path) -> None:

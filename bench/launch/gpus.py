@@ -17,14 +17,19 @@ WAIT = 1.0  # seconds between two looks for a GPU that is free
 def one_gpu(group: Sequence[RunSpec], *, wanted: bool) -> Iterator[list[RunSpec]]:
     """The runs on a GPU that no other process of the sweep has, or as they are.
 
-    A run that names its GPU (``model.device=cuda:1``) keeps it. With more processes than GPUs the
+    A run that names its GPU (``model.device=cuda:1``) keeps it, and one that spreads its model takes them
+    all. With more processes than GPUs the
     others wait, because two models on one GPU may be one too many.
 
     Args:
         wanted: False: leave the runs as they are.
     """
     found = torch.cuda.device_count()
-    if not wanted or found < 2 or any(spec.model.device != "cuda" for spec in group):
+    if (
+        not wanted
+        or found < 2
+        or any(spec.model.device != "cuda" or spec.model.spread for spec in group)
+    ):
         yield list(group)
         return
     folder = group[0].results / "runs" / ".hydra"

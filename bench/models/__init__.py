@@ -41,12 +41,14 @@ def load_model(
     path: str | None = None,
     dtype: str = "float32",
     device: str = "auto",
+    spread: bool = False,
     trust_remote_code: bool = False,
 ) -> tuple[Any, Any]:
     """Loads a model and its tokenizer.
 
     Args:
         name, path, dtype: as for ``check``. device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
+        spread: put the layers on all CUDA devices there are, in place of ``device``; needs accelerate.
         trust_remote_code: let the checkpoint's own Python code run.
 
     Returns:
@@ -69,8 +71,9 @@ def load_model(
         dtype=getattr(torch, dtype),
         trust_remote_code=trust_remote_code,
         use_safetensors=True,
+        device_map="auto" if spread else None,
     )
-    return model.to(device).eval(), tokenizer
+    return (model if spread else model.to(device)).eval(), tokenizer
 
 
 def _is_folder(path: str) -> bool:

@@ -35,6 +35,7 @@ BAD = [
     (["model.path=/nowhere"], "/nowhere"),
     (["model.dtype=int8"], "'int8'"),
     (["model.device=toaster"], "'toaster'"),
+    (["model.device=cpu", "model.spread=true"], "model.device means 'cpu'"),
     (["model.threads=0"], "model.threads is 0"),
     (["index.window=0"], "index.window is 0"),
     (["method.colour=red"], "'colour'"),

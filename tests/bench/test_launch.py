@@ -53,6 +53,9 @@ def test_each_process_gets_a_gpu_of_its_own(tmp_path: Path, monkeypatch: Any) ->
     ]
     with one_gpu(named, wanted=True) as same:
         assert same == named
+    spread = [dataclasses.replace(group[0], model=dataclasses.replace(group[0].model, spread=True))]
+    with one_gpu(spread, wanted=True) as same:  # a model on all GPUs waits for none of them
+        assert same == spread
 
 
 def command(tiny: Path, tmp_path: Path, *arguments: str) -> list[str]:
