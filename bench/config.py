@@ -53,7 +53,8 @@ class MethodConf:
         rule: threshold, topk or topp. scope: of the threshold: model, layer or head. top_p: a mass for topp.
         block: query tokens selected for together. reduce: over query heads: mean or max.
         depth: levels of clusters; levels: their shares of the keys, coarse to fine, in place of ``depth``.
-        coarse_sparsity: what the coarser levels drop. residual: dropped clusters contribute by centroids.
+        coarse_sparsity: what the coarser levels drop. coarse_score: of their clusters, mean (paper) or
+        spread. residual: dropped clusters contribute by centroids.
         calibration_inputs: thresholds are calibrated on the first so many questions of each context, which
             are then not scored; 0: on the observation window (paper).
         sinks: first keys that StreamingLLM keeps. page: keys a page of Quest.
@@ -73,6 +74,7 @@ class MethodConf:
     depth: int = 1
     levels: list[float] | None = None
     coarse_sparsity: Any = None
+    coarse_score: str | None = None
     residual: bool | None = None
     calibration_inputs: int = 0
     sinks: int | None = None

@@ -30,7 +30,8 @@ def method_spec(config: MethodConf) -> MethodSpec:
     method = build_method(config.name, tuple(given.items()))
     parameters = {name: value for name, value in vars(method).items() if value is not None}
     if config.name == "squeezed" and len(levels(config)) == 1:
-        del parameters["coarse_sparsity"]  # no coarser level: one run, whatever a sweep says of it
+        for name in ("coarse_sparsity", "coarse_score"):
+            del parameters[name]  # no coarser level: one run, whatever a sweep says of it
     defaults = vars(build_method(config.name, ()))
     changed = {name: value for name, value in parameters.items() if value != defaults[name]}
     clustered = config.name == "squeezed"

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 from squeezed_kernels import children, lookup
 
-from squeezed.index import LayerIndex
+from squeezed.index import LayerIndex, Level
 from squeezed.selection import above_threshold, rows_in_mass, top_rows
 from squeezed.settings import Coarse
+from squeezed.spread import MEAN
 
 GRID = 4096  # steps of the model's curve: sparsity is resolved to 1 / GRID
 HEAD_GRID = 512  # steps of the curves of a layer or a head
@@ -96,7 +97,7 @@ def calibrate(
     scored: list[torch.Tensor] = []
     for depth in range(len(coarse.drops) + 1):
         scored = [
-            _score(layer, depth, queries, keep)
+            _score(layer, depth, queries, keep, coarse)
             for layer, queries, keep in zip(layers, samples, keeps, strict=True)
         ]
         curves.append(_curves(scored, [layer.levels[depth].counts for layer in layers]))
@@ -136,7 +137,11 @@ def keep_coarse(
 
 
 def _score(
-    layer: LayerIndex, depth: int, queries: Sequence[torch.Tensor], keep: torch.Tensor | None
+    layer: LayerIndex,
+    depth: int,
+    queries: Sequence[torch.Tensor],
+    keep: torch.Tensor | None,
+    coarse: Coarse,
 ) -> torch.Tensor:
     """Log scores ``[S, H, 1, C]`` of S samples at one level."""
     level = layer.levels[depth]
@@ -152,7 +157,14 @@ def _score(
         )
         for s, query in enumerate(queries)
     ]
-    return torch.cat(scores)
+    return with_spread(torch.cat(scores), level, coarse)
+
+
+def with_spread(log_scores: torch.Tensor, level: Level, coarse: Coarse) -> torch.Tensor:
+    """Log scores ``[B, H, T, C]`` of a level as ``coarse`` wants them; the finest level's are left alone."""
+    if coarse.score == MEAN or level.spread is None:
+        return log_scores
+    return log_scores + level.spread[:, None].to(log_scores.device)
 
 
 def _curves(scored: list[torch.Tensor], counts: list[torch.Tensor]) -> LevelCurves:

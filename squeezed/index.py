@@ -11,13 +11,14 @@ used. The observation window stays in place as the last rows.
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from squeezed_kernels import centroid_dtype, empty_table
 
 from squeezed.clustering import cluster_levels, segment_means
 from squeezed.prefill import LayerStates
+from squeezed.spread import spreads
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,14 @@ class Level:
         offsets: int32 ``[H, C + 1]``; cluster i covers ``offsets[i]`` to ``offsets[i + 1]`` of the next finer
             level's clusters, or of the rows at the finest level.
         counts: keys of each cluster, int32 ``[H, C]``; follows from the offsets of this and finer levels.
+        spread: of each cluster of a coarser level, float32 ``[H, C]`` (see ``squeezed.spread``); ``None`` at
+            the finest.
     """
 
     centroids: torch.Tensor
     offsets: torch.Tensor
     counts: torch.Tensor
+    spread: torch.Tensor | None = None
 
     @property
     def clusters(self) -> int:
@@ -92,11 +96,17 @@ class LayerIndex:
     @property
     def lookup_cost(self) -> float:
         """Bytes of a centroid row over the bytes of a token's key and value."""
-        token = (
-            self.keys.shape[2] * self.keys.itemsize + self.values.shape[2] * self.values.itemsize
-        )
         centroids = self.levels[-1].centroids
-        return centroids.shape[2] * centroids.itemsize / token
+        return centroids.shape[2] * centroids.itemsize / self._token_bytes
+
+    @property
+    def spread_cost(self) -> float:
+        """Bytes of a coarse cluster's spread over the bytes of a token's key and value."""
+        return torch.float32.itemsize / self._token_bytes
+
+    @property
+    def _token_bytes(self) -> int:
+        return sum(table.shape[2] * table.itemsize for table in (self.keys, self.values))
 
     def in_place_order(self, rows: torch.Tensor) -> torch.Tensor:
         """Something per clustered row, ``[H, M, ...]``, in the order of the fixed context."""
@@ -106,8 +116,10 @@ class LayerIndex:
 
     def index_tensors(self) -> list[torch.Tensor]:
         """Everything that the lookup needs beyond keys and values."""
-        levels = [t for level in self.levels for t in (level.centroids, level.offsets)]
-        return [self.positions, *levels]
+        levels = [
+            t for level in self.levels for t in (level.centroids, level.offsets, level.spread)
+        ]
+        return [self.positions, *(t for t in levels if t is not None)]
 
 
 def build_layer(
@@ -133,11 +145,12 @@ def build_layer(
     order = hierarchy.order
     table = in_cluster_order(states.keys, order)
     accumulated = states.accumulated
+    built = build_levels(table[:, :clustered], hierarchy.offsets)
     return LayerIndex(
         keys=table,
         values=in_cluster_order(states.values, order),
         positions=order.to(torch.int16 if clustered < 1 << 15 else torch.int32),
-        levels=build_levels(table[:, :clustered], hierarchy.offsets),
+        levels=with_spreads(built, table[:, :clustered], states),
         window=window,
         scale=states.scale,
         softcap=states.softcap,
@@ -168,6 +181,21 @@ def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple
         Level(segment_means(keys, count.long()).to(dtype), offset, count)
         for offset, count in zip(offsets, counts, strict=True)
     )
+
+
+def with_spreads(
+    levels: tuple[Level, ...], keys: torch.Tensor, states: LayerStates
+) -> tuple[Level, ...]:
+    """The levels, coarse to fine, with the spread of all but the finest; ``keys`` are ``[H, M, D]``."""
+    asked = states.queries, states.scale, states.softcap
+    *coarse, finest = levels
+    return (*(replace(each, spread=_spread(each, keys, *asked)) for each in coarse), finest)
+
+
+def _spread(
+    level: Level, keys: torch.Tensor, queries: torch.Tensor, scale: float, softcap: float | None
+) -> torch.Tensor:
+    return spreads(keys, queries, level.centroids, level.counts, scale, softcap)
 
 
 def cluster_counts(offsets: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -13,6 +13,14 @@ from squeezed.settings import Coarse
 
 SPARSITIES = (0.5, 0.7, 0.9)  # at which thresholds are shown
 
+PARTS = (
+    "centroids",
+    "offsets",
+    "spreads",
+    "positions",
+    "curves",
+)  # of an index, beside keys and values
+
 
 def inspect(folder: str | Path) -> dict[str, Any]:
     """Everything worth knowing about an index, as plain numbers and strings.
@@ -27,7 +35,6 @@ def inspect(folder: str | Path) -> dict[str, Any]:
     manifest = storage.read_manifest(folder)
     stored = storage.read(folder, manifest)
     sizes = _bytes(stored, manifest)
-    parts = ("centroids", "offsets", "positions", "curves")
     return {
         "folder": str(folder),
         "format_version": manifest["format_version"],
@@ -40,7 +47,7 @@ def inspect(folder: str | Path) -> dict[str, Any]:
         "dtype": manifest["dtype"],
         "keys_values_stored": manifest["keys_values"],
         "bytes": sizes,
-        "index_share": sum(sizes[part] for part in parts) / sizes["keys_values"],
+        "index_share": sum(sizes[part] for part in PARTS) / sizes["keys_values"],
         "levels": _levels(stored.layers),
         "calibrated_on": stored.calibrated_on,
         "calibrations": [
@@ -67,10 +74,7 @@ def to_text(report: dict[str, Any]) -> str:
         f"settings    {', '.join(f'{name} {value}' for name, value in settings.items())}",
         f"keys+values {_size(sizes['keys_values'])}, {stored}",
         f"index       {report['index_share']:.2%} of keys and values: "
-        + ", ".join(
-            f"{name} {_size(sizes[name])} ({share[name]})"
-            for name in ("centroids", "offsets", "positions", "curves")
-        ),
+        + ", ".join(f"{name} {_size(sizes[name])} ({share[name]})" for name in PARTS),
         "also stored "
         + ", ".join(f"{name} {_size(sizes[name])}" for name in ("queries", "accumulated")),
     ]
@@ -83,7 +87,8 @@ def to_text(report: dict[str, Any]) -> str:
         )
     for calibration in report["calibrations"]:
         drops = ", ".join(f"{drop:g}" for drop in calibration["drops"])
-        coarse = f", coarse drops {drops} by {calibration['by']}" if drops else ""
+        how = f"{calibration['by']}, {calibration['score']} scores"
+        coarse = f", coarse drops {drops} by {how}" if drops else ""
         lines.append(f"calibrated  on {report['calibrated_on']} for {calibration['phase']}{coarse}")
         for level, thresholds in enumerate(calibration["thresholds"]):
             values = [
@@ -110,6 +115,7 @@ def _bytes(stored: storage.Stored, manifest: dict[str, Any]) -> dict[str, int]:
         "keys_values": manifest["kv_bytes"],
         "centroids": sum(level.centroids.nbytes for level in levels),
         "offsets": sum(level.offsets.nbytes for level in levels),
+        "spreads": sum(level.spread.nbytes for level in levels if level.spread is not None),
         "positions": sum(layer.positions.nbytes for layer in stored.layers),
         "curves": sum(curve.nbytes for curve in curves),
         **{name: sum(tensor.nbytes for tensor in found) for name, found in optional.items()},
@@ -158,7 +164,8 @@ def _thresholds(coarse: Coarse, phase: str, calibration: Calibration) -> dict[st
         levels.append(
             {str(each): value if value > lowest else None for each, value in found.items()}
         )
-    return {"drops": list(coarse.drops), "by": coarse.by, "phase": phase, "thresholds": levels}
+    what = {"drops": list(coarse.drops), "by": coarse.by, "score": coarse.score, "phase": phase}
+    return what | {"thresholds": levels}
 
 
 def _size(count: int) -> str:

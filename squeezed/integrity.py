@@ -15,6 +15,7 @@ from squeezed.errors import IndexCorruptError
 from squeezed.index import LayerIndex, validate_levels
 from squeezed.local import LocalLayer
 from squeezed.settings import Settings
+from squeezed.spread import COARSE_SCORES
 
 FIELDS: dict[str, type] = {
     **{"model": str, "ids": str, "tokens": int, "settings": dict, "keys_values": bool},
@@ -77,6 +78,9 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
         wanted = (heads, level.offsets.shape[1] - 1, size)
         _shaped(level.centroids, wanted, f"centroids of level {number}")
         require(bool(level.centroids.isfinite().all()), f"centroids of level {number}", "finite")
+        if level.spread is not None:
+            _shaped(level.spread, wanted[:2], f"spread of level {number}")
+            require(bool(level.spread.isfinite().all()), f"spread of level {number}", "finite")
     rows = tokens if keys_values else 0
     for name, tensor in (("keys", layer.keys), ("values", layer.values)):
         _shaped(tensor, (heads, rows, size), name)
@@ -113,6 +117,7 @@ def check_calibration(calibration: Calibration, layers: int, heads: int) -> None
         _shaped(curves.model, (GRID + 1,), "the model's curve")
         _shaped(curves.layers, (layers, HEAD_GRID + 1), "the layers' curves")
         _shaped(curves.heads, (layers, heads, HEAD_GRID + 1), "the heads' curves")
+    require(calibration.coarse.score in COARSE_SCORES, "a coarse score", " or ".join(COARSE_SCORES))
     drops = calibration.coarse.drops
     shares = all(_number(drop) and 0 <= drop < 1 for drop in drops)
     require(

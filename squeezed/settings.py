@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from squeezed.spread import MEAN
+
 WINDOW = 100  # the paper's observation window, in tokens
 COARSE_SPARSITY = 0.5  # share that each coarser level drops of what reaches it (paper section 3.3)
 
@@ -36,14 +38,17 @@ class Coarse:
         drops: share of all keys dropped after each level but the finest, coarse to fine, not falling.
         by: what drops them: the threshold of the ``model``, of each ``layer`` or each ``head``, or ``topk``,
             the same share for every head.
+        score: of their clusters: of the ``mean`` key (paper), or with its ``spread`` added.
     """
 
     drops: tuple[float, ...] = ()
     by: str = "model"
+    score: str = MEAN
 
     def __post_init__(self) -> None:
-        if not self.drops:
-            object.__setattr__(self, "by", "model")  # nothing is dropped, so all are the same
+        if not self.drops:  # nothing is dropped, so all are the same
+            object.__setattr__(self, "by", "model")
+            object.__setattr__(self, "score", MEAN)
 
 
 def coarse_drops(depth: int, coarse_sparsity: float) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ from squeezed.local import LocalLayer
 from squeezed.prefill import LayerStates
 from squeezed.settings import Coarse, Settings
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST, TENSORS = "manifest.json", "tensors.safetensors"
 CHECKSUM = "checksum"  # of all other fields of the manifest
 
@@ -281,6 +281,8 @@ def _tensors(stored: Stored, keys_values: bool) -> dict[str, torch.Tensor]:
         for j, level in enumerate(layer.levels):
             tensors[f"layer{i}.level{j}.centroids"] = level.centroids
             tensors[f"layer{i}.level{j}.offsets"] = level.offsets
+            if level.spread is not None:
+                tensors[f"layer{i}.level{j}.spread"] = level.spread
     if keys_values:
         for number, local in stored.local.items():
             tensors[f"local{number}.keys"] = local.keys
@@ -303,7 +305,13 @@ def _layer(
     integrity.check_offsets(offsets, tensors[f"{prefix}.positions"].shape[1])
     counts = cluster_counts(offsets)
     levels = tuple(
-        Level(tensors[f"{prefix}.level{j}.centroids"], offsets[j], counts[j]) for j in range(depth)
+        Level(
+            tensors[f"{prefix}.level{j}.centroids"],
+            offsets[j],
+            counts[j],
+            tensors[f"{prefix}.level{j}.spread"] if j + 1 < depth else None,
+        )
+        for j in range(depth)
     )
     positions = tensors[f"{prefix}.positions"]
     nothing = torch.empty(len(positions), 0, levels[-1].centroids.shape[2])
@@ -334,7 +342,7 @@ def _calibrations(
 ) -> Calibrations:
     found: Calibrations = {}
     for i, entry in enumerate(manifest["calibrations"]):
-        coarse = Coarse(tuple(entry["drops"]), entry["by"])
+        coarse = Coarse(tuple(entry["drops"]), entry["by"], entry["score"])
         phases = []
         for phase in _phases(manifest["calibrated_on"]):
             prefix = f"calibration{i}.{phase}"
@@ -360,16 +368,14 @@ def _prefilled(layers: Sequence[LayerIndex], states: list[LayerStates]) -> list[
 
 
 def _to_device(layer: LayerIndex, device: torch.device) -> LayerIndex:
-    moved: dict[str, Any] = {
-        name: value.to(device)
-        for name, value in vars(layer).items()
-        if isinstance(value, torch.Tensor)
-    }
-    levels = tuple(
-        Level(*(t.to(device) for t in (level.centroids, level.offsets, level.counts)))
-        for level in layer.levels
-    )
-    return replace(layer, levels=levels, **moved)
+    levels = tuple(replace(level, **_moved(level, device)) for level in layer.levels)
+    return replace(layer, levels=levels, **_moved(layer, device))
+
+
+def _moved(parts: LayerIndex | Level, device: torch.device) -> dict[str, Any]:
+    """The tensors among the fields, on a device."""
+    fields = vars(parts).items()
+    return {name: part.to(device) for name, part in fields if isinstance(part, torch.Tensor)}
 
 
 def _local_to_device(layer: LocalLayer, device: torch.device) -> LocalLayer:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import torch
 from squeezed_kernels import children, lookup
 
-from squeezed.calibration import Calibration, keep_coarse
+from squeezed.calibration import Calibration, keep_coarse, with_spread
 from squeezed.index import LayerIndex, Level
 from squeezed.methods.base import Selection, Selector, Size, StandIns
 from squeezed.methods.ruled import Rule, RuledMethod
 from squeezed.settings import COARSE_SPARSITY, Coarse, coarse_drops
+from squeezed.spread import COARSE_SCORES, MEAN, SPREAD
 
 if TYPE_CHECKING:
     from squeezed.context import FixedContext
@@ -25,18 +26,25 @@ class Squeezed(RuledMethod):
     Attributes:
         coarse_sparsity: share of the keys that the levels before the finest drop. A number is what each level
             drops of what reaches it (paper: 0.5), a tuple the share of all keys dropped after each level.
+        coarse_score: of the clusters of those levels: ``mean``, the score of their centroid (paper), or
+            ``spread``, with the cluster's spread added (``squeezed.spread``).
         residual: dropped clusters contribute through their centroid and mean value, weighted by their size
             (Multipole Attention, arXiv 2506.13059).
 
     Raises:
-        ValueError: a share outside [0, 1), or a tuple that falls.
+        ValueError: a share outside [0, 1), a tuple that falls, or an unknown score.
     """
 
     coarse_sparsity: float | tuple[float, ...] = COARSE_SPARSITY
+    coarse_score: str = MEAN
     residual: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.coarse_score not in COARSE_SCORES:
+            raise ValueError(
+                f"coarse_score is {self.coarse_score!r}; expected one of {', '.join(COARSE_SCORES)}"
+            )
         if not isinstance(self.coarse_sparsity, (int, float)):
             object.__setattr__(self, "coarse_sparsity", tuple(self.coarse_sparsity))
         shares = self.coarse_sparsity
@@ -63,16 +71,31 @@ class Squeezed(RuledMethod):
         return coarse
 
     def lookup_floor(self, layer: LayerIndex) -> float:
-        return expected_lookup(layer, self.drops(len(layer.levels)), self.residual)
+        return self.expected_lookup(layer, self.drops(len(layer.levels)))
+
+    def expected_lookup(self, layer: LayerIndex, drops: tuple[float, ...]) -> float:
+        """What a lookup reads in tokens if every level drops its share of the clusters.
+
+        With ``residual`` also the mean values of what it drops, at the finest level as if it dropped all.
+        """
+        clusters = [level.clusters for level in layer.levels]
+        scored = [c * (1 - share) for c, share in zip(clusters, (0.0, *drops), strict=True)]
+        rows = sum(scored)
+        if self.residual:
+            passed = [c * (1 - share) for c, share in zip(clusters, drops, strict=False)]
+            rows += sum(scored) - sum(passed)
+        spread = sum(scored[:-1]) * layer.spread_cost if self.coarse_score == SPREAD else 0.0
+        return rows * layer.lookup_cost + spread
 
     def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         drops = self.drops(len(layer.levels))
-        sparsity = size.as_sparsity(layer, expected_lookup(layer, drops, self.residual))
+        sparsity = size.as_sparsity(layer, self.expected_lookup(layer, drops))
         # A coarser level must not drop more than is dropped in the end; with a mass, that is not known.
         most = sparsity if self.top_p is None else float(self.top_p < 1)
         drops = tuple(min(drop, most) for drop in drops)
-        coarse = Coarse(drops, self.scope if self.rule == "threshold" else "topk")
+        by = self.scope if self.rule == "threshold" else "topk"
+        coarse = Coarse(drops, by, self.coarse_score)
         needs = self.rule == "threshold" and sparsity > 0
         needs |= self.rule == "topp" and self.top_p is None
         return SqueezedSelector(
@@ -84,20 +107,6 @@ class Squeezed(RuledMethod):
             mean_values=context.mean_values(number) if self.residual else (),
             backend=backend,
         )
-
-
-def expected_lookup(layer: LayerIndex, drops: tuple[float, ...], residual: bool) -> float:
-    """What a lookup reads in tokens if every level drops its share of the clusters.
-
-    With ``residual`` also the mean values of what it drops, at the finest level as if it dropped everything.
-    """
-    clusters = [level.clusters for level in layer.levels]
-    scored = [c * (1 - share) for c, share in zip(clusters, (0.0, *drops), strict=True)]
-    rows = sum(scored)
-    if residual:
-        passed = [c * (1 - share) for c, share in zip(clusters, drops, strict=False)]
-        rows += sum(scored) - sum(passed)
-    return rows * layer.lookup_cost
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,9 @@ class SqueezedSelector:
             scored = level.clusters if allowed is None else allowed.sum(-1, dtype=torch.float32)
             read = read + scored * layer.lookup_cost
             if depth + 1 < len(layer.levels):
-                keep = self._coarse(scores, depth, calibration)
+                if self.coarse.score == SPREAD:
+                    read = read + scored * layer.spread_cost
+                keep = self._coarse(with_spread(scores, level, self.coarse), depth, calibration)
             else:
                 cost = read + self._stand_in_cost(passed, scored)
                 keep = self.rule.keep(scores, level.counts, cost, self.sparsity, calibration)

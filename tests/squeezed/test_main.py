@@ -39,7 +39,7 @@ def test_json_says_what_the_index_holds(capsys, stored):
     assert report["keys_values_stored"] is True
     sizes = report["bytes"]
     assert sizes["keys_values"] == ctx.kv_bytes
-    index = sum(sizes[name] for name in ("centroids", "offsets", "positions", "curves"))
+    index = sum(sizes[name] for name in ("centroids", "offsets", "spreads", "positions", "curves"))
     assert index == ctx.index_bytes
     assert report["index_share"] == pytest.approx(ctx.index_bytes / ctx.kv_bytes)
     assert sizes["queries"] == sum(layer.queries.nbytes for layer in ctx.layers)
@@ -82,7 +82,7 @@ def test_text_for_a_reader(capsys, stored):
         "8 clusters a head",
         "40 clusters a head",
         "checksums   ok",
-        "coarse drops 0.5 by model",
+        "coarse drops 0.5 by model, mean scores",
         "none at 0.5",
         f"{ctx.index_bytes / ctx.kv_bytes:.2%} of keys and values",
     ):
