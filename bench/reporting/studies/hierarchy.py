@@ -1,29 +1,33 @@
 """Depth of the hierarchy: how many centroid bytes it saves, and what that costs in accuracy."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.reporting import style
 from bench.reporting.pooled import CELL, Pool
 from bench.reporting.studies.base import Study, with_interval
 
-COARSE = "coarse_sparsity="
+COARSE, SCORE = "coarse_sparsity=", "coarse_score="
+MARKERS = ((1, "o"), (2, "s"), (3, "^"))  # by depth
 
 
 def cells(pool: Pool) -> pd.DataFrame:
     """Squeezed cells that have a cell of depth 1 beside them, and those; empty without any.
 
-    Added columns: ``others`` (the variant without its coarse sparsity), ``coarse``, and of the comparison
-    with depth 1: ``flat`` (that cell), ``lookup_ratio``, ``difference`` with its interval, ``inside_noise``.
+    Added columns: ``others`` (the variant without what the coarse levels do), ``coarse`` and ``coarse_score``
+    (what they do; empty: the default), and of the comparison with depth 1: ``flat`` (that cell),
+    ``lookup_ratio``, ``difference`` with its interval, ``inside_noise``.
     """
     table = pool.table
     table = table[(table["method"] == "squeezed") & table["lookup_budget"].gt(0)]
     parts = table["variant"].str.split(", ")
     table = table.assign(
-        others=[", ".join(p for p in each if p and not p.startswith(COARSE)) for each in parts],
-        coarse=[
-            next((p[len(COARSE) :] for p in each if p.startswith(COARSE)), "") for each in parts
+        others=[
+            ", ".join(p for p in each if p and not p.startswith((COARSE, SCORE))) for each in parts
         ],
+        coarse=[_setting(each, COARSE) for each in parts],
+        coarse_score=[_setting(each, SCORE) for each in parts],
     )
     keys = ["context_length", "rule", "others", "asked"]
     flat = table[table["depth"] == 1].drop_duplicates(keys)
@@ -35,6 +39,11 @@ def cells(pool: Pool) -> pd.DataFrame:
     return table.assign(lookup_ratio=table["lookup_budget"] / table["flat_lookup"]).join(
         pd.DataFrame(compared, index=table.index)
     )
+
+
+def _setting(parts: list[str], name: str) -> str:
+    """The value of a setting among a variant's parts; empty if it has its default."""
+    return next((part[len(name) :] for part in parts if part.startswith(name)), "")
 
 
 def _against(pool: Pool, row: dict) -> dict:
@@ -59,7 +68,8 @@ def tables(pool: Pool) -> dict[str, pd.DataFrame]:
     if found.empty:
         return {}
     found = found.sort_values(
-        ["context_length", "rule", "others", "size", "depth", "coarse"], kind="stable"
+        ["context_length", "rule", "others", "size", "depth", "coarse", "coarse_score"],
+        kind="stable",
     )
     table = pd.DataFrame(
         {
@@ -70,6 +80,9 @@ def tables(pool: Pool) -> dict[str, pd.DataFrame]:
             "coarse_sparsity": found["coarse"]
             .where(found["depth"] > 1, "-")
             .replace("", "0.5 (default)"),
+            "coarse_score": found["coarse_score"]
+            .where(found["depth"] > 1, "-")
+            .replace("", "mean (paper)"),
             "lookup_budget": found["lookup_budget"],
             "lookup, depth 1 = 1": found["lookup_ratio"],
             "kv_budget": found["kv_budget"],
@@ -94,45 +107,53 @@ def _several(found: pd.DataFrame) -> pd.DataFrame:
 
 @style.applied
 def draw(pool: Pool, title: str) -> Figure:
-    """A panel a length: score against the centroid bytes read, one point a depth and coarse sparsity."""
+    """Score against the centroid bytes read: a row of panels a length, a column a rule, a point a run."""
     found = _several(cells(pool))
-    lengths = sorted(found["context_length"].unique())
-    series = [
-        f"{rule}{', ' + others if others else ''}, {asked}"
-        for rule, others, asked in zip(found["rule"], found["others"], found["asked"], strict=True)
-    ]
-    found = found.assign(series=series)
+    rules = found["rule"] + found["others"].map(lambda text: f", {text}" if text else "")
+    series = found["asked"] + found["coarse_score"].map(lambda text: f", {text}" if text else "")
+    found = found.assign(panel=rules, series=series.where(found["depth"] > 1, found["asked"]))
     looks = style.styles(found["series"])
-    figure, grid = style.panels(1, len(lengths), width=4.2, height=3.4)
-    for axes, length in zip(grid[0], lengths, strict=True):
-        here = found[found["context_length"] == length]
-        for name, runs in here.groupby("series", sort=False):
-            look = looks[str(name)]
-            low, high = (runs[f"score_ci_{end}"].fillna(runs["score"]) for end in ("low", "high"))
-            axes.vlines(runs["lookup_ratio"], low, high, color=look.colour, alpha=0.5, lw=1)
-            for depth, marker in ((1, "o"), (2, "s"), (3, "^")):
-                at = runs[runs["depth"] == depth]
-                axes.plot(at["lookup_ratio"], at["score"], marker, color=look.colour, ms=6)
-            axes.plot([], [], "-", color=look.colour, label=str(name))
-            for row in runs[runs["depth"] > 1].to_dict("records"):
-                text = row["coarse"] or "0.5"
-                axes.annotate(
-                    text,
-                    (row["lookup_ratio"], row["score"]),
-                    xytext=(4, 4),
-                    textcoords="offset points",
-                    fontsize=6,
-                )
-        axes.set_title(f"{length} tokens, {style.questions(here)}")
+    lengths, panels = sorted(found["context_length"].unique()), list(dict.fromkeys(found["panel"]))
+    figure, grid = style.panels(len(lengths), len(panels), width=3.6, height=3.2)
+    note = _same_drop(found)
+    for line, length in zip(grid, lengths, strict=True):
+        for axes, panel in zip(line, panels, strict=True):
+            here = found[(found["context_length"] == length) & (found["panel"] == panel)]
+            for name, runs in here.groupby("series", sort=False):
+                _points(axes, runs, str(name), looks[str(name)].colour, drops=not note)
+            size = f", {style.questions(here)}" if len(here) else ""
+            axes.set_title(f"{panel}\n{length} tokens{size}")
+            axes.set_xlim(0, 1.08)
+            axes.margins(y=0.15)
+        line[0].set_ylabel("score, 95 % interval")
+    for axes in grid[-1]:
         axes.set_xlabel("centroid bytes read, depth 1 = 1")
-        axes.set_xlim(0, 1.08)
-        axes.margins(y=0.15)
-    for depth, marker in ((1, "o"), (2, "s"), (3, "^")):
+    for depth, marker in MARKERS:
         grid[0][0].plot([], [], marker, color=style.BLACK, ms=6, label=f"depth {depth}")
-    grid[0][0].set_ylabel("score, 95 % interval")
-    figure.suptitle(f"{title}\nbeside each point: share that each coarse level drops")
+    figure.suptitle(f"{title}\n{note or 'beside each point: share that each coarse level drops'}")
     style.legend(figure)
     return figure
+
+
+def _same_drop(found: pd.DataFrame) -> str:
+    """What all coarse levels drop, in words; empty if they differ."""
+    drops = found.loc[found["depth"] > 1, "coarse"].replace("", "0.5").unique()
+    return f"each coarse level drops {drops[0]}" if len(drops) == 1 else ""
+
+
+def _points(axes: Axes, runs: pd.DataFrame, name: str, colour: str, *, drops: bool) -> None:
+    """The runs of one size and coarse score; with ``drops``, what each dropped is said beside it."""
+    low, high = (runs[f"score_ci_{end}"].fillna(runs["score"]) for end in ("low", "high"))
+    axes.vlines(runs["lookup_ratio"], low, high, color=colour, alpha=0.5, lw=1)
+    for depth, marker in MARKERS:
+        at = runs[runs["depth"] == depth]
+        axes.plot(at["lookup_ratio"], at["score"], marker, color=colour, ms=6)
+    axes.plot([], [], "-", color=colour, label=name)
+    for row in runs[runs["depth"] > 1].to_dict("records") if drops else ():
+        at_point = (row["lookup_ratio"], row["score"])
+        axes.annotate(
+            row["coarse"] or "0.5", at_point, xytext=(4, 4), textcoords="offset points", fontsize=6
+        )
 
 
 HIERARCHY = Study(

@@ -82,8 +82,12 @@ def test_depth_is_compared_with_depth_one_question_by_question(
     write_run(squeezed(sparsity=0.9), (1, 1, 0, 0), budget=0.2, lookup=0.025)
     deep = squeezed(sparsity=0.9, coarse_sparsity=0.7)
     write_run({**deep, "depth": 2}, (1, 0, 0, 1), budget=0.19, lookup=0.0125, index=DEEP)
+    spread = {**deep, "coarse_score": "spread"}
+    write_run({**spread, "depth": 2}, (1, 1, 0, 0), budget=0.19, lookup=0.0125, index=DEEP)
     table = STUDIES["hierarchy"].tables(pooled(tmp_path))[""]
-    flat, two = table.to_dict("records")
+    flat, two, wide = table.to_dict("records")
+    assert [each["coarse_score"] for each in (flat, two, wide)] == ["-", "mean (paper)", "spread"]
+    assert wide["minus depth 1 (95 % CI)"] == "0.000 (0.000 to 0.000)"
     assert (flat["depth"], flat["lookup, depth 1 = 1"], flat["coarse_sparsity"]) == (1, 1.0, "-")
     assert (two["depth"], two["coarse_sparsity"]) == (2, "0.7")
     assert two["lookup, depth 1 = 1"] == pytest.approx(0.5)
