@@ -1,5 +1,6 @@
 """Heat maps of accuracy: length of the context across, depth of the answer down."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from bench.reporting.variants import labels
 COLOURS = "viridis"  # which colour-blind readers see as others do
 MOST = 12  # methods in one figure, full attention first; the table has all
 NOTHING = "white"  # where no answer stood
+LETTER = 0.055  # inches of a letter of a panel's title
 
 
 def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
@@ -35,7 +37,8 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
     note = f"; the first {MOST} of {len(methods)} methods" if len(methods) > MOST else ""
     methods = methods[:MOST]
     lengths = sorted(table["context_length"].unique())
-    size = (1.0 + len(methods) * (0.9 + 0.35 * len(lengths)), 1.2 + 1.7 * len(subtasks))
+    width = 0.9 + 0.35 * len(lengths)  # of a panel, in inches
+    size = (1.0 + len(methods) * width, 1.6 + 1.7 * len(subtasks))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(subtasks), len(methods), squeeze=False, sharex=True, sharey=True)
     image = None
@@ -45,7 +48,8 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
             names = [str(each or "all") for each in lengths]
             image = _panel(grid[i][j], cells(here, lengths), names)
             if i == 0:
-                grid[i][j].set_title(method.replace(" ", "\n", 1), fontsize=7)
+                lines = textwrap.wrap(method, int(width / LETTER), break_long_words=False)
+                grid[i][j].set_title("\n".join(lines), fontsize=6)
         grid[i][0].set_ylabel(f"{subtask}\ndepth", fontsize=7)
     if image is not None:
         figure.colorbar(image, ax=grid, label="share of answers found", shrink=0.6)
