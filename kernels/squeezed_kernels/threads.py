@@ -11,8 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
-# Below this many multiply-adds a second thread costs more to wake (about 50 us) than it saves.
-WORTH_A_THREAD = 1 << 21
+# Below this many multiply-adds a second thread costs more to wake (50 to 100 us) than it saves. Where memory
+# sets the pace there are about 3 of them a nanosecond, so this many take 170 us.
+WORTH_A_THREAD = 1 << 19
 SPANS_A_THREAD = (
     4  # a thread that the system holds up then delays a quarter of its share, not all of it
 )
@@ -29,21 +30,22 @@ def spans(rows: int, each: int) -> int:
     return max(1, min(threads * SPANS_A_THREAD, rows * each // WORTH_A_THREAD, rows))
 
 
-def run(task: Callable[[int], object], count: int) -> None:
+def run(task: Callable[[int], object], count: int, work: int = WORTH_A_THREAD) -> None:
     """Calls ``task(0)`` to ``task(count - 1)`` on torch's number of threads, this one among them.
 
-    Whoever is free takes the next. Raises what a task raised.
+    Whoever is free takes the next; with little ``work`` (multiply-adds in all) this thread does everything.
+    Raises what a task raised.
     """
     numbers = iter(range(count))  # its ``next`` is atomic
 
-    def work() -> None:
+    def take() -> None:
         for number in numbers:
             task(number)
 
-    helpers = min(count, torch.get_num_threads()) - 1
-    others: list[Future[None]] = [_pool(os.getpid()).submit(work) for _ in range(helpers)]
+    helpers = min(count, torch.get_num_threads()) - 1 if work >= WORTH_A_THREAD else 0
+    others: list[Future[None]] = [_pool(os.getpid()).submit(take) for _ in range(helpers)]
     try:
-        work()
+        take()
     finally:
         for other in others:
             other.result()
