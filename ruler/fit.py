@@ -42,7 +42,7 @@ def fit(draw: Draw, counter: TokenCounter, room: int) -> tuple[Sample, int]:
         return counter.count(draw.lay_out(size).context) + longest(draw, size, counter)
 
     try:
-        size = largest_fitting(by_parts, draw.minimum_size(), room, maximum)
+        size = _largest(draw, by_parts, counter, room, maximum)
     except LengthError:
         size = draw.minimum_size()
         if counter.additive:
@@ -56,6 +56,35 @@ def fit(draw: Draw, counter: TokenCounter, room: int) -> tuple[Sample, int]:
     if tokens + longest(draw, size, counter) > room:
         raise LengthError("too long at the smallest size", tokens + longest(draw, size, counter))
     return sample, tokens
+
+
+def _largest(
+    draw: Draw,
+    by_parts: Callable[[int], int],
+    counter: TokenCounter,
+    room: int,
+    maximum: int | None,
+) -> int:
+    """The largest size that fits by parts, found on rough sums first where the draw has them."""
+    rough = getattr(draw, "rough_tokens", None)
+    if rough is None:
+        return largest_fitting(by_parts, draw.minimum_size(), room, maximum)
+    minimum = draw.minimum_size()
+
+    def roughly(size: int) -> int:
+        return int(rough(size, counter)) + longest(draw, size, counter)
+
+    try:
+        size = largest_fitting(roughly, minimum, room, maximum)
+    except LengthError:
+        size = minimum
+    while size > minimum and by_parts(size) > room:
+        size -= 1
+    if (used := by_parts(size)) > room:
+        raise LengthError(f"{used} tokens at the smallest size, {room} wanted", used)
+    while size != maximum and by_parts(size + 1) <= room:
+        size += 1
+    return size
 
 
 def longest(draw: Draw, size: int, counter: TokenCounter) -> int:

@@ -32,6 +32,7 @@ class FweDraw:
             words["".join(rng.choices(string.ascii_lowercase, k=task.word_length))] = None
         self._words = list(words)
         self._norm = zeta(task.alpha)
+        self._costs: list[int] | None = None  # tokens of every word behind others
 
     def minimum_size(self) -> int:
         """Fewest words that give the last answer a higher count than the next word."""
@@ -52,14 +53,19 @@ class FweDraw:
 
     def tokens(self, size: int, counter: TokenCounter) -> int:
         """Tokens of the context of that size, added up from its parts."""
-        counts = self.counts(size)
-        costs = counter.added_each([f" {word}" for word, _ in counts])
-        inside = sum(cost * count for cost, (_, count) in zip(costs, counts, strict=True))
-        first, last = self._ends(counts, size)
+        first, last = self._ends(self.counts(size), size)
         # The first word has no blank before it, and a line end comes behind the last.
         ends = counter.added(first) - counter.added(f" {first}")
         ends += counter.added(f" {last}\n") - counter.added(f" {last}")
-        return counter.count(self._head) + inside + ends
+        return self.rough_tokens(size, counter) + ends
+
+    def rough_tokens(self, size: int, counter: TokenCounter) -> int:
+        """``tokens`` as if every word stood between others: without the shuffle, which takes longest."""
+        if self._costs is None:
+            self._costs = counter.added_each([f" {word}" for word in self._words])
+        counts = self.counts(size)
+        inside = sum(cost * count for cost, (_, count) in zip(self._costs, counts, strict=True))
+        return counter.count(self._head) + inside
 
     def _ends(self, counts: list[tuple[str, int]], size: int) -> tuple[str, str]:
         """First and last word of the text: the shuffle of ``lay_out``, on numbers only."""

@@ -32,7 +32,7 @@ JOBS, QUESTIONS = 24, 2
 # What two runs of one configuration may differ in.
 VOLATILE = {
     *("prefill_ms", "decode_ms_per_token", "prepare_ms", "dense_ms", "index_cached", "time"),
-    *("threads", "provenance"),
+    *("threads", "provenance", "commit"),
 }
 
 
