@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.leaderboard import COLUMNS, SECONDARY
 from bench.reporting.output import write_table
-from bench.reporting.variants import METHOD
+from bench.reporting.variants import METHOD, labels
 from bench.spec import file_name
 
 PER_RUN = ["subtask", "context_length", *METHOD, "kv_budget", "lookup_budget"]
@@ -60,11 +60,39 @@ def overview(part: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def by_task(part: pd.DataFrame) -> pd.DataFrame:
+    """The overview the other way: one row per subtask and length, one column of scores per method and size.
+
+    Below each length's subtasks stands their mean; it is empty where one of them is missing.
+    """
+    part = part.assign(method=labels(part, size=True))
+    keys, columns = ["context_length", "subtask"], list(dict.fromkeys(part["method"]))
+    parts = []
+    for _, runs in part.groupby("context_length", sort=True, dropna=False):
+        scores = runs.pivot_table(
+            index=keys, columns="method", values="score", sort=False, dropna=False
+        ).reindex(columns=columns)
+        scores = scores.dropna(how="all").reset_index()
+        mean = scores[columns].mean(skipna=False)
+        parts += [
+            scores,
+            pd.DataFrame([{**mean, keys[0]: scores[keys[0]].iloc[0], keys[1]: "mean"}]),
+        ]
+    return pd.concat(parts, ignore_index=True)[[*keys, *columns]]
+
+
 def write(board: pd.DataFrame, folder: Path) -> list[Path]:
-    """Writes ``NAME`` (per run) and ``NAME-overview`` as CSV, Markdown and LaTeX; returns the paths."""
+    """Writes ``NAME`` (per run), ``NAME-overview`` and ``NAME-tasks`` as CSV, Markdown and LaTeX.
+
+    Returns:
+        The paths.
+    """
     written = []
     for name, part in groups(board):
-        for suffix, table in (("", per_run(part)), ("-overview", overview(part))):
+        parts = {"": per_run(part), "-overview": overview(part)}
+        if part["context_length"].notna().all():
+            parts["-tasks"] = by_task(part)
+        for suffix, table in parts.items():
             written += write_table(table, folder, f"{name}{suffix}")
     return written
 

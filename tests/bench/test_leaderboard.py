@@ -139,6 +139,19 @@ def test_overview_has_a_column_per_cell_and_a_mean_over_all(runs: Path) -> None:
     assert np.isnan(table.loc["squeezed", "mean"])  # not run on all cells: no mean to compare
 
 
+def test_by_task_has_a_row_per_cell_and_a_mean_of_each_length(runs: Path) -> None:
+    write_run(runs, FULL, {"q0": ("a", 1.0), "q1": ("a", 0.0)}, budget=1.0, length=2048)
+    table = tables.by_task(leaderboard(load_runs(runs)))
+    rows = table.set_index(["context_length", "subtask"])
+    assert list(rows.index) == [
+        (length, name) for length in (1024, 2048) for name in ("niah_single_1", "mean")
+    ]
+    squeezed = next(name for name in table if name.startswith("squeezed topk"))
+    assert rows.loc[(1024, "mean"), "full"] == 0.75
+    assert rows.loc[(2048, "niah_single_1"), "full"] == 0.5
+    assert np.isnan(rows.loc[(2048, "mean"), squeezed])  # not run there
+
+
 def test_report_writes_everything_and_twice_the_same(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,7 +167,7 @@ def test_report_writes_everything_and_twice_the_same(
         *(f"figures/mini-ruler-suite-2x2.{kind}" for kind in ("png", "pdf")),
         *(
             f"tables/mini-ruler-suite-2x2{part}.{kind}"
-            for part in ("", "-overview", "-cost")
+            for part in ("", "-overview", "-tasks", "-cost")
             for kind in ("csv", "md", "tex")
         ),
     }
