@@ -22,18 +22,28 @@ def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
     with mpl.rc_context({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3}):
         for stem, draw in (("latency", _latency), ("speedup", _speedup), ("roofline", _roofline)):
             cells = _cells(rows)
-            figure = Figure(figsize=(4.2 * len(cells), 3.8), layout="constrained")
+            figure = Figure(figsize=(4.2 * len(cells), 4.9), layout="constrained")
             grid = figure.subplots(1, len(cells), squeeze=False)
             for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
                 draw(axes, part)
                 axes.set_title(title, fontsize=9)
-                axes.legend(fontsize=7)
+            _legend(figure, columns=len(cells))
             figure.suptitle(rows[0]["device"])
             path = folder / f"{name}_{stem}.png"
             # A fixed software tag: the same table gives the same file.
             figure.savefig(path, dpi=130, metadata={"Software": None})
             written.append(path)
     return written
+
+
+def _legend(figure: Any, columns: int) -> None:
+    """One legend below all panels, each name once: inside a panel it would cover curves."""
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    place = {"loc": "outside lower center", "ncols": columns, "fontsize": 7}
+    figure.legend(list(handles.values()), list(handles), **place)
 
 
 def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
