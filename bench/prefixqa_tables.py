@@ -17,6 +17,7 @@ import pandas as pd
 from bench.errors import InputError, RunError
 from bench.leaderboard import Run, load_runs, setting_key
 from bench.reporting.output import as_markdown
+from bench.reporting.variants import variant
 from bench.spec import file_name
 from prefixqa.document import TYPES
 from prefixqa.rows import TASK
@@ -80,7 +81,8 @@ def method_name(identity: dict[str, Any]) -> str:
     words += [f"depth {levels}"] if levels > 1 else []
     sizes = ("sparsity", "kv_budget", "kv_tokens")
     words += [f"{size} {method[size]:g}" for size in sizes if size in method]
-    return " ".join(word for word in words if word)
+    name, more = " ".join(word for word in words if word), variant(identity)
+    return f"{name}, {more}" if more else name
 
 
 def types_table(part: Part) -> pd.DataFrame:

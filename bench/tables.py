@@ -21,7 +21,8 @@ def groups(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     A name is ``model-task-prompts-CONTEXTSxQUESTIONS``, with the setting's hash behind it where that is not
     unique. It does not depend on what else was run, so that links to the files stay.
     """
-    parts = [part for _, part in board.groupby(["model", "task", "prompts", "setting"], sort=True)]
+    keys = ["model", "task", "prompts", "setting"]
+    parts = [_whole_lengths(part) for _, part in board.groupby(keys, sort=True)]
     names = [_name(part.iloc[0]) for part in parts]
     return [
         (file_name(name if names.count(name) == 1 else f"{name}-{part.iloc[0]['setting']}"), part)
@@ -95,6 +96,12 @@ def write(board: pd.DataFrame, folder: Path) -> list[Path]:
         for suffix, table in parts.items():
             written += write_table(table, folder, f"{name}{suffix}")
     return written
+
+
+def _whole_lengths(part: pd.DataFrame) -> pd.DataFrame:
+    """Lengths as integers; a group elsewhere in the board that has none makes all of them floats."""
+    lengths = part["context_length"]
+    return part.assign(context_length=lengths.astype(int)) if lengths.notna().all() else part
 
 
 def _name(row: pd.Series) -> str:

@@ -215,3 +215,12 @@ def test_a_damaged_record_is_one_line_and_exit_code_1(
     path.write_text("{}\n" + path.read_text())
     assert report.main(["--runs", str(runs), "--out", str(tmp_path)]) == 1
     assert f"{path}, line 1" in capsys.readouterr().err
+
+
+def test_lengths_stay_whole_beside_a_task_without_any(runs: Path) -> None:
+    """One row without a length makes the whole column floats: files and titles said 1024.0."""
+    write_run(runs, FULL, SCORES, budget=1.0, name="longbench", length=None)
+    parts = [part for _, part in tables.groups(leaderboard(load_runs(runs)))]
+    whole, without = sorted(parts, key=lambda part: part["context_length"].isna().any())
+    assert whole["context_length"].dtype == int
+    assert without["context_length"].isna().all()
