@@ -64,7 +64,7 @@ def test_the_heat_map_shows_lengths_across_and_depth_down(runs: Path) -> None:
     ((name, table),) = depth.by_group(loaded, leaderboard(loaded))
     figure = figures_depth.draw(name, table)
     panels = [axes for axes in figure.axes if axes.images]
-    assert [axes.get_title() for axes in panels] == ["full", "squeezed topk,\nsparsity 0.9"]
+    assert [axes.get_title() for axes in panels] == ["full", "squeezed topk, sparsity 0.9"]
     values = np.ma.filled(panels[1].images[0].get_array(), np.nan)
     assert values.shape == (10, 2)
     assert values[9].tolist() == [0.0, 0.0]
