@@ -78,12 +78,16 @@ def _largest(
         size = largest_fitting(roughly, minimum, room, maximum)
     except LengthError:
         size = minimum
-    while size > minimum and by_parts(size) > room:
+    used = by_parts(size)
+    if used <= room:
+        while size != maximum and by_parts(size + 1) <= room:
+            size += 1
+        return size
+    while used > room and size > minimum:
         size -= 1
-    if (used := by_parts(size)) > room:
+        used = by_parts(size)
+    if used > room:
         raise LengthError(f"{used} tokens at the smallest size, {room} wanted", used)
-    while size != maximum and by_parts(size + 1) <= room:
-        size += 1
     return size
 
 

@@ -164,7 +164,7 @@ def with_spread(log_scores: torch.Tensor, level: Level, coarse: Coarse) -> torch
     """Log scores ``[B, H, T, C]`` of a level as ``coarse`` wants them; the finest level's are left alone."""
     if coarse.score == MEAN or level.spread is None:
         return log_scores
-    return log_scores + level.spread[:, None].to(log_scores.device)
+    return log_scores + level.spread[:, None]
 
 
 def _curves(scored: list[torch.Tensor], counts: list[torch.Tensor]) -> LevelCurves:

@@ -187,15 +187,12 @@ def with_spreads(
     levels: tuple[Level, ...], keys: torch.Tensor, states: LayerStates
 ) -> tuple[Level, ...]:
     """The levels, coarse to fine, with the spread of all but the finest; ``keys`` are ``[H, M, D]``."""
-    asked = states.queries, states.scale, states.softcap
     *coarse, finest = levels
-    return (*(replace(each, spread=_spread(each, keys, *asked)) for each in coarse), finest)
-
-
-def _spread(
-    level: Level, keys: torch.Tensor, queries: torch.Tensor, scale: float, softcap: float | None
-) -> torch.Tensor:
-    return spreads(keys, queries, level.centroids, level.counts, scale, softcap)
+    found = [
+        spreads(keys, states.queries, each.centroids, each.counts, states.scale, states.softcap)
+        for each in coarse
+    ]
+    return (*(replace(each, spread=s) for each, s in zip(coarse, found, strict=True)), finest)
 
 
 def cluster_counts(offsets: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -13,13 +13,8 @@ from squeezed.settings import Coarse
 
 SPARSITIES = (0.5, 0.7, 0.9)  # at which thresholds are shown
 
-PARTS = (
-    "centroids",
-    "offsets",
-    "spreads",
-    "positions",
-    "curves",
-)  # of an index, beside keys and values
+# Parts of an index, beside keys and values.
+PARTS = ("centroids", "offsets", "spreads", "positions", "curves")
 
 
 def inspect(folder: str | Path) -> dict[str, Any]:

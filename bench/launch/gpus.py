@@ -18,8 +18,7 @@ def one_gpu(group: Sequence[RunSpec], *, wanted: bool) -> Iterator[list[RunSpec]
     """The runs on a GPU that no other process of the sweep has, or as they are.
 
     A run that names its GPU (``model.device=cuda:1``) keeps it, and one that spreads its model takes them
-    all. With more processes than GPUs the
-    others wait, because two models on one GPU may be one too many.
+    all. With more processes than GPUs the others wait, because two models on one GPU may be one too many.
 
     Args:
         wanted: False: leave the runs as they are.
