@@ -1,5 +1,7 @@
 """Depth of the hierarchy: how many centroid bytes it saves, and what that costs in accuracy."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -113,16 +115,19 @@ def draw(pool: Pool, title: str) -> Figure:
     series = found["asked"] + found["coarse_score"].map(lambda text: f", {text}" if text else "")
     found = found.assign(panel=rules, series=series.where(found["depth"] > 1, found["asked"]))
     looks = style.styles(found["series"])
-    lengths, panels = sorted(found["context_length"].unique()), list(dict.fromkeys(found["panel"]))
+    # Rows with lengths of their own have none in common, and stand in one line of panels.
+    lengths: list[tuple[Any, pd.DataFrame]] = list(found.groupby("context_length", dropna=False))
+    panels = list(dict.fromkeys(found["panel"]))
     figure, grid = style.panels(len(lengths), len(panels), width=3.6, height=3.2)
     note = _same_drop(found)
-    for line, length in zip(grid, lengths, strict=True):
+    for line, (length, of_length) in zip(grid, lengths, strict=True):
+        tokens = "all lengths" if pd.isna(length) else f"{length} tokens"
         for axes, panel in zip(line, panels, strict=True):
-            here = found[(found["context_length"] == length) & (found["panel"] == panel)]
+            here = of_length[of_length["panel"] == panel]
             for name, runs in here.groupby("series", sort=False):
                 _points(axes, runs, str(name), looks[str(name)].colour, drops=not note)
             size = f", {style.questions(here)}" if len(here) else ""
-            axes.set_title(f"{panel}\n{length} tokens{size}")
+            axes.set_title(f"{panel}\n{tokens}{size}")
             axes.set_xlim(0, 1.08)
             axes.margins(y=0.15)
         line[0].set_ylabel("score, 95 % interval")

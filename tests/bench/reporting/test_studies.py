@@ -95,6 +95,18 @@ def test_depth_is_compared_with_depth_one_question_by_question(
     assert two["minus depth 1 (95 % CI)"] == "0.000 (-0.500 to 0.500)"
 
 
+def test_depth_is_drawn_where_rows_have_no_common_length(write_run: Write, tmp_path: Path) -> None:
+    """A length that is no number equals none, itself included: the panel was empty."""
+    for method, index in ((squeezed(sparsity=0.9), {}), (squeezed(sparsity=0.9, depth=2), DEEP)):
+        write_run(method, budget=0.2, lookup=0.02, length=None, index=index)
+    write_run(FULL, length=None)
+    study = STUDIES["hierarchy"]
+    assert study.draw is not None
+    (axes,) = study.draw(pooled(tmp_path), "title").axes
+    assert axes.get_title().startswith("topk\nall lengths, n = 4")
+    assert sum(len(line.get_xdata()) for line in axes.lines) == 2
+
+
 def test_transfer_says_measured_minus_asked(write_run: Write, tmp_path: Path) -> None:
     write_run(FULL)
     for sparsity, rows in ((0.5, 0.550), (0.8, 0.280), (0.9, 0.145)):
