@@ -8,7 +8,7 @@ from ruler.essay import Essay
 from ruler.prompts import NiahWording
 from ruler.sample import Needle, Question, Sample
 from ruler.tasks import NiahTask
-from ruler.tokens import TokenCounter
+from ruler.tokens import BLANKS, TokenCounter
 
 __all__ = ["DEPTH_GRID", "Needle", "NiahDraw", "Question", "in_words"]
 
@@ -55,15 +55,18 @@ class NiahDraw:
 
     def _needle(self, key: str, rng: random.Random) -> Needle:
         value = words.draw_distinct(self.task.value_type, 1, rng, self._taken)[0]
-        text = self.wording.needle.format(types=self.task.value_type, key=key, value=value)
-        return Needle(key, value, text)
+        return Needle(key, value, self._text(key, value))
 
-    def _distractor(self, index: int) -> Needle:
-        while len(self._distractors) <= index:
-            rng = self._distractor_rng
+    def _text(self, key: str, value: str) -> str:
+        return self.wording.needle.format(types=self.task.value_type, key=key, value=value)
+
+    def _distractors_to(self, size: int) -> list[Needle]:
+        """The first ``size`` distractors."""
+        rng = self._distractor_rng
+        while len(self._distractors) < size:
             key = words.draw_distinct(self.task.key_type, 1, rng, self._taken)[0]
             self._distractors.append(self._needle(key, rng))
-        return self._distractors[index]
+        return self._distractors[:size]
 
     def minimum_size(self) -> int:
         """Fewest haystack units that hold the needles and the questions."""
@@ -104,9 +107,9 @@ class NiahDraw:
         if self._sums is None:
             self._sums = [0]
         if (done := len(self._sums) - 1) < size:
-            new = [f"{self._distractor(i).text}\n" for i in range(done, size)]
-            more = itertools.accumulate(counter.added_each(new), initial=self._sums.pop())
-            self._sums += more
+            new = [(needle.key, needle.value) for needle in self._distractors_to(size)[done:]]
+            costs = counter.added_filled(self._text(*BLANKS) + "\n", new)
+            self._sums += itertools.accumulate(costs, initial=self._sums.pop())
         return head + planted + self._sums[size]
 
     def _essay_tokens(
@@ -142,16 +145,14 @@ class NiahDraw:
         rng = random.Random(f"{self.seed}/places/{size}")
         places = rng.sample(range(size), len(self.needles))
         planted = dict(zip(places, self.needles, strict=True))
-        lines: list[tuple[str, Needle | None]] = []
-        for unit in range(size):
-            if unit in planted:
-                lines.append((planted[unit].text, planted[unit]))
-            if self.task.haystack == "needle":
-                distractor = self._distractor(unit)
-                lines.append((distractor.text, distractor))
-            else:
-                lines.append((self.wording.noise, None))
-        return lines
+        hay: list[tuple[str, Needle | None]] = [(self.wording.noise, None)] * size
+        if self.task.haystack == "needle":
+            hay = [(each.text, each) for each in self._distractors_to(size)]
+        lines, done = [], 0
+        for place in sorted(planted):
+            lines += [*hay[done:place], (planted[place].text, planted[place])]
+            done = place
+        return lines + hay[done:]
 
     def _essay_pieces(self, essay: Essay, size: int) -> list[tuple[str, Needle | None]]:
         """Sentences of the first ``size`` words, with the needles between them at grid depths."""
@@ -173,7 +174,7 @@ class NiahDraw:
         everything = list(self.needles)
         wanted = self.task.queries * self._question_count
         if self.task.haystack == "needle" and wanted > len(pool):
-            distractors = [self._distractor(i) for i in range(size)]
+            distractors = self._distractors_to(size)
             everything += distractors
             # Drawn over the whole haystack, so that questions reach every depth.
             pool += [needle.key for needle in rng.sample(distractors, wanted - len(pool))]
