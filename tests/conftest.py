@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+# Tests run offline; Hugging Face's library reads it when it is first imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 if not torch.cuda.is_available():
     # Triton reads it when it is first imported, which tests of other folders may do.
     os.environ["TRITON_INTERPRET"] = "1"

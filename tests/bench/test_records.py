@@ -51,6 +51,14 @@ def test_a_torn_last_line_is_cut_off(folder: Path) -> None:
     assert path.read_bytes() == whole
 
 
+def test_what_a_killed_process_was_writing_is_removed(folder: Path) -> None:
+    half = folder / ".attempt.json.9cf23f25.tmp"
+    half.write_text('{"ho')
+    with open_records(folder, {}) as records:
+        assert records.ids == {"a", "b"}
+    assert not half.exists()
+
+
 @pytest.mark.parametrize(
     "line", [b"{not json}", b'{"id": "c"}', b"[1]", b'{"id": "a", "score": 1}']
 )
