@@ -1,6 +1,7 @@
 """Sweeps through Hydra's launchers: grouped by context, every run once, a killed worker loses nothing."""
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,24 @@ def test_each_process_gets_a_gpu_of_its_own(tmp_path: Path, monkeypatch: Any) ->
 SWEEP = ("method=full,random", "task.subtask=niah_single_1,niah_multikey_1")
 
 
+RAY = (
+    "ray_processes",
+    "hydra.launcher.ray.remote.num_gpus=0",
+    "hydra.launcher.ray.remote.num_cpus=1",
+)
+with_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="the extra ray is not installed"
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "launcher", [("processes", "hydra.launcher.n_jobs=2"), ("local_jobs",)], ids=lambda x: x[0]
+    "launcher",
+    [
+        pytest.param(("processes", "hydra.launcher.n_jobs=2"), id="processes"),
+        pytest.param(("local_jobs",), id="local_jobs"),
+        pytest.param(RAY, id="ray_processes", marks=with_ray),
+    ],
 )
 def test_a_launcher_runs_every_run_once(
     bench: Bench, tiny: Path, tmp_path: Path, launcher: tuple[str, ...]
@@ -92,7 +108,16 @@ def test_a_bad_run_is_refused_before_a_job_starts(bench: Bench, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("no_model")
-@pytest.mark.parametrize("preset", ["processes", "slurm", "slurm_large", "local_jobs"])
+@pytest.mark.parametrize(
+    "preset",
+    [
+        "processes",
+        "slurm",
+        "slurm_large",
+        "local_jobs",
+        pytest.param("ray_processes", marks=with_ray),
+    ],
+)
 def test_every_preset_composes(bench: Bench, preset: str) -> None:
     result = bench("-m", f"hydra/launcher={preset}", "method=full,random", "dry_run=true")
     assert result.code == 0, result.err
