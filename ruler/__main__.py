@@ -1,6 +1,7 @@
 """``python -m ruler``: writes the rows of RULER tasks as files. ``--help`` lists the keys."""
 
 import dataclasses
+import gc
 import importlib.util
 import os
 import sys
@@ -135,8 +136,12 @@ def make(plan: Plan, workers: int) -> list[Row]:
     total = plan.samples * plan.questions
     # disable=None: no bar where stderr is not a terminal. leave=False: an error stands alone.
     each = rows(plan, workers)
-    with tqdm(each, plan.task.name, total, unit="row", disable=None, leave=False) as bar:
-        return list(bar)
+    gc.freeze()  # or the collector looks through all that the imports left, again and again
+    try:
+        with tqdm(each, plan.task.name, total, unit="row", disable=None, leave=False) as bar:
+            return list(bar)
+    finally:
+        gc.unfreeze()
 
 
 def report(what: str, path: Path, found: list[Row]) -> None:

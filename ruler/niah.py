@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Callable
 
 from ruler import words
 from ruler.essay import Essay
@@ -41,11 +42,14 @@ class NiahDraw:
             raise ValueError(f"task {task.name} has an essay haystack but no essay text was given")
         rng = random.Random(seed)
         self._taken: set[str] = set()
-        self._distractor_rng = random.Random(f"{seed}/distractors")
+        distractor_rng = random.Random(f"{seed}/distractors")
+        self._next_key = words.drawer(task.key_type, distractor_rng)
+        self._next_value = words.drawer(task.value_type, distractor_rng)
         self._distractors: list[Needle] = []
         self._sums: list[int] | None = None  # tokens of the first 0, 1, 2... distractors' lines
         keys = words.draw_distinct(task.key_type, task.keys, rng, self._taken)
-        self.needles = [self._needle(key, rng) for key in keys for _ in range(task.values)]
+        value = words.drawer(task.value_type, rng)
+        self.needles = [self._needle(key, value) for key in keys for _ in range(task.values)]
         self._question_count = questions
         if self._essay is not None and len(self.needles) > len(DEPTH_GRID):
             raise ValueError(
@@ -53,8 +57,8 @@ class NiahDraw:
                 f"{len(DEPTH_GRID)} places for them: ask fewer questions per context"
             )
 
-    def _needle(self, key: str, rng: random.Random) -> Needle:
-        value = words.draw_distinct(self.task.value_type, 1, rng, self._taken)[0]
+    def _needle(self, key: str, next_value: Callable[[], str]) -> Needle:
+        value = words.distinct(next_value, self._taken)
         return Needle(key, value, self._text(key, value))
 
     def _text(self, key: str, value: str) -> str:
@@ -62,10 +66,9 @@ class NiahDraw:
 
     def _distractors_to(self, size: int) -> list[Needle]:
         """The first ``size`` distractors."""
-        rng = self._distractor_rng
-        while len(self._distractors) < size:
-            key = words.draw_distinct(self.task.key_type, 1, rng, self._taken)[0]
-            self._distractors.append(self._needle(key, rng))
+        for _ in range(size - len(self._distractors)):
+            key = words.distinct(self._next_key, self._taken)
+            self._distractors.append(self._needle(key, self._next_value))
         return self._distractors[:size]
 
     def minimum_size(self) -> int:

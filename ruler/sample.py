@@ -1,14 +1,13 @@
 """What every task family lays out: a context, questions about it, and where the answers stand."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from ruler.tokens import TokenCounter
 
 
-@dataclass(frozen=True)
-class Needle:
+class Needle(NamedTuple):
     """A planted fact. ``text`` is its sentence.
 
     A document that holds the answer somewhere is a needle too: ``value`` is empty, ``text`` all of

@@ -1,12 +1,12 @@
 """What the generator asks of a tokenizer: counts, places of sentences, and an identity."""
 
 import bisect
-import functools
 import hashlib
 import itertools
 import json
+import operator
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ PROBE = "It's Ünïcode, HTTPServer_v2:  1234567 (3.14)\n\n\tdef f(x): ...  \r\n
 CHUNK = re.compile(r" +[^ \n]*\n*|[^ \n]+\n*|\n+")
 # Keys and values are mostly new, but of pieces seen before: words, digits in groups of three.
 COMPOUND = re.compile(r" ?[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.,]?\n*")
+COMPOUNDS = re.compile(f"{COMPOUND.pattern}(?:\0{COMPOUND.pattern})*")
 PIECES = tuple(
     re.compile(rf" ?{digits}| ?-?[A-Za-z]+|-|[.,\n]+") for digits in ("[0-9]{1,3}", "[0-9]+")
 )
@@ -76,8 +77,11 @@ class TokenCounter:
     def added(self, text: str) -> int:
         """Tokens of text behind other text, chunk by chunk: exact where ``additive``, else close."""
         chunks = CHUNK.findall(text)
-        self._learn(chunks)
-        return sum(map(self._chunks.__getitem__, chunks))
+        try:
+            return sum(map(self._chunks.__getitem__, chunks))
+        except KeyError:
+            self._learn(chunks)
+            return sum(map(self._chunks.__getitem__, chunks))
 
     def added_each(self, texts: list[str]) -> list[int]:
         """``added`` of many texts, which is faster than one by one."""
@@ -86,22 +90,24 @@ class TokenCounter:
         cost = self._chunks.__getitem__
         return [sum(map(cost, chunks)) for chunks in split]
 
-    def added_filled(self, text: str, fillings: Iterable[Sequence[str]]) -> list[int]:
+    def added_filled(self, text: str, fillings: Sequence[Sequence[str]]) -> list[int]:
         """``added`` of a text with other words in it each time: faster than of the filled texts.
 
         ``text`` has the mark ``BLANKS[i]`` where word i of a filling goes; the words hold neither
         blanks nor line ends.
         """
+        if not fillings:
+            return []
         chunks = CHUNK.findall(text)
         varying = [each for each in chunks if any(mark in each for mark in BLANKS)]
         fixed = self.added("".join(each for each in chunks if each not in varying))
-        filled = [
-            [functools.reduce(_fill, zip(BLANKS, words, strict=False), chunk) for chunk in varying]
-            for words in fillings
-        ]
+        columns = dict(zip(BLANKS, zip(*fillings, strict=True), strict=False))
+        filled = [_filled(chunk, columns, len(fillings)) for chunk in varying]
         self._learn(list(itertools.chain.from_iterable(filled)))
-        cost = self._chunks.__getitem__
-        return [fixed + sum(map(cost, chunks)) for chunks in filled]
+        costs = [fixed] * len(fillings)
+        for each in filled:
+            costs = list(map(operator.add, costs, map(self._chunks.__getitem__, each)))
+        return costs
 
     def numbered(self, count: int) -> int:
         """``added`` of `` 1.``, `` 2.``, ... up to ``count``."""
@@ -162,14 +168,23 @@ class TokenCounter:
         if len(self._chunks) > CACHED_CHUNKS:
             self._chunks.clear()
             new = set(chunks)
-        cut = {}
-        if self._pieces is not None:
-            split = self._pieces.findall
-            cut = {each: split(each) for each in new if COMPOUND.fullmatch(each)}
-        pieces = set(itertools.chain.from_iterable(cut.values())).difference(self._chunks)
-        self._tokenize(new.difference(cut) | pieces)
-        for compound, made_of in cut.items():
-            self._chunks[compound] = sum(map(self._chunks.__getitem__, made_of))
+        compounds = self._compounds(new)
+        # All in one text and their costs in one list of sums: there are thousands, of three or four pieces.
+        pieces = [] if self._pieces is None else self._pieces.findall("\0".join(compounds))
+        self._tokenize(new.difference(compounds) | set(pieces).difference(self._chunks))
+        costs = itertools.accumulate(map(self._chunks.__getitem__, pieces), initial=0)
+        at = dict(zip(itertools.accumulate(map(len, pieces), initial=0), costs, strict=True))
+        ends = [at[end] for end in itertools.accumulate(map(len, compounds), initial=0)]
+        self._chunks.update(zip(compounds, map(operator.sub, ends[1:], ends), strict=False))
+
+    def _compounds(self, chunks: set[str]) -> list[str]:
+        """Those of the chunks that may be cut into pieces."""
+        if self._pieces is None or not chunks:
+            return []
+        plain = list(filter(str.isascii, chunks))
+        if COMPOUNDS.fullmatch("\0".join(plain)):  # nearly always, and faster than one by one
+            return plain
+        return [each for each in chunks if COMPOUND.fullmatch(each)]
 
     def _tokenize(self, new: set[str]) -> None:
         joinable = [each for each in new if each[0] == " "] if self.additive else []
@@ -221,8 +236,16 @@ class TokenCounter:
         return False
 
 
-def _fill(text: str, blank: tuple[str, str]) -> str:
-    return text.replace(*blank)
+def _filled(text: str, columns: Mapping[str, Sequence[str]], count: int) -> list[str]:
+    """``count`` times a text, with the words of each column where its mark stands."""
+    found = [mark for mark in columns if mark in text]
+    if len(found) == 1 and text.count(found[0]) == 1:  # nearly always, and then faster
+        before, mark, behind = text.partition(found[0])
+        return [f"{before}{word}{behind}" for word in columns[mark]]
+    texts = [text] * count
+    for mark in found:
+        texts = [each.replace(mark, word) for each, word in zip(texts, columns[mark], strict=True)]
+    return texts
 
 
 def _cut_at(starts: set[int], cuts: set[int]) -> bool:

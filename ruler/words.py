@@ -3,6 +3,7 @@
 import functools
 import random
 import uuid
+from collections.abc import Callable
 
 from wonderwords import RandomWord
 
@@ -36,21 +37,48 @@ def _category(name: str, raw: bool = False) -> tuple[str, ...]:
 
 def draw(kind: str, rng: random.Random) -> str:
     """One random key or value of a type: ``words``, ``numbers`` or ``uuids`` (RULER appendix B)."""
+    return drawer(kind, rng)()
+
+
+def drawer(kind: str, rng: random.Random) -> Callable[[], str]:
+    """Draws one key or value of a type at each call; a long context has thousands of them.
+
+    Raises:
+        ValueError: an unknown type.
+    """
     if kind == "words":
-        return f"{rng.choice(adjectives())}-{rng.choice(nouns())}"
+        first, second = _chooser(adjectives(), rng), _chooser(nouns(), rng)
+        return lambda: f"{first()}-{second()}"
     if kind == "numbers":
-        return str(rng.randrange(1_000_000, 10_000_000))
+        return lambda: str(rng.randrange(1_000_000, 10_000_000))
     if kind == "uuids":
-        return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+        return lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))
     raise ValueError(f"unknown needle type {kind!r}; expected 'words', 'numbers' or 'uuids'")
+
+
+def _chooser(pool: tuple[str, ...], rng: random.Random) -> Callable[[], str]:
+    """``rng.choice(pool)`` at each call, the same choices in a third of the time."""
+    count, draw_bits = len(pool), rng.getrandbits
+    bits = count.bit_length()
+
+    def choose() -> str:
+        number = draw_bits(bits)
+        while number >= count:
+            number = draw_bits(bits)
+        return pool[number]
+
+    return choose
 
 
 def draw_distinct(kind: str, count: int, rng: random.Random, taken: set[str]) -> list[str]:
     """``count`` random values of a type, none of them in ``taken``; ``taken`` grows by them."""
-    drawn: list[str] = []
-    while len(drawn) < count:
-        value = draw(kind, rng)
-        if value not in taken:
-            taken.add(value)
-            drawn.append(value)
-    return drawn
+    next_value = drawer(kind, rng)
+    return [distinct(next_value, taken) for _ in range(count)]
+
+
+def distinct(next_value: Callable[[], str], taken: set[str]) -> str:
+    """The next value that is not in ``taken``, to which it is added."""
+    while (value := next_value()) in taken:
+        pass
+    taken.add(value)
+    return value
