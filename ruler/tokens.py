@@ -21,10 +21,12 @@ PROBE = "It's Ünïcode, HTTPServer_v2:  1234567 (3.14)\n\n\tdef f(x): ...  \r\n
 # such chunks: a blank begins a token, and punctuation may take a line end with it.
 CHUNK = re.compile(r" +[^ \n]*\n*|[^ \n]+\n*|\n+")
 # Keys and values are mostly new, but of pieces seen before: words, digits in groups of three.
+BORDER = "\0"  # between compounds in one text
 COMPOUND = re.compile(r" ?[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.,]?\n*")
-COMPOUNDS = re.compile(f"{COMPOUND.pattern}(?:\0{COMPOUND.pattern})*")
+COMPOUNDS = re.compile(f"{COMPOUND.pattern}(?:{BORDER}{COMPOUND.pattern})*")
 PIECES = tuple(
-    re.compile(rf" ?{digits}| ?-?[A-Za-z]+|-|[.,\n]+") for digits in ("[0-9]{1,3}", "[0-9]+")
+    re.compile(rf" ?{digits}| ?-?[A-Za-z]+|-|[.,\n]+|{BORDER}")
+    for digits in ("[0-9]{1,3}", "[0-9]+")
 )
 BLANKS = "\x00\x01"  # marks of ``added_filled``
 ANCHOR = "\n"  # stands before a chunk that is counted alone, since some tokenizers add a blank
@@ -169,20 +171,29 @@ class TokenCounter:
             self._chunks.clear()
             new = set(chunks)
         compounds = self._compounds(new)
-        # All in one text and their costs in one list of sums: there are thousands, of three or four pieces.
-        pieces = [] if self._pieces is None else self._pieces.findall("\0".join(compounds))
-        self._tokenize(new.difference(compounds) | set(pieces).difference(self._chunks))
-        costs = itertools.accumulate(map(self._chunks.__getitem__, pieces), initial=0)
-        at = dict(zip(itertools.accumulate(map(len, pieces), initial=0), costs, strict=True))
-        ends = [at[end] for end in itertools.accumulate(map(len, compounds), initial=0)]
-        self._chunks.update(zip(compounds, map(operator.sub, ends[1:], ends), strict=False))
+        if len(compounds) < len(new):
+            self._tokenize(new.difference(compounds))
+        if self._pieces is not None and compounds:
+            self._add_up(compounds, self._pieces)
+
+    def _add_up(self, compounds: list[str], pieces: re.Pattern[str]) -> None:
+        """Costs of compounds from those of their pieces; all in one text, as there are thousands of them."""
+        found = pieces.findall(BORDER.join([*compounds, ""]))
+        self._chunks[BORDER] = 0
+        if unknown := set(found).difference(self._chunks):
+            self._tokenize(unknown)
+        sums = list(itertools.accumulate(map(self._chunks.__getitem__, found)))
+        del self._chunks[BORDER]  # a text may hold that very character
+        ends = [sums[place] for place, piece in enumerate(found) if piece == BORDER]
+        costs = map(operator.sub, ends, [0, *ends])
+        self._chunks.update(zip(compounds, costs, strict=False))
 
     def _compounds(self, chunks: set[str]) -> list[str]:
         """Those of the chunks that may be cut into pieces."""
         if self._pieces is None or not chunks:
             return []
         plain = list(filter(str.isascii, chunks))
-        if COMPOUNDS.fullmatch("\0".join(plain)):  # nearly always, and faster than one by one
+        if COMPOUNDS.fullmatch(BORDER.join(plain)):  # nearly always, and faster than one by one
             return plain
         return [each for each in chunks if COMPOUND.fullmatch(each)]
 
