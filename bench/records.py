@@ -74,9 +74,8 @@ def open_records(folder: Path, config: dict[str, Any]) -> Iterator[RecordFile]:
     """
     with _locked(folder):
         try:
-            for torn in folder.glob(
-                ".*.tmp"
-            ):  # of a process that was killed while it replaced a file
+            # Left by a process that was killed while it replaced a file.
+            for torn in folder.glob(".*.tmp"):
                 torn.unlink()
             if _read(folder / CONFIG) != _pretty(config):  # a full disk must not stop what is done
                 write_json(folder / CONFIG, config)
