@@ -28,7 +28,8 @@ test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto  # one worker a core: more threads only wait
+	# One worker a core: more threads only wait. Compiled modules are kept, for the tests that start commands.
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 INPUTS ?= 100000
 SEED ?= 0
