@@ -82,7 +82,8 @@ def add_up(rows, work, items, blocks, block, sub, subs, length, BLOCK: tl.conste
     tl.store(work + items, counted)
 
 
-@triton.jit
+# Sizes of 1 would become constants, on which Triton 3.6 fails where all are 1 (its coalescing pass).
+@triton.jit(do_not_specialize=["items", "heads", "key_heads", "groups", "length", "blocks", "subs"])
 def attend_share(
     query, keys, values, starts, before, ranges, work, out, lse,
     scale, cap, items, heads, key_heads, groups, length, total, blocks, block, sub, subs, room,

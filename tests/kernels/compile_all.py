@@ -25,7 +25,9 @@ def compile_only(self, *args, grid, warmup, num_warps=4, **kwargs):
     signature, constants = {}, {}
     for number, (name, value) in enumerate(given.items()):
         # As a launch does: integers of 1 become constants.
-        if self.params[number].is_constexpr or (type(value) is int and value == 1):
+        parameter = self.params[number]
+        one = type(value) is int and value == 1 and not parameter.do_not_specialize
+        if parameter.is_constexpr or one:
             signature[name] = "constexpr"
             constants[(number,)] = value
         elif isinstance(value, torch.Tensor):
