@@ -29,6 +29,11 @@ def run(code: str, *path: Path) -> str:
     return done.stdout.strip()
 
 
+def test_transformers_imports_beside_our_folder():
+    code = "import transformers.models.llama.modeling_llama, squeezed; print(squeezed.Full())"
+    assert run(code) == "Full()"
+
+
 def test_the_hubs_package_is_found_and_not_hidden(tmp_path):
     package = tmp_path / "kernels"
     package.mkdir()
