@@ -142,6 +142,7 @@ def _fail(code: int, error: Exception) -> int:
         message = message.split("\nConfig search path")[0]
         if error.__cause__ is not None:
             message += f" {error.__cause__}"
+        message += launch.hint(error)
     print("error: " + redact(" ".join(message.split())), file=sys.stderr)
     return code
 

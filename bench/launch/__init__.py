@@ -9,7 +9,18 @@ runs on the same contexts are one job; and the launcher gets the groups.
 """
 
 from bench.launch.asked import Asked, ComposeHere, asked, elsewhere, forget, note
+from bench.launch.extras import hint
 from bench.launch.groups import grouped
 from bench.launch.start import start
 
-__all__ = ["Asked", "ComposeHere", "asked", "elsewhere", "forget", "grouped", "note", "start"]
+__all__ = [
+    "Asked",
+    "ComposeHere",
+    "asked",
+    "elsewhere",
+    "forget",
+    "grouped",
+    "hint",
+    "note",
+    "start",
+]

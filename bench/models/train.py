@@ -9,6 +9,7 @@ whenever the answers are mostly right. ``--resume FOLDER`` goes on from a checkp
 import argparse
 import concurrent.futures
 import json
+import math
 import platform
 import random
 import time
@@ -41,7 +42,7 @@ MAX_POSITION = 16384
 ROPE_THETA = 1e8  # most dimensions turn slowly, so tokens match by content at any distance
 DRILLS = 2  # stages of the curriculum before the tasks
 # Kind of task: its weight, and the answer token accuracy at which contexts grow. Multivalue has room for one
-# wrong token of each value after the first: this model does not learn to leave out values that were given.
+# wrong token of each value after the first: without the heads of given.py, values that were given come again.
 KINDS = {
     "single": (3, 0.95),
     "multivalue": (1, 0.9),
@@ -49,6 +50,8 @@ KINDS = {
     "document": (3, 0.9),
 }
 PATIENCE = 300  # steps after which contexts grow all the same
+CHOICE_WEIGHT = 3.0  # in the loss, of the few tokens that choose between the values of a key
+SHORTEST = 128  # context of the tasks, in tokens
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,9 @@ def loss_and_accuracy(
     valid = targets != IGNORE
     chosen = logits.log_softmax(-1).gather(-1, targets.clamp(min=0)).masked_fill(~valid, -torch.inf)
     right = (logits.argmax(-1, keepdim=True) == targets).any(-1)
-    return -chosen.logsumexp(-1).mean(), right.float().mean().item()
+    weight = torch.where(valid.sum(-1) > 1, CHOICE_WEIGHT, 1.0)
+    loss = -(chosen.logsumexp(-1) * weight).sum() / weight.sum()
+    return loss, right.float().mean().item()
 
 
 def draw_task(
@@ -137,12 +142,19 @@ def draw_task(
 
 
 def make_batch(
-    tokenizer: PreTrainedTokenizerFast, seed: int, stage: Stage, tokens: int, uuid_share: float
+    tokenizer: PreTrainedTokenizerFast, seed: int, stage: Stage, args: argparse.Namespace
 ) -> tuple[str, dict[str, torch.Tensor]]:
-    """A batch of about ``tokens`` tokens of one stage, all of one kind of task, which is returned too."""
+    """A batch of one stage, about ``args.tokens`` tokens of one kind of task, which is returned too."""
     rng = random.Random(seed)
-    kind = rng.choices(tuple(KINDS), [weight for weight, _ in KINDS.values()])[0]
-    size = max(1, tokens // (stage.length + question_room(stage.length)))
+    weights = {kind: float(weight) for kind, (weight, _) in KINDS.items()}
+    if args.multivalue is not None:
+        others = sum(weights.values()) - weights["multivalue"]
+        weights["multivalue"] = others * args.multivalue / (1 - args.multivalue)
+    kind = rng.choices(tuple(weights), list(weights.values()))[0]
+    if args.lengths == "any":
+        longest = math.log2(args.max_length)
+        stage = Stage(int(2 ** rng.uniform(math.log2(SHORTEST), longest)))
+    size = max(1, args.tokens // (stage.length + question_room(stage.length)))
     far = MAX_POSITION - 2048
     if stage.vocabulary:
         rows = [
@@ -150,23 +162,28 @@ def make_batch(
         ]
     else:
         # Shorter contexts stay in the mix, so that growing longer forgets nothing.
-        length = stage.length if rng.random() < 0.75 else rng.randint(128, stage.length)
-        rows = [draw_task(tokenizer, rng, kind, length, far, uuid_share) for _ in range(size)]
+        shorter = args.lengths == "growing" and rng.random() >= 0.75
+        length = rng.randint(SHORTEST, stage.length) if shorter else stage.length
+        rows = [draw_task(tokenizer, rng, kind, length, far, args.uuid_share) for _ in range(size)]
     return kind, collate(rows, tokenizer.pad_token_id)
 
 
 def make_optimizers(
     model: LlamaForCausalLM, args: argparse.Namespace
 ) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
+    """Muon for the matrices inside the layers and AdamW for embeddings and norms, or AdamW for all."""
     inside: list[torch.nn.Parameter] = []
     rest: list[torch.nn.Parameter] = []
     for name, weight in model.named_parameters():
-        (inside if weight.ndim == 2 and "embed" not in name else rest).append(weight)
+        matrix = args.optimizer == "muon" and weight.ndim == 2 and "embed" not in name
+        (inside if matrix else rest).append(weight)
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0),
-        torch.optim.Muon(inside, lr=args.muon_lr, weight_decay=0.0, momentum=0.95),
+        torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0)
     ]
+    if inside:
+        optimizers.append(
+            torch.optim.Muon(inside, lr=args.muon_lr, weight_decay=0.0, momentum=0.95)
+        )
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
@@ -215,7 +232,7 @@ def train(args: argparse.Namespace) -> None:
 
     def prepare(step: int, stage: Stage) -> concurrent.futures.Future:
         seed = args.seed * 10**9 + step
-        return pool.submit(make_batch, tokenizer, seed, stage, args.tokens, args.uuid_share)
+        return pool.submit(make_batch, tokenizer, seed, stage, args)
 
     upcoming = prepare(0, stages[place])
     while (used := time.time() - start) < total:
@@ -270,10 +287,22 @@ def main() -> None:
     parser.add_argument(
         "--hidden", type=int, default=128, help="hidden size, a multiple of 64 (128)"
     )
+    parser.add_argument(
+        "--optimizer", choices=("muon", "adamw"), default="muon", help="of the matrices (muon)"
+    )
     parser.add_argument("--lr", type=float, default=1.5e-3, help="AdamW learning rate (0.0015)")
     parser.add_argument("--muon-lr", type=float, default=5e-3, help="Muon learning rate (0.005)")
     parser.add_argument("--tokens", type=int, default=4000, help="tokens a step (4000)")
     parser.add_argument("--max-length", type=int, default=4096, help="longest context (4096)")
+    parser.add_argument(
+        "--lengths",
+        choices=("growing", "any"),
+        default="growing",
+        help="contexts that grow with the accuracy, or of any length from the first step (growing)",
+    )
+    parser.add_argument(
+        "--multivalue", type=float, help="share of questions for all values of a key (0.1)"
+    )
     parser.add_argument(
         "--uuid-share", type=float, default=0.03, help="share of uuid needles (0.03)"
     )

@@ -65,9 +65,9 @@ RAY = (
     "hydra.launcher.ray.remote.num_gpus=0",
     "hydra.launcher.ray.remote.num_cpus=1",
 )
-with_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="the extra ray is not installed"
-)
+HAS_RAY = importlib.util.find_spec("ray") is not None
+with_ray = pytest.mark.skipif(not HAS_RAY, reason="the extra ray is not installed")
+without_ray = pytest.mark.skipif(HAS_RAY, reason="the extra ray is installed")
 
 
 @pytest.mark.slow
@@ -131,3 +131,18 @@ def test_slurm_without_slurm_is_one_line(bench: Bench, monkeypatch: pytest.Monke
     assert result.code == 1
     assert result.err.count("\n") == 1
     assert "srun" in result.err
+
+
+@without_ray
+@pytest.mark.parametrize("launcher", ["ray_processes", "ray"])
+def test_a_launcher_without_its_extra_names_the_extra(bench: Bench, launcher: str) -> None:
+    result = bench("-m", f"hydra/launcher={launcher}", "method=full,random", "dry_run=true")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "pip install -e '.[ray]'" in result.err
+
+
+def test_an_unknown_launcher_names_no_extra(bench: Bench) -> None:
+    result = bench("-m", "hydra/launcher=nothing", "method=full,random", "dry_run=true")
+    assert result.code == 2
+    assert "pip" not in result.err
