@@ -1,7 +1,7 @@
 """Gives a trained model heads that see the values which its answer has named already, and take them off.
 
-    python -m bench.models.given --model bench/models/mini --out mini-given
-    python -m bench.models.train --resume mini-given --optimizer adamw --lr 7e-4 --lengths any \\
+    python -m bench.models.given --model mini-training --out mini-given
+    python -m bench.models.train --resume mini-given --optimizer adamw --lr 5e-4 --lengths any \\
         --multivalue 0.5 --minutes 30 --out mini-training
 
 Asked for all values of a key, layer 1 of the embedded model attends to all of them alike, whatever the answer

@@ -1,14 +1,16 @@
 """The embedded model's training: what its sequences show, and that its first weights are a circuit."""
 
+import argparse
 import random
 import re
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 from bench.models import MINI
 from bench.models.data import IGNORE, collate, draw_drill, draw_sequence
+from bench.models.given import VALUES, draw_batch, fit, targets, widen
 from bench.models.train import KINDS, curriculum, draw_task, loss_and_accuracy, new_model
 
 
@@ -109,3 +111,46 @@ def test_the_loss_counts_every_right_token(tokenizer):
         joined["others"] = torch.full_like(joined["others"], IGNORE)
         one_order, _ = loss_and_accuracy(model, joined)
     assert any_order < one_order
+
+
+def test_twice_the_heads_compute_the_same(tokenizer):
+    model = LlamaForCausalLM.from_pretrained(MINI)
+    wide = widen(model)
+    assert wide.config.num_attention_heads == 2 * model.config.num_attention_heads
+    assert wide.config.num_key_value_heads == 2 * model.config.num_key_value_heads
+    ids = torch.randint(3, len(tokenizer), (2, 50))
+    with torch.no_grad():
+        torch.testing.assert_close(wide(ids).logits, model(ids).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_new_heads_look_at_the_values_that_this_answer_has_named(tokenizer):
+    batch = draw_batch(tokenizer, random.Random(0), (100, 200))
+    sequence, place, share = targets(tokenizer, batch)
+    torch.testing.assert_close(share.sum(-1), torch.ones(len(share)))
+    width, counts = batch["context"].shape[1], set()
+    for row, at, wanted in zip(sequence.tolist(), place.tolist(), share, strict=True):
+        own = batch["segments"][row] == batch["segments"][row, at]
+        start = int(own.nonzero()[0])
+        text = tokenizer.decode(batch["asked"][row, start : at + 1])
+        named = re.findall(r"has (\d{3})\d{4}", text)
+        marked = wanted[1:].nonzero().flatten() + 1 - width
+        assert [tokenizer.decode(batch["asked"][row, i]) for i in marked] == named
+        assert set(wanted[1:].unique().tolist()) <= {0.0, 1 / VALUES}
+        counts.add(len(named))
+    assert counts == set(range(VALUES))
+
+
+def test_fitting_changes_the_new_heads_of_one_layer_only(tokenizer):
+    model = widen(LlamaForCausalLM.from_pretrained(MINI)).requires_grad_(False)
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    args = argparse.Namespace(seed=0, steps=2, rate=1e-3, longest=120)
+    fit(model, tokenizer, args)
+    changed = {n for n, weight in model.named_parameters() if not torch.equal(weight, before[n])}
+    names = {f"model.layers.1.self_attn.{each}_proj.weight" for each in "qkvo"}
+    assert changed == names
+    for name in names:
+        old = model.get_parameter(name).chunk(2, dim=int("o_proj" in name))[0]
+        assert torch.equal(old, before[name].chunk(2, dim=int("o_proj" in name))[0])
+    attention = model.model.layers[1].self_attn
+    old, new = attention.o_proj.weight.chunk(2, dim=1)
+    assert torch.equal(new, -old)
