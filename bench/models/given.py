@@ -1,8 +1,8 @@
 """Gives a trained model heads that see the values which its answer has named already, and take them off.
 
     python -m bench.models.given --model mini-training --out mini-given
-    python -m bench.models.train --resume mini-given --optimizer adamw --lr 5e-4 --lengths any \\
-        --multivalue 0.5 --minutes 30 --out mini-training
+    python -m bench.models.train --resume mini-given --optimizer adamw --lr 5e-4 --lengths any --minutes 30 \\
+        --mix records:4,single:2,multivalue:4,multiquery:7,document:3 --embeddings seen --out mini-training
 
 Asked for all values of a key, layer 1 of the embedded model attends to all of them alike, whatever the answer
 holds, and copies their mean: the answer repeats itself, and hours of training on answers did not change it.

@@ -37,6 +37,7 @@ from bench.models.data import (
     draw_sequence,
     question_room,
 )
+from bench.models.optimise import make_optimizers, step_once
 
 MAX_POSITION = 16384
 ROPE_THETA = 1e8  # most dimensions turn slowly, so tokens match by content at any distance
@@ -51,7 +52,7 @@ KINDS = {
 }
 PATIENCE = 300  # steps after which contexts grow all the same
 CHOICE_WEIGHT = 3.0  # in the loss, of the few tokens that choose between the values of a key
-SHORTEST = 128  # context of the tasks, in tokens
+RECORDS = (48, 160)  # tokens of a context of records, where they are mixed with the tasks
 
 
 @dataclass(frozen=True)
@@ -146,14 +147,12 @@ def make_batch(
 ) -> tuple[str, dict[str, torch.Tensor]]:
     """A batch of one stage, about ``args.tokens`` tokens of one kind of task, which is returned too."""
     rng = random.Random(seed)
-    weights = {kind: float(weight) for kind, (weight, _) in KINDS.items()}
-    if args.multivalue is not None:
-        others = sum(weights.values()) - weights["multivalue"]
-        weights["multivalue"] = others * args.multivalue / (1 - args.multivalue)
-    kind = rng.choices(tuple(weights), list(weights.values()))[0]
-    if args.lengths == "any":
-        longest = math.log2(args.max_length)
-        stage = Stage(int(2 ** rng.uniform(math.log2(SHORTEST), longest)))
+    kind = rng.choices(tuple(args.mix), list(args.mix.values()))[0]
+    if kind == "records":
+        stage = Stage(rng.randint(*RECORDS), len(tokenizer) - 3)
+    elif args.lengths == "any":
+        shortest, longest = math.log2(args.min_length), math.log2(args.max_length)
+        stage = Stage(int(2 ** rng.uniform(shortest, longest)))
     size = max(1, args.tokens // (stage.length + question_room(stage.length)))
     far = MAX_POSITION - 2048
     if stage.vocabulary:
@@ -163,53 +162,9 @@ def make_batch(
     else:
         # Shorter contexts stay in the mix, so that growing longer forgets nothing.
         shorter = args.lengths == "growing" and rng.random() >= 0.75
-        length = rng.randint(SHORTEST, stage.length) if shorter else stage.length
+        length = rng.randint(args.min_length, stage.length) if shorter else stage.length
         rows = [draw_task(tokenizer, rng, kind, length, far, args.uuid_share) for _ in range(size)]
     return kind, collate(rows, tokenizer.pad_token_id)
-
-
-def make_optimizers(
-    model: LlamaForCausalLM, args: argparse.Namespace
-) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers and AdamW for embeddings and norms, or AdamW for all."""
-    inside: list[torch.nn.Parameter] = []
-    rest: list[torch.nn.Parameter] = []
-    for name, weight in model.named_parameters():
-        matrix = args.optimizer == "muon" and weight.ndim == 2 and "embed" not in name
-        (inside if matrix else rest).append(weight)
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0)
-    ]
-    if inside:
-        optimizers.append(
-            torch.optim.Muon(inside, lr=args.muon_lr, weight_decay=0.0, momentum=0.95)
-        )
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
-    return optimizers
-
-
-def step_once(
-    model: LlamaForCausalLM,
-    optimizers: list[torch.optim.Optimizer],
-    batch: dict[str, torch.Tensor],
-    rate: float,
-    bf16: bool,
-) -> tuple[float, float]:
-    """One optimizer step at ``rate`` times the initial learning rates; returns loss and accuracy."""
-    device = model.device
-    batch = {name: tensor.to(device) for name, tensor in batch.items()}
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        loss, accuracy = loss_and_accuracy(model, batch)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * rate
-        optimizer.step()
-        optimizer.zero_grad()
-    return loss.item(), accuracy
 
 
 def train(args: argparse.Namespace) -> None:
@@ -225,7 +180,7 @@ def train(args: argparse.Namespace) -> None:
     optimizers = make_optimizers(model, args)
     stages = curriculum(args.max_length)
     place, stage_step, step = (DRILLS if args.resume else 0), 0, 0
-    smooth = dict.fromkeys(KINDS, 0.0)
+    smooth = dict.fromkeys(args.mix, 0.0)
     history: list[list[float]] = []
     pool = concurrent.futures.ThreadPoolExecutor(1)
     start, total = time.time(), 60 * args.minutes
@@ -238,19 +193,20 @@ def train(args: argparse.Namespace) -> None:
     while (used := time.time() - start) < total:
         (kind, batch), upcoming = upcoming.result(), prepare(step + 1, stages[place])
         rate = min(1.0, (step + 1) / 100) * min(1.0, (1 - used / total) / 0.3)
-        loss, accuracy = step_once(model, optimizers, batch, rate, args.bf16)
+        loss, accuracy = step_once(model, optimizers, batch, rate, args, loss_and_accuracy)
         smooth[kind] = 0.9 * smooth[kind] + 0.1 * accuracy
         step, stage_step = step + 1, stage_step + 1
         if step % 50 == 0:
             row = [step, round(used), stages[place].length, round(loss, 4)]
             row += [round(value, 3) for value in smooth.values()]
-            print("step {} {}s length {} loss {} accuracy {} {} {} {}".format(*row), flush=True)
+            shares = " ".join(f"{kind} {value:.3f}" for kind, value in smooth.items())
+            print(f"step {step} {used:.0f}s length {row[2]} loss {loss:.4f} {shares}", flush=True)
             history.append(row)
         if step % 250 == 0:
             save(model, tokenizer, Path(args.out), args, history)
-        learnt = all(smooth[kind] > enough for kind, (_, enough) in KINDS.items())
+        learnt = all(smooth.get(kind, 1.0) > enough for kind, (_, enough) in KINDS.items())
         if ((learnt and stage_step >= 60) or stage_step >= PATIENCE) and place + 1 < len(stages):
-            place, stage_step, smooth = place + 1, 0, dict.fromkeys(KINDS, 0.5)
+            place, stage_step, smooth = place + 1, 0, dict.fromkeys(args.mix, 0.5)
     save(model, tokenizer, Path(args.out), args, history)
 
 
@@ -268,10 +224,18 @@ def save(
         "settings": vars(args),
         "torch": torch.__version__,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {args.device}",
-        "columns": ["step", "seconds", "context length", "loss", *KINDS],
+        "columns": ["step", "seconds", "context length", "loss", *args.mix],
         "history": history,
     }
     (out / "training.json").write_text(json.dumps(record) + "\n")
+
+
+def mix(text: str) -> dict[str, float]:
+    """Weights of kinds of task from ``kind:weight,kind:weight``."""
+    weights = {kind: float(weight) for kind, weight in (p.split(":") for p in text.split(","))}
+    if unknown := weights.keys() - KINDS.keys() - {"records"}:
+        raise argparse.ArgumentTypeError(f"unknown kind of task: {', '.join(sorted(unknown))}")
+    return weights
 
 
 def main() -> None:
@@ -300,8 +264,18 @@ def main() -> None:
         default="growing",
         help="contexts that grow with the accuracy, or of any length from the first step (growing)",
     )
+    parser.add_argument("--min-length", type=int, default=128, help="shortest context (128)")
     parser.add_argument(
-        "--multivalue", type=float, help="share of questions for all values of a key (0.1)"
+        "--mix",
+        type=mix,
+        default=",".join(f"{kind}:{weight}" for kind, (weight, _) in KINDS.items()),
+        help="kinds of task and how often each is drawn; records are random tokens (%(default)s)",
+    )
+    parser.add_argument(
+        "--embeddings",
+        choices=("all", "seen", "none"),
+        default="all",
+        help="which embeddings a step trains: all, those of its own tokens, none (all)",
     )
     parser.add_argument(
         "--uuid-share", type=float, default=0.03, help="share of uuid needles (0.03)"

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 from bench.models import MINI
 from bench.models.data import IGNORE, collate, draw_drill, draw_sequence
 from bench.models.given import VALUES, draw_batch, fit, targets, widen
+from bench.models.optimise import make_optimizers, step_once
 from bench.models.train import KINDS, curriculum, draw_task, loss_and_accuracy, new_model
 
 
@@ -154,3 +155,20 @@ def test_fitting_changes_the_new_heads_of_one_layer_only(tokenizer):
     attention = model.model.layers[1].self_attn
     old, new = attention.o_proj.weight.chunk(2, dim=1)
     assert torch.equal(new, -old)
+
+
+@pytest.mark.parametrize("embeddings", ["all", "seen", "none"])
+def test_a_step_trains_the_embeddings_asked_for(tokenizer, embeddings):
+    model = new_model(tokenizer, layers=2, hidden=64)
+    before = model.model.embed_tokens.weight.detach().clone()
+    args = argparse.Namespace(
+        optimizer="adamw", lr=1e-3, muon_lr=1e-3, embeddings=embeddings, bf16=False
+    )
+    _, joined = batch(tokenizer, "single")
+    step_once(model, make_optimizers(model, args), joined, 1.0, args, loss_and_accuracy)
+    changed = (model.model.embed_tokens.weight != before).any(dim=1).nonzero().flatten()
+    own = torch.cat([joined["context"].flatten(), joined["asked"].flatten()]).unique()
+    assert len(changed) == {"all": len(before), "none": 0}.get(embeddings, len(changed))
+    if embeddings == "seen":
+        assert 0 < len(changed) <= len(own) + 1  # the last answer's end is a label only
+        assert set(changed.tolist()) - {tokenizer.eos_token_id} <= set(own.tolist())
