@@ -15,7 +15,7 @@ def mini():
     return load_model("mini")
 
 
-def accuracy(mini, method, subtask, contexts, questions, length=1024):
+def accuracy(mini, method, subtask, contexts, questions, length=1024, tokens=40):
     """Mean score and measured budget over fresh questions (a seed no committed result uses)."""
     model, tokenizer = mini
     rows = list(
@@ -28,7 +28,7 @@ def accuracy(mini, method, subtask, contexts, questions, length=1024):
             prepared[row.context] = squeezed.prepare(model, ids)
         asked = tokenizer.encode(row.question + row.answer_prefix, add_special_tokens=False)
         out = squeezed.generate(
-            model, prepared[row.context], asked, method=method, max_new_tokens=40
+            model, prepared[row.context], asked, method=method, max_new_tokens=tokens
         )
         text = tokenizer.decode(out.sequences[0], skip_special_tokens=True)
         scores.append(score(row.subtask, text, row.answers))
@@ -39,6 +39,10 @@ def accuracy(mini, method, subtask, contexts, questions, length=1024):
 @pytest.mark.parametrize("subtask", ["niah_single_1", "niah_multikey_1", "niah_multikey_2"])
 def test_retrieves_with_full_attention(mini, subtask):
     assert accuracy(mini, squeezed.Full(), subtask, contexts=6, questions=4)[0] >= 0.9
+
+
+def test_lists_all_values_of_a_key(mini):
+    assert accuracy(mini, squeezed.Full(), "niah_multivalue", 10, 1, tokens=80)[0] >= 0.9
 
 
 def test_squeezed_keeps_what_streaming_loses(mini):
