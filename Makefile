@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 bench: $(STAMP)  ## run the suite on the embedded model; table, plot and leaderboard under results/
-	$(BIN)/python -m bench experiment=mini
+	$(BIN)/python -m bench -m experiment=mini hydra/launcher=processes hydra.launcher.n_jobs=2
 	$(BIN)/python -m bench.report
 
 figures: $(STAMP)  ## tables, figures, leaderboard and page anew from the records under results/runs
