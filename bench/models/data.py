@@ -20,6 +20,10 @@ from ruler.tasks import NiahTask
 
 IGNORE = -100
 MAX_OTHERS = 3
+MAX_POSITION = 16384  # of the model
+FAR = MAX_POSITION - 2048  # where contexts end at the latest; questions come behind
+
+Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,11 @@ def question_room(length: int) -> int:
     return 250 + length // 4
 
 
+def sequences_in(tokens: int, length: int) -> int:
+    """How many sequences with contexts of ``length`` tokens make a batch of about ``tokens``."""
+    return max(1, tokens // (length + question_room(length)))
+
+
 def _needle_tokens(task: NiahTask) -> int:
     return 19 if task.value_type == "numbers" else 40
 
@@ -237,7 +246,7 @@ def _spread_positions(rng: random.Random, length: int, max_position: int) -> lis
     return positions
 
 
-def collate(sequences: list[Sequence], pad_id: int) -> dict[str, torch.Tensor]:
+def collate(sequences: list[Sequence], pad_id: int) -> Batch:
     """Pads to one batch: every field of ``Sequence`` as ``[B, N]`` (contexts) or ``[B, L]`` (questions), and
     ``mask`` ``[B, 1, L, N + L]``, true where a question token may look."""
     fills: dict[str, Any] = {"context": pad_id, "asked": pad_id, "labels": IGNORE}

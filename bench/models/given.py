@@ -18,22 +18,21 @@ import time
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, DynamicCache, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.models.llama.modeling_llama import (
     LlamaAttention,
     LlamaModel,
     apply_rotary_pos_emb,
 )
 
-from bench.models.data import IGNORE, MAX_OTHERS, collate, draw_sequence, question_room
+from bench.models.data import FAR, IGNORE, MAX_OTHERS, Batch, collate, draw_sequence, sequences_in
+from bench.models.loss import read
+from bench.models.optimise import BETAS
 
 LAYER = 1  # the layer whose heads find the values of a key
 VALUES = 1 + MAX_OTHERS  # of a key, as the standard task has
-FAR = 14336  # positions that training sequences reach
 SHORTEST = 96  # context, in tokens
 TOKENS = 3000  # of a step
-
-Batch = dict[str, torch.Tensor]
 
 
 @torch.no_grad()
@@ -69,7 +68,7 @@ def draw_batch(
     length = rng.randint(*lengths)
     rows = [
         draw_sequence(tokenizer, rng, "multivalue", length, FAR, 0.0)
-        for _ in range(max(1, TOKENS // (length + question_room(length))))
+        for _ in range(sequences_in(TOKENS, length))
     ]
     return collate(rows, tokenizer.pad_token_id)
 
@@ -107,20 +106,8 @@ def layer_inputs(model: LlamaModel, batch: Batch) -> tuple[torch.Tensor, torch.T
     seen: list[torch.Tensor] = []
     norm = model.layers[LAYER].input_layernorm
     hook = norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    cache = DynamicCache()
     with torch.no_grad():
-        model(
-            input_ids=batch["context"],
-            position_ids=batch["context_positions"],
-            attention_mask=torch.ones_like(batch["context"]),
-            past_key_values=cache,
-        )
-        model(
-            input_ids=batch["asked"],
-            position_ids=batch["positions"],
-            attention_mask=batch["mask"],
-            past_key_values=cache,
-        )
+        read(model, batch)
     hook.remove()
     positions = torch.cat([batch["context_positions"], batch["positions"]], dim=1)
     return torch.cat(seen, dim=1), positions
@@ -188,7 +175,7 @@ def fit(
         copies = projection.weight.detach().chunk(2)[1]
         # Copies of the old heads would stay copies without some noise.
         heads.append(nn.Parameter(copies + 0.01 * torch.randn(copies.shape, generator=noise)))
-    optimizer = torch.optim.AdamW(heads, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(heads, lr=args.rate, betas=BETAS, weight_decay=0.0)
     begun = time.time()
     for step in range(args.steps):
         batch = draw_batch(tokenizer, rng, (SHORTEST, args.longest))

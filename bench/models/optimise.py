@@ -1,14 +1,15 @@
 """The optimizers of the embedded model's training, and one step of them."""
 
 import argparse
-from collections.abc import Callable
 
 import torch
 from torch import nn
 from transformers import LlamaForCausalLM
 
+from bench.models.data import Batch
+from bench.models.loss import loss_and_accuracy
+
 BETAS = (0.9, 0.98)
-Batch = dict[str, torch.Tensor]
 
 
 def make_optimizers(
@@ -50,7 +51,6 @@ def step_once(
     batch: Batch,
     rate: float,
     args: argparse.Namespace,
-    loss_and_accuracy: Callable[[LlamaForCausalLM, Batch], tuple[torch.Tensor, float]],
 ) -> tuple[float, float]:
     """One step at ``rate`` times the initial learning rates; returns loss and accuracy."""
     batch = {name: tensor.to(model.device) for name, tensor in batch.items()}

@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 from transformers import (
     AutoTokenizer,
-    DynamicCache,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
@@ -29,17 +27,18 @@ from transformers import (
 from bench.models import MINI
 from bench.models.circuit import initialise
 from bench.models.data import (
-    IGNORE,
+    FAR,
+    MAX_POSITION,
+    Batch,
     Sequence,
     collate,
     draw_document_sequence,
     draw_drill,
     draw_sequence,
-    question_room,
+    sequences_in,
 )
 from bench.models.optimise import make_optimizers, step_once
 
-MAX_POSITION = 16384
 ROPE_THETA = 1e8  # most dimensions turn slowly, so tokens match by content at any distance
 DRILLS = 2  # stages of the curriculum before the tasks
 # Kind of task: its weight, and the answer token accuracy at which contexts grow. Multivalue has room for one
@@ -51,7 +50,6 @@ KINDS = {
     "document": (3, 0.9),
 }
 PATIENCE = 300  # steps after which contexts grow all the same
-CHOICE_WEIGHT = 3.0  # in the loss, of the few tokens that choose between the values of a key
 RECORDS = (48, 160)  # tokens of a context of records, where they are mixed with the tasks
 
 
@@ -95,39 +93,6 @@ def new_model(tokenizer: PreTrainedTokenizerFast, layers: int, hidden: int) -> L
     return model
 
 
-def loss_and_accuracy(
-    model: LlamaForCausalLM, batch: dict[str, torch.Tensor]
-) -> tuple[torch.Tensor, float]:
-    """Cross entropy and teacher-forced accuracy on the answer tokens of a batch (see ``collate``)."""
-    cache = DynamicCache()
-    model.model(
-        input_ids=batch["context"],
-        position_ids=batch["context_positions"],
-        attention_mask=torch.ones_like(
-            batch["context"]
-        ),  # says: positions that jump are no packing
-        past_key_values=cache,
-    )
-    hidden = model.model(
-        input_ids=batch["asked"],
-        position_ids=batch["positions"],
-        attention_mask=batch["mask"],
-        past_key_values=cache,
-    ).last_hidden_state
-    answered = batch["labels"] != IGNORE
-    logits = functional.linear(hidden[answered], model.lm_head.weight).float()
-    # Any of several targets is right: the loss is of their probability together.
-    targets = torch.cat(
-        [batch["labels"][answered].unsqueeze(-1), batch["others"][answered]], dim=-1
-    )
-    valid = targets != IGNORE
-    chosen = logits.log_softmax(-1).gather(-1, targets.clamp(min=0)).masked_fill(~valid, -torch.inf)
-    right = (logits.argmax(-1, keepdim=True) == targets).any(-1)
-    weight = torch.where(valid.sum(-1) > 1, CHOICE_WEIGHT, 1.0)
-    loss = -(chosen.logsumexp(-1) * weight).sum() / weight.sum()
-    return loss, right.float().mean().item()
-
-
 def draw_task(
     tokenizer: PreTrainedTokenizerFast,
     rng: random.Random,
@@ -144,7 +109,7 @@ def draw_task(
 
 def make_batch(
     tokenizer: PreTrainedTokenizerFast, seed: int, stage: Stage, args: argparse.Namespace
-) -> tuple[str, dict[str, torch.Tensor]]:
+) -> tuple[str, Batch]:
     """A batch of one stage, about ``args.tokens`` tokens of one kind of task, which is returned too."""
     rng = random.Random(seed)
     kind = rng.choices(tuple(args.mix), list(args.mix.values()))[0]
@@ -153,17 +118,16 @@ def make_batch(
     elif args.lengths == "any":
         shortest, longest = math.log2(args.min_length), math.log2(args.max_length)
         stage = Stage(int(2 ** rng.uniform(shortest, longest)))
-    size = max(1, args.tokens // (stage.length + question_room(stage.length)))
-    far = MAX_POSITION - 2048
+    size = sequences_in(args.tokens, stage.length)
     if stage.vocabulary:
         rows = [
-            draw_drill(tokenizer, rng, stage.length, stage.vocabulary, far) for _ in range(size)
+            draw_drill(tokenizer, rng, stage.length, stage.vocabulary, FAR) for _ in range(size)
         ]
     else:
         # Shorter contexts stay in the mix, so that growing longer forgets nothing.
         shorter = args.lengths == "growing" and rng.random() >= 0.75
         length = rng.randint(args.min_length, stage.length) if shorter else stage.length
-        rows = [draw_task(tokenizer, rng, kind, length, far, args.uuid_share) for _ in range(size)]
+        rows = [draw_task(tokenizer, rng, kind, length, FAR, args.uuid_share) for _ in range(size)]
     return kind, collate(rows, tokenizer.pad_token_id)
 
 
@@ -193,7 +157,7 @@ def train(args: argparse.Namespace) -> None:
     while (used := time.time() - start) < total:
         (kind, batch), upcoming = upcoming.result(), prepare(step + 1, stages[place])
         rate = min(1.0, (step + 1) / 100) * min(1.0, (1 - used / total) / 0.3)
-        loss, accuracy = step_once(model, optimizers, batch, rate, args, loss_and_accuracy)
+        loss, accuracy = step_once(model, optimizers, batch, rate, args)
         smooth[kind] = 0.9 * smooth[kind] + 0.1 * accuracy
         step, stage_step = step + 1, stage_step + 1
         if step % 50 == 0:

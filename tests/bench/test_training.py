@@ -11,8 +11,9 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 from bench.models import MINI
 from bench.models.data import IGNORE, collate, draw_drill, draw_sequence
 from bench.models.given import VALUES, draw_batch, fit, targets, widen
+from bench.models.loss import loss_and_accuracy
 from bench.models.optimise import make_optimizers, step_once
-from bench.models.train import KINDS, curriculum, draw_task, loss_and_accuracy, new_model
+from bench.models.train import KINDS, curriculum, draw_task, new_model
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_a_step_trains_the_embeddings_asked_for(tokenizer, embeddings):
         optimizer="adamw", lr=1e-3, muon_lr=1e-3, embeddings=embeddings, bf16=False
     )
     _, joined = batch(tokenizer, "single")
-    step_once(model, make_optimizers(model, args), joined, 1.0, args, loss_and_accuracy)
+    step_once(model, make_optimizers(model, args), joined, 1.0, args)
     changed = (model.model.embed_tokens.weight != before).any(dim=1).nonzero().flatten()
     own = torch.cat([joined["context"].flatten(), joined["asked"].flatten()]).unique()
     assert len(changed) == {"all": len(before), "none": 0}.get(embeddings, len(changed))
