@@ -17,6 +17,7 @@ COLOURS = "viridis"  # which colour-blind readers see as others do
 MOST = 12  # methods in one figure, full attention first; the table has all
 NOTHING = "white"  # where no answer stood
 LETTER = 0.055  # inches of a letter of a panel's title
+PANEL_TITLE, TITLE = 6, 9  # sizes of letters, in points
 
 
 def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
@@ -48,13 +49,19 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
             names = [str(each or "all") for each in lengths]
             image = _panel(grid[i][j], cells(here, lengths), names)
             if i == 0:
-                lines = textwrap.wrap(method, int(width / LETTER), break_long_words=False)
-                grid[i][j].set_title("\n".join(lines), fontsize=6)
+                grid[i][j].set_title(_wrapped(method, width, PANEL_TITLE), fontsize=PANEL_TITLE)
         grid[i][0].set_ylabel(f"{subtask}\ndepth", fontsize=7)
     if image is not None:
         figure.colorbar(image, ax=grid, label="share of answers found", shrink=0.6)
-    figure.suptitle(f"{name}: length in tokens, and depth of the answer{note}", fontsize=9)
+    title = f"{name}: length in tokens, and depth of the answer{note}"
+    figure.suptitle(_wrapped(title, size[0], TITLE), fontsize=TITLE)
     return figure
+
+
+def _wrapped(title: str, width: float, points: int) -> str:
+    """A title in lines of at most ``width`` inches."""
+    letters = int(width / (LETTER * points / PANEL_TITLE))
+    return "\n".join(textwrap.wrap(title, letters, break_long_words=False))
 
 
 def cells(here: pd.DataFrame, lengths: list[int]) -> np.ndarray:

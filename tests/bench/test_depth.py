@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bench import depth, figures_depth, report
 from bench.leaderboard import leaderboard, load_runs
@@ -101,3 +102,14 @@ def test_two_versions_of_the_data_are_never_in_one_table(tmp_path: Path) -> None
     write_run(tmp_path / "alone", FULL, {"q0": ("a", 1.0)}, data="aaaa")
     write_run(tmp_path / "alone", FULL, {"q0": ("a", 1.0)}, label="vt", data=None)
     assert leaderboard(load_runs(tmp_path / "alone"))["setting"].nunique() == 1
+
+
+def test_the_title_fits_a_figure_of_one_method(runs: Path) -> None:
+    loaded = load_runs(runs)
+    ((name, table),) = depth.by_group(loaded, leaderboard(loaded))
+    figure = figures_depth.draw(name, table[table["method"] == "full"])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    title = figure.texts[0].get_window_extent(canvas.get_renderer())
+    assert title.x0 >= 0
+    assert title.x1 <= figure.bbox.width

@@ -53,8 +53,9 @@ def draw(pool: Pool, title: str) -> Figure:
     found = _smallest(cells(pool))
     looks = style.styles(found["label"])
     lengths = sorted(found["context_length"].unique())
-    figure, grid = style.panels(1, len(TIMES), width=3.4, height=3.0, share=False)
-    for axes, (column, label) in zip(grid[0], TIMES.items(), strict=True):
+    times = {column: label for column, label in TIMES.items() if found[column].notna().any()}
+    figure, grid = style.panels(1, len(times), width=3.4, height=3.0, share=False)
+    for axes, (column, label) in zip(grid[0], times.items(), strict=True):
         for name, runs in found.dropna(subset=[column]).groupby("name", sort=False):
             look = looks[runs["label"].iloc[0]]
             runs = runs.sort_values("context_length")

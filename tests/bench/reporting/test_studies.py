@@ -119,6 +119,15 @@ def test_transfer_says_measured_minus_asked(write_run: Write, tmp_path: Path) ->
     assert not row["within 0.03"]
 
 
+def test_scaling_draws_no_panel_of_times_that_nothing_has(write_run: Write, tmp_path: Path) -> None:
+    for length in (1000, 2000):  # full attention has no index, so nothing took time for one
+        write_run(FULL, length=length)
+    figure = STUDIES["scaling"].draw(pooled(tmp_path), "title")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert len(titles) == 2
+    assert not any("clustering" in title for title in titles)
+
+
 def test_cost_says_when_the_index_has_paid(write_run: Write, tmp_path: Path) -> None:
     write_run(FULL)
     write_run(squeezed(sparsity=0.9), budget=0.2)
