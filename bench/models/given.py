@@ -28,6 +28,7 @@ from transformers.models.llama.modeling_llama import (
 from bench.models.data import FAR, IGNORE, MAX_OTHERS, Batch, collate, draw_sequence, sequences_in
 from bench.models.loss import read
 from bench.models.optimise import BETAS
+from bench.models.train import checkpoint
 
 LAYER = 1  # the layer whose heads find the values of a key
 VALUES = 1 + MAX_OTHERS  # of a key, as the standard task has
@@ -213,7 +214,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", required=True, help="folder of the trained model")
+    parser.add_argument(
+        "--model", type=checkpoint, required=True, help="folder of the trained model"
+    )
     parser.add_argument("--out", default="mini-given", help="folder to write (mini-given)")
     parser.add_argument("--steps", type=int, default=1000, help="steps of fitting (1000)")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate (0.002)")

@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from bench.models import MINI
+from bench.models import MINI, check
 from bench.models.circuit import initialise
 from bench.models.data import (
     FAR,
@@ -202,13 +202,22 @@ def mix(text: str) -> dict[str, float]:
     return weights
 
 
+def checkpoint(folder: str) -> str:
+    """A folder that holds a model."""
+    try:
+        check("checkpoint", str(Path(folder).absolute()))
+    except FileNotFoundError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return folder
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=60, help="training time (60)")
     parser.add_argument("--out", default="mini-training", help="checkpoint folder (mini-training)")
-    parser.add_argument("--resume", help="checkpoint folder to go on from")
+    parser.add_argument("--resume", type=checkpoint, help="checkpoint folder to go on from")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
     parser.add_argument("--layers", type=int, default=4, help="decoder layers (4)")

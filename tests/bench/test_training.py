@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from bench.models import MINI
+from bench.models import MINI, given, train
 from bench.models.data import IGNORE, collate, draw_drill, draw_sequence
 from bench.models.given import VALUES, draw_batch, fit, targets, widen
 from bench.models.loss import loss_and_accuracy
@@ -173,3 +173,20 @@ def test_a_step_trains_the_embeddings_asked_for(tokenizer, embeddings):
     if embeddings == "seen":
         assert 0 < len(changed) <= len(own) + 1  # the last answer's end is a label only
         assert set(changed.tolist()) - {tokenizer.eos_token_id} <= set(own.tolist())
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        (given, ["--model", "./none"], "none does not exist"),
+        (given, ["--model", str(MINI.parent)], "holds no config.json"),
+        (train, ["--resume", "./none"], "none does not exist"),
+        (train, ["--mix", "single:1,poem:2"], "unknown kind of task: poem"),
+    ],
+)
+def test_wrong_input_is_one_line(monkeypatch, capsys, command, arguments, message):
+    monkeypatch.setattr("sys.argv", ["command", *arguments])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
