@@ -5,16 +5,16 @@ is cut into equal shares of rows, not of heads. float32, bfloat16 and float16 st
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from squeezed_kernels import cpu_loops as loops
-from squeezed_kernels import threads
+from squeezed_kernels import memory, threads
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+STORED = {torch.bfloat16: torch.uint16, torch.float16: torch.int16}
 # Query rows that share one pass over the keys; more would push the tile out of the second-level cache.
 ITEM_QUERIES = 64
 LOGITS = 1 << 22  # logits of a lookup held at once, in elements
@@ -62,25 +62,21 @@ def lookup(
     else:
         rows = loops.ranges(_array(candidates), _singletons(heads, clusters), clusters)
     seen = np.ones((batch, length), np.bool_) if valid is None else _array(valid)
-    tokens = np.add.reduceat(seen, np.arange(0, length, block), axis=1, dtype=np.int64)
-    scores = _Scores(
-        _grouped(query, heads, scale), _array(centroids), _array(counts), seen.repeat(heads, 0)
-    )
-    cap = np.float32(softcap or 0)
-    out = scores.means(rows, block, cap, reduce, tokens.repeat(heads, 0).reshape(-1))
+    scores = _Scores(_grouped(query, heads, scale), _array(centroids), _array(counts), seen)
+    out = scores.means(rows, block, np.float32(softcap or 0), reduce)
     return torch.from_numpy(out).view(batch, heads, blocks, clusters)
 
 
 @dataclass(frozen=True)
 class _Scores:
-    """The arrays a lookup reads: ``query [B, H, G, L, D]``, ``valid [B * H, L]``."""
+    """The arrays a lookup reads: ``query [B, H, G, L, D]``, ``valid [B, L]``."""
 
     query: Any
     centroids: Any
     counts: Any
     valid: Any
 
-    def means(self, rows: Any, block: int, cap: Any, reduce: str, tokens: Any) -> Any:
+    def means(self, rows: Any, block: int, cap: Any, reduce: str) -> Any:
         """Scores ``[sources, C]``, by as many passes over a block's query tokens as memory asks for."""
         starts, before, first = rows
         groups, length, size = self.query.shape[2:]
@@ -88,10 +84,10 @@ class _Scores:
         sub = max(1, min(block, ITEM_QUERIES // groups, LOGITS // max(1, groups * places)))
         plan = loops.Plan(starts, before, first, before[first], length, block, sub)
         spans = threads.spans(places, groups * sub * size)
-        logits = _empty((groups * sub, places))
-        lse = _empty((len(first) + spans, groups * sub))
+        logits = memory.scratch((groups * sub, places))
+        lse = memory.scratch((len(first) + spans, groups * sub))
         shape = (1 if reduce == "mean" else groups, places)
-        top, total = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
+        top, total = memory.scratch(shape), memory.scratch(shape)
         for k in range(-(-block // sub)):
             score = partial(loops.score_span, self.query, self.centroids, self.counts, plan, k, cap)
             threads.run(lambda span, score=score: score(span, spans, logits, lse), spans)  # type: ignore[misc]
@@ -101,12 +97,11 @@ class _Scores:
                 spans,
                 EXP * logits.size,
             )
-        out = _empty((len(first) - 1, self.centroids.shape[1]))
+        out = memory.scratch((len(first) - 1, self.centroids.shape[1]))
         parts = min(spans, len(out))
+        finish = partial(loops.finish_scores, self.valid, plan)
         threads.run(
-            lambda part: loops.finish_scores(tokens, plan, part, parts, groups, top, total, out),
-            parts,
-            EXP * top.size,
+            lambda part: finish(part, parts, groups, top, total, out), parts, EXP * top.size
         )
         return out
 
@@ -170,13 +165,13 @@ def _attend(
     plan = plan._replace(work=loops.divide(plan))
     spans = threads.spans(int(plan.work[-1]), 2 * groups * sub * size)
     slots = len(plan.work) - 1 + spans
-    out = _empty((slots, groups * sub, size))
-    lse = _empty((slots, groups * sub))
-    tables = [_array(x.reshape(-1, *x.shape[-2:])) for x in (keys, values)]
+    out = memory.scratch((slots, groups * sub, size))
+    lse = memory.scratch((slots, groups * sub))
+    tables = [_array(x).reshape(-1, *x.shape[-2:]) for x in (keys, values)]
     part = partial(loops.attend_span, grouped, *tables, plan, np.float32(softcap or 0))
     threads.run(lambda span: part(span, spans, out, lse), spans)
-    whole = _empty(grouped.shape)
-    whole_lse = _empty(grouped.shape[:4])
+    whole = memory.scratch(grouped.shape)
+    whole_lse = memory.scratch(grouped.shape[:4])
     loops.merge_spans(plan, spans, out, lse, whole, whole_lse)
     return (
         torch.from_numpy(whole).view(query.shape),
@@ -193,6 +188,7 @@ def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None
     return torch.from_numpy(out)
 
 
+@lru_cache  # of the last lengths: a decode step asks for the same ones in every layer
 def _all_rows(batch: int, heads: int, blocks: int, rows: int) -> Any:
     """Ranges of a plan in which every source reads all rows."""
     sources = batch * heads * blocks
@@ -204,11 +200,6 @@ def _singletons(heads: int, rows: int) -> Any:
     return np.arange(rows + 1, dtype=np.int32)[None].repeat(heads, 0)
 
 
-def _empty(shape: tuple[int, ...]) -> Any:
-    # By torch, so that the tests' poison gets into it.
-    return torch.empty(shape, dtype=torch.float32).numpy()
-
-
 def _grouped(query: torch.Tensor, heads: int, scale: float) -> Any:
     """Scaled queries as a float32 array ``[B, H, G, L, D]``."""
     batch, _, length, size = query.shape
@@ -218,10 +209,8 @@ def _grouped(query: torch.Tensor, heads: int, scale: float) -> Any:
 
 
 def _array(tensor: torch.Tensor) -> Any:
-    """A tensor's memory as an array; 16-bit floats as the integers that stand for them in the loops."""
-    tensor = tensor.detach().contiguous()
-    if tensor.dtype == torch.bfloat16:
-        tensor = tensor.view(torch.uint16)
-    elif tensor.dtype == torch.float16:
-        tensor = tensor.view(torch.int16)
-    return tensor.numpy()
+    """A tensor's memory as a contiguous array; 16-bit floats as the integers that the loops take for them."""
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    stored = STORED.get(tensor.dtype)
+    return np.ascontiguousarray((tensor.view(stored) if stored else tensor).numpy())

@@ -369,6 +369,12 @@ def _blocks(plan):
 
 
 @exact
+def _kv_heads(plan, valid):
+    """KV heads of a plan whose query tokens are ``valid [B, L]``."""
+    return (len(plan.first) - 1) // (len(valid) * _blocks(plan)[0])
+
+
+@exact
 def _tokens(plan, item):
     """Source of an item and its query tokens ``low`` to ``high``; none if the last block is short."""
     blocks, subs = _blocks(plan)
@@ -678,11 +684,12 @@ def _fold(logits, place, count, lse, skip, low, high, first, top, total, base):
 def fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total):
     """Second half of the lookup of one span: adds the k-th tokens' shares to each cluster's.
 
-    ``valid [B * H, L]``: tokens that count. ``top, total [1 or G, rows of all sources]``: running log-sum-exp
+    ``valid [B, L]``: tokens that count. ``top, total [1 or G, rows of all sources]``: running log-sum-exp
     over query tokens, and over query heads if there is one row only.
     """
     blocks, subs = _blocks(plan)
     place, end = plan.work[-1] * span // spans, plan.work[-1] * (span + 1) // spans
+    kv_heads = _kv_heads(plan, valid)
     whole, base = np.empty(groups * plan.sub, np.float32), np.empty(TILE, np.float32)
     skip = np.zeros(groups * plan.sub, np.bool_)
     source = _last_not_above(plan.work, place)
@@ -692,7 +699,7 @@ def fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total):
         used = groups * tokens
         _whole_lse(plan.work, source, spans, lse, used, whole)
         for q in range(used):
-            skip[q] = not valid[source // blocks, low + q % tokens]
+            skip[q] = not valid[source // blocks // kv_heads, low + q % tokens]
         stop = min(end, plan.work[source + 1])
         together = used // top.shape[0]
         while place < stop:
@@ -714,18 +721,23 @@ def _log_mean(top, total, divisor, first, out):
 
 
 @exact
-def finish_scores(tokens, plan, span, spans, groups, top, total, out):
+def finish_scores(valid, plan, span, spans, groups, top, total, out):
     """Means from sums, of one span of the sources: ``out [sources, C]`` log scores, ``-inf`` for clusters
     that are not in the plan.
 
-    ``tokens [sources]``: how many the mean is over. One row of ``top``: mean over heads; more: their maximum.
+    ``valid [B, L]``: tokens that the mean is over. One row of ``top``: mean over heads; more: their maximum.
     """
+    blocks, kv_heads = _blocks(plan)[0], _kv_heads(plan, valid)
     together = groups // top.shape[0]
     sources = out.shape[0]
     for source in range(sources * span // spans, sources * (span + 1) // spans):
         if plan.before[plan.first[source + 1]] - plan.before[plan.first[source]] < out.shape[1]:
             out[source] = NEG_INF
-        divisor = np.float32(np.log(max(1, tokens[source]) * together))
+        tokens = 0
+        low = source % blocks * plan.block
+        for token in range(low, min(plan.length, low + plan.block)):
+            tokens += valid[source // blocks // kv_heads, token]
+        divisor = np.float32(np.log(max(1, tokens) * together))
         for j in range(plan.first[source], plan.first[source + 1]):
             low, high = plan.before[j], plan.before[j + 1]
             part = out[source, plan.starts[j] : plan.starts[j] + high - low]

@@ -1,13 +1,14 @@
 """Triton's kernels run in its interpreter where there is no GPU; memory that nobody wrote shows."""
 
+import numpy
 import pytest
 import torch
-from squeezed_kernels import backends
+from squeezed_kernels import backends, memory
 
 
 @pytest.fixture(autouse=True)
 def poisoned_memory(monkeypatch):
-    """``torch.empty`` gives NaN, or the lowest integer, or true: an output that is not written is noticed."""
+    """Memory starts as NaN, or the lowest integer, or true: an output that is not written is noticed."""
 
     def poison(tensor):
         if tensor.dtype.is_floating_point:
@@ -19,6 +20,9 @@ def poisoned_memory(monkeypatch):
     for name in ("empty", "empty_like"):
         plain = getattr(torch, name)
         monkeypatch.setattr(torch, name, lambda *a, _plain=plain, **k: poison(_plain(*a, **k)))
+    monkeypatch.setattr(
+        memory, "scratch", lambda shape: numpy.full(shape, numpy.nan, numpy.float32)
+    )
 
 
 @pytest.fixture(autouse=True)
