@@ -1,27 +1,47 @@
 """Fingerprints that tell whether a stored index belongs to a model or to a sequence of token ids."""
 
 import hashlib
+import json
+from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 _SAMPLE = 64  # values of each weight tensor that enter the fingerprint
+# Of a configuration, besides what all models have: about training, generation or tasks, not about keys.
+_BESIDE = {"use_cache", "initializer_range", "tie_word_embeddings", "pretraining_tp"}
+_BESIDE_ENDINGS = ("_token_id", "dropout", "_pdrop")
 
 
 def of_model(model: PreTrainedModel) -> str:
-    """Hash of a model's type, dtype and a sample of every weight tensor.
+    """Hash of a model's type, dtype, settings and a sample of every weight tensor.
 
-    Reading all weights would take as long as loading them; evenly spread values of every tensor tell any two
-    trainings apart.
+    Settings: the same weights make other keys where their RoPE, say, differs. A sample: reading all weights
+    would take as long as loading them; evenly spread values of every tensor tell any two trainings apart.
     """
     digest = hashlib.sha256()
     digest.update(f"{type(model).__name__} {model.dtype}".encode())
+    digest.update(json.dumps(_settings(model.config), sort_keys=True, default=str).encode())
     for name, weight in model.named_parameters():
         flat = weight.detach().flatten()
         sample = flat[:: max(1, len(flat) // _SAMPLE)]
         digest.update(f"{name} {tuple(weight.shape)}".encode())
         digest.update(sample.float().cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _settings(config: PretrainedConfig) -> dict[str, Any]:
+    """What a configuration says about the architecture. Not what is off, so that a later transformers, which
+    knows more that can be off, reads the same; keys that begin with an underscore are transformers' own."""
+    general = PretrainedConfig().to_dict().keys() | _BESIDE
+    return {
+        key: value
+        for key, value in config.get_text_config().to_dict().items()
+        if value
+        and key not in general
+        and not key.startswith("_")
+        and not key.endswith(_BESIDE_ENDINGS)
+    }
 
 
 def of_ids(ids: torch.Tensor) -> str:

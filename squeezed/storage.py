@@ -116,8 +116,8 @@ def load(folder: Path, model_fingerprint: str, places: Sequence[Place], prefill:
     if manifest["model"] != model_fingerprint:
         raise IndexMismatchError(
             f"{folder}: model is {manifest['model'][:12]}, but the given model is "
-            f"{model_fingerprint[:12]}: the index was made with other weights or another dtype; prepare "
-            "the context again"
+            f"{model_fingerprint[:12]}: the index was made with other weights, settings or dtype; "
+            "prepare the context again"
         )
     stored = read(folder, manifest)
     _require_layers(folder, stored, places)

@@ -14,7 +14,11 @@ LEVELS = {1: (0.05,), 2: (0.01, 0.05), 3: (0.002, 0.01, 0.05)}  # by depth
 
 
 def tiny_llama(
-    kv_heads: int = 2, dtype: torch.dtype = torch.float32, seed: int = 0, layers: int = 3
+    kv_heads: int = 2,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+    layers: int = 3,
+    **settings,
 ):
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -28,6 +32,7 @@ def tiny_llama(
         bos_token_id=0,
         eos_token_id=None,
         pad_token_id=1,
+        **settings,
     )
     return LlamaForCausalLM(config).to(dtype).eval()
 

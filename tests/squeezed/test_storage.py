@@ -201,6 +201,22 @@ def test_another_model_is_refused(folder, ctx):
             squeezed.generate(other, ctx, QUESTION, method=squeezed.Full())
 
 
+def test_the_same_weights_with_another_rope_are_another_model(folder, ctx):
+    other = tiny_llama(rope_parameters={"rope_type": "default", "rope_theta": 5e5})
+    with pytest.raises(squeezed.IndexMismatchError, match="other weights, settings or dtype"):
+        load(folder, other)
+    with pytest.raises(squeezed.IndexMismatchError, match="another model"):
+        squeezed.generate(other, ctx, QUESTION, method=squeezed.Full())
+
+
+def test_settings_that_change_no_key_do_not_matter(folder):
+    model = tiny_llama()
+    model.config.pad_token_id = 7
+    model.config.use_cache = not model.config.use_cache
+    model.config.initializer_range = 0.5
+    load(folder, model)
+
+
 def test_another_format_version_is_refused(copy, model):
     path = copy / storage.MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
