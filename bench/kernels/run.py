@@ -15,12 +15,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from bench.kernels import clustering, model, plots
+from bench.kernels import clustering, model
 from bench.kernels.gate import WrongResultError
 from bench.kernels.machine import describe
 from bench.kernels.measure import key, measure
 from bench.kernels.settings import DTYPES, Settings, device_of, shapes
-from bench.kernels.table import Table
+from bench.kernels.table import Row, Table
 
 
 def run(settings: Settings) -> None:
@@ -63,8 +63,18 @@ def run(settings: Settings) -> None:
             )
     extras(settings, device, machine, folder)
     if table.rows:
-        plots.write(table.rows, folder, device.type)
+        draw(table.rows, folder, device)
     say(f"table: {table.path}")
+
+
+def draw(rows: list[Row], folder: Path, device: torch.device) -> None:
+    """The figures, where their libraries are: a GPU machine may have torch and nothing else."""
+    try:
+        from bench.kernels import plots
+    except ModuleNotFoundError as error:
+        say(f"no figures: {error.name} is not installed")
+        return
+    plots.write(rows, folder, device.type)
 
 
 def extras(settings: Settings, device: torch.device, machine, folder: Path) -> None:  # type: ignore[no-untyped-def]

@@ -209,3 +209,12 @@ def test_hydra_command(tmp_path):
 def test_figures_need_no_second_length(tmp_path):
     row = dict.fromkeys(FIELDS, "1") | {"provider": "squeezed", "vs_sdpa": ""}
     assert len(plots.write([row], tmp_path, "x")) == 3
+
+
+def test_a_machine_without_the_plotting_library_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+    monkeypatch.delitem(sys.modules, "bench.kernels.plots", raising=False)
+    monkeypatch.delattr("bench.kernels.plots")
+    run.draw([dict.fromkeys(FIELDS, "1")], tmp_path, torch.device("cpu"))
+    assert "no figures: " in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
