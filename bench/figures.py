@@ -1,7 +1,9 @@
 """Accuracy against the measured KV budget: a figure per model and task, a panel per cell of it."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,6 +12,9 @@ from bench.reporting import style
 from bench.reporting.output import write_figure
 from bench.reporting.variants import labels
 from bench.tables import groups
+
+FEW = 4  # more subtasks than that do not each get a row
+COLUMNS = 4  # of panels then, lengths included
 
 
 def write(board: pd.DataFrame, folder: Path) -> list[Path]:
@@ -23,31 +28,47 @@ def write(board: pd.DataFrame, folder: Path) -> list[Path]:
 
 @style.applied
 def draw(part: pd.DataFrame) -> Figure:
-    """The figure of one group: rows are subtasks, columns are lengths."""
+    """The figure of one group: rows are subtasks, columns are lengths; several subtasks a row if many."""
     part = part.assign(label=labels(part))
     subtasks = list(dict.fromkeys(part["subtask"]))
     lengths = sorted(part["context_length"].dropna().unique()) or [None]
     looks = style.styles(part["label"])
-    figure, grid = style.panels(len(subtasks), len(lengths), height=2.5)
+    beside = max(1, COLUMNS // len(lengths)) if len(subtasks) > FEW else 1
+    rows = math.ceil(len(subtasks) / beside)
+    figure, grid = style.panels(rows, beside * len(lengths), height=2.5)
+    for axes in grid.flat:
+        axes.set_visible(False)
     for i, subtask in enumerate(subtasks):
         for j, length in enumerate(lengths):
             here = part[part["subtask"] == subtask]
             if length is not None:
                 here = here[here["context_length"] == length]
-            grid[i][j].set_visible(len(here) > 0)
             if len(here):
-                _panel(grid[i][j], here, looks)
+                axes = grid[i // beside, i % beside * len(lengths) + j]
+                axes.set_visible(True)
+                _panel(axes, here, looks)
                 tokens = "" if length is None else f", {length:g} tokens"
-                grid[i][j].set_title(f"{subtask}{tokens}, {style.questions(here)}")
+                axes.set_title(f"{subtask}{tokens}, {style.questions(here)}")
     grid[0][0].set_xlim(left=0)  # shared; here, where all is drawn
     first = part.iloc[0]
     figure.suptitle(f"{first['model']} on {first['task']} (prompts: {first['prompts']})")
-    for axes in grid[-1]:
-        axes.set_xlabel("measured KV budget (1 = all read)")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("score, 95 % interval")
+    _label_outer(grid)
     style.legend(figure)
     return figure
+
+
+def _label_outer(grid: np.ndarray) -> None:
+    """Names and numbers of the axes at the outermost panels that are shown."""
+    for column in grid.T:
+        shown = [axes for axes in column if axes.get_visible()]
+        if shown:
+            shown[-1].set_xlabel("measured KV budget (1 = all read)")
+            shown[-1].tick_params(labelbottom=True)
+    for row in grid:
+        shown = [axes for axes in row if axes.get_visible()]
+        if shown:
+            shown[0].set_ylabel("score, 95 % interval")
+            shown[0].tick_params(labelleft=True)
 
 
 def _panel(axes: Axes, here: pd.DataFrame, looks: dict[str, style.Style]) -> None:

@@ -197,6 +197,21 @@ def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) 
     assert (tmp_path / "out/figures/mini-ruler-suite-2x2.png").exists()
 
 
+def test_many_subtasks_stand_beside_each_other(tmp_path: Path) -> None:
+    for task in (f"task{n}" for n in range(9)):
+        write_run(tmp_path / "runs", FULL, SCORES, budget=1.0, subtask=task, label=task)
+    figure = figures.draw(leaderboard(load_runs(tmp_path / "runs")))
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert sorted(axes.get_title().split(",")[0] for axes in shown) == [
+        f"task{n}" for n in range(9)
+    ]
+    assert len({axes.get_subplotspec().rowspan.start for axes in shown}) == 3
+    lowest = {
+        axes.get_subplotspec().colspan.start: axes for axes in shown
+    }  # the last one of each column
+    assert all(axes.get_xlabel() for axes in lowest.values())
+
+
 @pytest.mark.parametrize("make", [False, True])
 def test_no_runs_is_one_line_and_exit_code_2(
     tmp_path: Path, make: bool, capsys: pytest.CaptureFixture[str]
