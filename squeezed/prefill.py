@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from squeezed_kernels import causal_mask
+from squeezed_kernels import capped, causal_mask
 from transformers import PreTrainedModel
 from transformers.cache_utils import (
     Cache,
@@ -91,8 +91,7 @@ class CaptureLayer(DynamicLayer):
             block = grouped[:, :, first : first + ACCUMULATE_BLOCK]
             seen = start + first + block.shape[2]
             logits = self.scale * block @ keys[:, None, :seen].transpose(2, 3)
-            if self.softcap is not None:
-                logits = self.softcap * torch.tanh(logits / self.softcap)
+            logits = capped(logits, self.softcap)
             causal = causal_mask(block.shape[2], seen, query.device)
             weights = logits.masked_fill(~causal, -torch.inf).softmax(-1)
             self.accumulated[:, :seen] += weights.mean(1).sum(1)

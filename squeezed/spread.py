@@ -8,6 +8,7 @@ beyond the paper, whose coarse scores are those of the means.
 """
 
 import torch
+from squeezed_kernels import capped
 
 QUERY_BLOCK = 16  # window queries whose logits over all keys are held at once
 
@@ -39,18 +40,14 @@ def spreads(
         cluster = torch.arange(len(count), device=keys.device).repeat_interleave(count.long())
         of_head = queries.view(heads, -1, size)[head].float()
         for part in of_head.split(QUERY_BLOCK):
-            logits = _capped(scale * part @ own.T, softcap)
+            logits = capped(scale * part @ own.T, softcap)
             places = cluster.expand(len(part), rows)
             shape = (len(part), len(count))
             top = logits.new_full(shape, -torch.inf).scatter_reduce_(1, places, logits, "amax")
             sums = logits.new_zeros(shape)
             sums.scatter_add_(1, places, (logits - top.gather(1, places)).exp())
-            of_mean = _capped(scale * part @ centroids[head].float().T, softcap)
+            of_mean = capped(scale * part @ centroids[head].float().T, softcap)
             gap = top + (sums / count).log() - of_mean
             found[head] += gap.masked_fill(count == 0, 0.0).sum(0)
         found[head] /= len(of_head)
     return found
-
-
-def _capped(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
-    return logits if softcap is None else softcap * torch.tanh(logits / softcap)

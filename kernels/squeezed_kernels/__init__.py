@@ -8,7 +8,7 @@ would hide the Hugging Face package of that name and break ``import transformers
 from squeezed_kernels.api import assign, attend, attend_groups, children, lookup, merge
 from squeezed_kernels.backend import backends, resolve_backend
 from squeezed_kernels.memory import centroid_dtype, empty_table
-from squeezed_kernels.reference import REDUCTIONS, causal_mask
+from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask
 
 __all__ = [
     "REDUCTIONS",
@@ -16,6 +16,7 @@ __all__ = [
     "attend",
     "attend_groups",
     "backends",
+    "capped",
     "causal_mask",
     "centroid_dtype",
     "children",

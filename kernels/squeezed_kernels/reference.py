@@ -60,7 +60,7 @@ def lookup(
         seen = used if candidates is None else used & candidates[:, :, t, None, None]
         sums = []
         for piece in block_slices(part.stop - part.start, QUERY_BLOCK, part.start):
-            logits = _cap(scale * grouped[:, :, :, piece].to(wide) @ transposed, softcap)
+            logits = capped(scale * grouped[:, :, :, piece].to(wide) @ transposed, softcap)
             logits = logits.masked_fill(~seen, -torch.inf)
             total = (logits + log_counts).logsumexp(-1, keepdim=True)
             shares = logits - _finite(total)
@@ -119,7 +119,7 @@ def attend(
     wide_values = values.to(wide).unsqueeze(2)
     outputs, sums = [], []
     for part in block_slices(length, QUERY_BLOCK):
-        logits = _cap(scale * grouped[:, :, :, part].to(wide) @ wide_keys, softcap)
+        logits = capped(scale * grouped[:, :, :, part].to(wide) @ wide_keys, softcap)
         if bias is not None:
             logits = logits + bias.to(wide)[:, None, None]
         if mask is not None:
@@ -222,7 +222,8 @@ def _over_query_heads(log_scores: torch.Tensor, reduce: str) -> torch.Tensor:
     return log_scores.logsumexp(2) - groups.log().to(log_scores.device)
 
 
-def _cap(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
+def capped(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    """Logits of a model that caps them: ``softcap * tanh(logits / softcap)``; ``None``: as they are."""
     return logits if softcap is None else softcap * torch.tanh(logits / softcap)
 
 
