@@ -5,16 +5,18 @@ that layer. Keys of any other cache carry no tag and take transformers' own path
 attention still works as before, and no state lives outside the cache object.
 """
 
-from typing import Any, Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from squeezed_kernels import attend, causal_mask
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
 from squeezed.errors import UnsupportedModelError
 from squeezed.families import require_supported
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 NAME = "squeezed"
 _TAG = "_squeezed_layer"
@@ -123,6 +125,8 @@ def dense(
     in float32 and without holding all logits at once.
     """
     if softcap is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
         return sdpa_attention_forward(module, query, keys, values, mask, scaling=scale, **kwargs)[0]
     length = query.shape[2]
     if mask is None and length > 1:
@@ -139,7 +143,13 @@ def switch(model: PreTrainedModel) -> None:
     Raises:
         UnsupportedModelError: the attention has parts that the engine does not reproduce.
     """
+    # Here, not above: it takes seconds, which who only checks arguments or reads help need not wait.
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
     require_supported(model)
+    AttentionInterface.register(NAME, forward)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
     if model.config._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
     require_reached(model, model.config._attn_implementation == NAME)
@@ -156,7 +166,3 @@ def require_reached(model: PreTrainedModel, reached: bool) -> None:
             f"the attention of {type(model).__name__} ({model.config.model_type}) does not go through "
             "transformers' AttentionInterface, so the engine cannot serve it"
         )
-
-
-AttentionInterface.register(NAME, forward)
-AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,13 +1,14 @@
 """A fixed context that is ready to be asked: its index, its calibration, and how to attach questions."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from squeezed_kernels import resolve_backend
-from transformers import PreTrainedModel
 
 from squeezed import attention, families, fingerprint, storage
 from squeezed.cache import FixedContextCache
@@ -20,6 +21,9 @@ from squeezed.methods.base import Method
 from squeezed.own_tokens import Progress
 from squeezed.prefill import LayerStates, prefill
 from squeezed.settings import WINDOW, Coarse, Settings
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 Derived = TypeVar("Derived")
 
@@ -150,7 +154,7 @@ class FixedContext:
 
     def calibrate(
         self, model: PreTrainedModel, inputs: Sequence[torch.Tensor], new_tokens: int = 16
-    ) -> "FixedContext":
+    ) -> FixedContext:
         """The same context with thresholds calibrated on sample user inputs instead of the window.
 
         Each input is answered with full attention; its queries and those of the generated tokens say what
@@ -177,7 +181,7 @@ class FixedContext:
                 "the fixed context was prepared with another model than the one given"
             )
 
-    def to_host(self) -> "FixedContext":
+    def to_host(self) -> FixedContext:
         """The same context with keys and values in host memory, pinned where there is a GPU.
 
         The index stays on its device; attention over the fixed rows is computed on the host. Layers with a
@@ -220,7 +224,7 @@ class FixedContext:
         return storage.save(Path(folder), stored, keys_values=keys_values)
 
     @classmethod
-    def load(cls, folder: str | Path, *, model: PreTrainedModel) -> "FixedContext":
+    def load(cls, folder: str | Path, *, model: PreTrainedModel) -> FixedContext:
         """Reads a context that ``save`` wrote, for the same model.
 
         Raises:

@@ -4,6 +4,8 @@
 oracle at the same number of rows. ``cluster_rows`` says how evenly an index spreads its keys.
 """
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import os
@@ -11,10 +13,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from squeezed_kernels import attend_groups, lookup
-from transformers import PreTrainedModel
 
 from squeezed.cache import block_weights
 from squeezed.clustering import cluster_statistics
@@ -23,6 +25,9 @@ from squeezed.generate import left_padded
 from squeezed.index import LayerIndex
 from squeezed.methods.base import Method, Selection
 from squeezed.observe import watch
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 Row = dict[str, str | int | float]
 Step = tuple[torch.Tensor, Selection | None]

@@ -4,13 +4,18 @@ A decoder layer attends either to the whole context, and gets an index, or to a 
 dense. Whatever cannot be right is refused here, by name and reason, before anything is computed.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
 
 from squeezed.errors import UnsupportedModelError
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 

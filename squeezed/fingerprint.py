@@ -1,11 +1,16 @@
 """Fingerprints that tell whether a stored index belongs to a model or to a sequence of token ids."""
 
+from __future__ import annotations
+
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 _SAMPLE = 64  # values of each weight tensor that enter the fingerprint
 # Of a configuration, besides what all models have: about training, generation or tasks, not about keys.
@@ -30,10 +35,10 @@ def of_model(model: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
-def _settings(config: PretrainedConfig) -> dict[str, Any]:
+def _settings(config: PreTrainedConfig) -> dict[str, Any]:
     """What a configuration says about the architecture. Not what is off, so that a later transformers, which
     knows more that can be off, reads the same; keys that begin with an underscore are transformers' own."""
-    general = PretrainedConfig().to_dict().keys() | _BESIDE
+    general = PreTrainedConfig().to_dict().keys() | _BESIDE
     return {
         key: value
         for key, value in config.get_text_config().to_dict().items()

@@ -1,17 +1,22 @@
 """Greedy generation on a fixed context, for one user input or a batch, with measured budget and times."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import PreTrainedModel
 
 from squeezed import attention, families
 from squeezed.accounting import GenerationStats, summarise
 from squeezed.cache import FixedContextCache
 from squeezed.context import FixedContext
 from squeezed.methods import Method
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 UserInputs = torch.Tensor | Sequence[int] | Sequence[torch.Tensor] | Sequence[Sequence[int]]
 

@@ -1,15 +1,19 @@
 """Watches a method at work: keeps the queries of every layer and step, and what was selected."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import PreTrainedModel
 
 from squeezed.generate import generate
 from squeezed.methods.base import Method, Selection, Selector
 from squeezed.methods.full import Full
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 if TYPE_CHECKING:
     from squeezed.context import FixedContext
@@ -39,14 +43,14 @@ class Watched(Method):
     method: Method
     layers: list[WatchedSelector] = field(default_factory=list)
 
-    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+    def bind(self, context: FixedContext, backend: str) -> Sequence[Selector]:
         self.layers[:] = [WatchedSelector(each) for each in self.method.bind(context, backend)]
         return self.layers
 
 
 def watch(
     model: PreTrainedModel,
-    context: "FixedContext",
+    context: FixedContext,
     question_ids: torch.Tensor,
     method: Method,
     max_new_tokens: int,
@@ -59,7 +63,7 @@ def watch(
 
 def observe(
     model: PreTrainedModel,
-    context: "FixedContext",
+    context: FixedContext,
     inputs: Sequence[torch.Tensor],
     new_tokens: int,
 ) -> tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...]:

@@ -1,11 +1,12 @@
 """Offline step 1: dense prefill of the fixed context, keeping keys, values and window queries."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from squeezed_kernels import capped, causal_mask
-from transformers import PreTrainedModel
 from transformers.cache_utils import (
     Cache,
     CacheLayerMixin,
@@ -16,6 +17,9 @@ from transformers.cache_utils import (
 from squeezed import attention, families
 from squeezed.attention import tag
 from squeezed.local import LocalLayer
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
 
 CHUNK = 2048  # fixed-context tokens a forward pass processes; bounds activations, not the KV cache
 ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while they are summed

@@ -1,14 +1,17 @@
 """Files of tables and figures: the same records give the same bytes, and no reader sees a part."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from bench.reporting.style import applied
+if TYPE_CHECKING:  # figures load matplotlib; who writes a table only need not wait for it
+    from matplotlib.figure import Figure
 
 DPI = 150
 # No date and no version in the files.
@@ -30,6 +33,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 
 def write_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Writes ``NAME.png`` and ``NAME.pdf``; returns the paths."""
+    from bench.reporting.style import applied
 
     @applied
     def save(path: Path, kind: str) -> None:
