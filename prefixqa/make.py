@@ -21,17 +21,14 @@ from prefixqa.service.estimate import estimate
 from prefixqa.service.run import Finished, ask_service, check_service
 from prefixqa.sources.load import Loaded
 from prefixqa.tokens import TokenCounter
-from ruler.__main__ import check_folder, load_tokenizer
+from ruler.command import UnfinishedError, check_folder
+from ruler.tokenizer import load_tokenizer
 
 GENERATORS = {
     invent.NAME: template.GENERATOR,
     extractive.NAME: extractive.GENERATOR,
     "openai": service_prompts.VERSION,
 }
-
-
-class UnfinishedError(RuntimeError):
-    """The set could not be finished, though the settings are right; what was done is kept."""
 
 
 def make(settings: PrefixqaConfig) -> None:

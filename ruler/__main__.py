@@ -1,20 +1,12 @@
 """``python -m ruler``: writes the rows of RULER tasks as files. ``--help`` lists the keys."""
 
-import dataclasses
 import gc
-import importlib.util
-import os
-import sys
 from pathlib import Path
-from typing import Any, NoReturn, cast
 
-import hydra
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from tqdm import tqdm
 
 from ruler import publish
+from ruler.command import Command, check_folder
 from ruler.config import RulerConfig, register
 from ruler.download import MissingDataError
 from ruler.generate import rows
@@ -22,45 +14,14 @@ from ruler.parquet import read_parquet, write_parquet
 from ruler.plan import Plan, make_plan
 from ruler.rows import Row, RowError, read_jsonl, write_jsonl
 from ruler.tasks import TASKS, get_task
+from ruler.tokenizer import load_tokenizer
 from ruler.tokens import TokenCounter
 
-# A folder of its own: in conf/ itself Hydra takes task= for the choice of a file of conf/task.
-CONF = Path(__file__).resolve().parents[1] / "conf" / "ruler"
 TEXT_KEYS = ("task", "tokenizer", "out", "prompts", "essays", "squad", "hotpotqa")
 FORMATS = {
     "jsonl": (write_jsonl, read_jsonl),
     "parquet": (write_parquet, read_parquet),
 }
-
-
-def load_tokenizer(name: str) -> Any:
-    """The tokenizer of the embedded model (``mini``), of a local folder, or of a hub id.
-
-    Raises:
-        ValueError: there is no such tokenizer.
-    """
-    source = str(_mini()) if name == "mini" else str(Path(name).expanduser())
-    if name.startswith((".", "/", "~")) and not Path(source).is_dir():
-        raise ValueError(f"tokenizer: no folder {name}; give mini, a local folder, or a hub id")
-    from transformers import AutoTokenizer  # takes seconds, so after all checks
-
-    try:
-        return AutoTokenizer.from_pretrained(source)
-    except Exception as error:  # any of a dozen kinds, by what is wrong with the folder or the hub
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(
-            f"tokenizer: cannot load {name!r} ({reason[0]}); give mini, a local folder with "
-            "tokenizer files, or a hub id"
-        ) from error
-
-
-def _mini() -> Path:
-    # Found by path, only when asked for: this package must not depend on bench.
-    found = importlib.util.find_spec("bench") and importlib.util.find_spec("bench.models")
-    for location in (found and found.submodule_search_locations) or ():
-        if (folder := Path(location) / "mini").is_dir():
-            return folder
-    raise ValueError("tokenizer: the embedded model is not installed (no folder bench/models/mini)")
 
 
 def task_names(task: str) -> list[str]:
@@ -75,21 +36,6 @@ def task_names(task: str) -> list[str]:
     if not names:
         raise ValueError(f"task is {task!r}; expected all, or one or more of {', '.join(TASKS)}")
     return [get_task(name).name for name in dict.fromkeys(names)]
-
-
-def check_folder(folder: Path) -> None:
-    """Whether files can be put into ``folder``, which may not be there yet.
-
-    Raises:
-        ValueError: they cannot.
-    """
-    parent = folder.absolute()
-    while not parent.exists() and not parent.is_symlink():
-        parent = parent.parent
-    if not parent.is_dir():
-        raise ValueError(f"out: {folder} cannot be made, {parent} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise ValueError(f"out: no permission to write into {parent}")
 
 
 def same_settings(path: Path, plan: Plan) -> list[Row] | None:
@@ -154,16 +100,13 @@ def report(what: str, path: Path, found: list[Row]) -> None:
     print(f"{what} {path}: {len(found)} rows, {fill:.1%} of {meta['length']} tokens filled{note}")
 
 
-def run(config: DictConfig) -> None:
-    """Makes or keeps the file of every task of a configuration.
+def run(settings: RulerConfig) -> None:
+    """Makes or keeps the file of every task that the settings ask for.
 
     Raises:
         ValueError, OSError: as ``write_files``; nothing was written if a setting is wrong. With
             ``task=all`` a task whose data cannot be had is left out, and said at the end.
     """
-    if OmegaConf.is_missing(config, "out"):
-        raise ValueError("out is missing; say where the files go with out=DIR")
-    settings = cast(RulerConfig, OmegaConf.to_object(config))
     names = task_names(settings.task)
     check_folder(Path(settings.out))
     publish.read_manifest(Path(settings.out))
@@ -206,52 +149,7 @@ def plan_of(name: str, settings: RulerConfig, tokens: TokenCounter) -> Plan:
     )
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def app(config: DictConfig) -> None:
-    """The Hydra application."""
-    try:
-        run(config)
-    except (ValueError, OSError, OmegaConfBaseException) as error:
-        fail(error)  # here and not in main: Hydra would print a line of its own about it
-
-
-def quoted(argument: str) -> str:
-    """An argument that Hydra takes as it is: paths with blanks or ``=``, tasks with commas."""
-    key, equals, value = argument.partition("=")
-    plain = value and value[0] not in "'\"[" and value != "null" and "${" not in value
-    if key not in TEXT_KEYS or not equals or not plain:
-        return argument
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{key}="{escaped}"'
-
-
-def main() -> None:
-    """Runs the command. Exit code 2 and one line on stderr when the user's input is at fault."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of printing them
-    if not {"-m", "--multirun"} & set(sys.argv):  # where commas mean a sweep
-        sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
-    register()
-    try:
-        app()
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__
-        fail(cause if isinstance(cause, OmegaConfBaseException) else error)
-
-
-def fail(error: BaseException) -> NoReturn:
-    """Ends the process with exit code 2 and one line about an error."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    if isinstance(error, OmegaConfBaseException):
-        key = error.full_key or error.key
-        known = ", ".join(field.name for field in dataclasses.fields(RulerConfig))
-        unknown = isinstance(error, ConfigKeyError | ConfigAttributeError)
-        text = f"unknown key {key!r}; known: {known}" if unknown else f"{key}: {text}"
-    elif isinstance(error, HydraException):
-        text += "; put a value with special characters into quotes"
-    print(f"ruler: {text} (see python -m ruler --help)", file=sys.stderr)
-    sys.exit(2)
-
+COMMAND = Command("ruler", RulerConfig, "files go", TEXT_KEYS, register, run)
 
 if __name__ == "__main__":
-    main()
+    COMMAND.main()

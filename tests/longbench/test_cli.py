@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hydra.core.config_store import ConfigStore
 
-from longbench.__main__ import main
+from longbench.__main__ import COMMAND
 from longbench.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, TASKS
 from ruler.rows import read_jsonl
@@ -51,7 +51,7 @@ def longbench(
         monkeypatch.setattr(sys, "argv", ["longbench", *arguments])
         capfd.readouterr()
         try:
-            main()
+            COMMAND.main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)

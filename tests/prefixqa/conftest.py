@@ -41,7 +41,7 @@ def prefixqa(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
     """Runs the command in this process and in an empty folder, because a new one imports for seconds."""
-    from prefixqa.__main__ import main
+    from prefixqa.__main__ import COMMAND
 
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # main sets it; this puts it back afterwards
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -53,7 +53,7 @@ def prefixqa(
         monkeypatch.setattr(sys, "argv", ["prefixqa", *arguments])
         capfd.readouterr()
         try:
-            main()
+            COMMAND.main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ruler.__main__ import main
+from ruler.__main__ import COMMAND
 from ruler.rows import read_jsonl
 from ruler.tasks import TASKS
 
@@ -48,7 +48,7 @@ def ruler(empty: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFix
         monkeypatch.setattr(sys, "argv", ["ruler", *arguments])
         capfd.readouterr()
         try:
-            main()
+            COMMAND.main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
