@@ -15,8 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench import config, guards, launch, manifest, sweep, tasks
-from bench.errors import InputError, RunError
-from bench.redact import redact
+from bench.errors import InputError, RunError, fail
 from bench.spec import RunSpec
 from bench.validate import to_spec
 from bench.work import Done, failed_last, work
@@ -143,8 +142,7 @@ def _fail(code: int, error: Exception) -> int:
         if error.__cause__ is not None:
             message += f" {error.__cause__}"
         message += launch.hint(error)
-    print("error: " + redact(" ".join(message.split())), file=sys.stderr)
-    return code
+    return fail(code, message)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
+from bench.errors import fail
 from bench.reporting.output import as_markdown
 from squeezed import attention
 from squeezed.clustering import STRATEGIES, Hierarchy, cluster_levels, spherical_kmeans
@@ -235,9 +236,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         options.out.mkdir(parents=True, exist_ok=True)
     except ImportError:
-        return _fail("scikit-learn is not installed; pip install -e '.[dev]'")
+        return fail(2, "scikit-learn is not installed; pip install -e '.[dev]'")
     except (ValueError, OSError) as error:
-        return _fail(str(error))
+        return fail(2, str(error))
     torch.set_num_threads(options.threads)
     with threadpool_limits(options.threads):
         _measure(options.sets, options.seeds, options.threads, options.out)
@@ -261,11 +262,6 @@ def _measure(sets: list[str], seeds: int, threads: int, out: Path) -> None:
         written += write(pd.DataFrame(nested), out / "clustering-strategies", note)
     for path in written:
         print(f"wrote {path}")
-
-
-def _fail(message: str) -> int:
-    print(f"bench.clustering: {message}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

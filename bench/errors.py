@@ -1,5 +1,9 @@
 """Errors that a user can mend; ``python -m bench`` prints them as one line."""
 
+import sys
+
+from bench.redact import redact
+
 
 class InputError(ValueError):
     """A setting that cannot work; found before a model is loaded where possible. Exit code 2."""
@@ -19,3 +23,9 @@ class BusyError(RunError):
 
 class FailedError(RunError):
     """A run that failed on its own, for instance out of memory; its folder says why, and a sweep goes on."""
+
+
+def fail(code: int, message: str) -> int:
+    """Prints a message as one line on stderr, without secrets; returns the exit code."""
+    print("error: " + redact(" ".join(message.split())), file=sys.stderr)
+    return code

@@ -1,12 +1,9 @@
 """LongBench's own tables: the paper's rows, group averages, LongBench-E buckets, LongBench-v2.
 
-``python -m bench.longbench_tables`` writes them from all records; ``python -m bench.report`` does so
-too. Rows of another model, prompt set or setting never stand in one table. Published figures are
-shown apart from measured ones, under their own heading.
+``python -m bench.report`` writes them from all records. Rows of another model, prompt set or setting never
+stand in one table. Published figures are shown apart from measured ones, under their own heading.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import InputError, RunError
-from bench.leaderboard import Run, load_runs, setting_key
+from bench.leaderboard import Run, setting_key
 from bench.published import LONGBENCH, LONGBENCH_SOURCE
 from bench.spec import digest, file_name
 from longbench import v2
@@ -225,40 +221,3 @@ def _markdown(table: pd.DataFrame) -> str:
     formats = [fmt for fmt, name in zip(formats, table.columns, strict=True) if name in known]
     known = known.astype(object).where(known.notna(), None)
     return known.to_markdown(index=False, floatfmt=tuple(formats), missingval="")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 done, 1 damaged records, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m bench.longbench_tables", description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/tables"), help="folder to write to"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        paths = write(load_runs(options.runs), options.out)
-        if not paths:
-            raise InputError(
-                f"no LongBench record in {options.runs}; run python -m bench task=longbench"
-            )
-    except RunError as error:
-        return _fail(1, str(error))
-    except InputError as error:
-        return _fail(2, str(error))
-    except OSError as error:
-        return _fail(2, f"cannot write to {options.out}: {error}; give another: --out FOLDER")
-    for path in paths:
-        if path.suffix == ".md":
-            print(path.read_text(encoding="utf-8"))
-    for path in paths:
-        print(f"wrote {path}")
-    return 0
-
-
-def _fail(code: int, message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.errors import InputError, RunError
+from bench.errors import InputError, RunError, fail
 from bench.leaderboard import Run, load_runs
 from bench.prefixqa_tables import method_name
 from bench.reporting.output import as_markdown
@@ -96,17 +96,12 @@ def main(arguments: list[str] | None = None) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         table.to_csv(options.out / "prefixqa-judge.csv", index=False, float_format="%.6g")
     except RunError as error:
-        return _fail(1, str(error))
+        return fail(1, str(error))
     except (ValueError, OSError) as error:
-        return _fail(2, str(error))
+        return fail(2, str(error))
     print(as_markdown(table))
     print(f"wrote {options.out / 'prefixqa-judge.csv'}")
     return 0
-
-
-def _fail(code: int, message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

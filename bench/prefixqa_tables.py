@@ -1,12 +1,10 @@
 """PreFixQA's own tables: scores by question type, by depth of the evidence, and when the index pays.
 
-``python -m bench.prefixqa_tables`` writes them from all records; ``python -m bench.report`` does so too.
-Rows of another model, prompt set or setting never stand in one table.
+``python -m bench.report`` writes them from all records. Rows of another model, prompt set or setting never
+stand in one table.
 """
 
-import argparse
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import InputError, RunError
-from bench.leaderboard import Run, load_runs, setting_key
+from bench.leaderboard import Run, setting_key
 from bench.reporting.output import as_markdown
 from bench.reporting.variants import variant
 from bench.spec import file_name
@@ -205,40 +202,3 @@ def write(runs: list[Run], folder: Path) -> list[Path]:
         path.write_text("\n\n".join(text) + "\n", encoding="utf-8")
         written.append(path)
     return written
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 done, 1 damaged records, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m bench.prefixqa_tables", description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/tables"), help="folder to write to"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        paths = write(load_runs(options.runs), options.out)
-        if not paths:
-            raise InputError(
-                f"no PreFixQA record in {options.runs}; run python -m bench task=prefixqa"
-            )
-    except RunError as error:
-        return _fail(1, str(error))
-    except InputError as error:
-        return _fail(2, str(error))
-    except OSError as error:
-        return _fail(2, f"cannot write to {options.out}: {error}; give another: --out FOLDER")
-    for path in paths:
-        if path.suffix == ".md":
-            print(path.read_text(encoding="utf-8"))
-    for path in paths:
-        print(f"wrote {path}")
-    return 0
-
-
-def _fail(code: int, message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

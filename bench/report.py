@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench import depth, figures, figures_depth, longbench_tables, prefixqa_tables, tables
-from bench.errors import InputError, RunError
+from bench.errors import InputError, RunError, fail
 from bench.leaderboard import Run, leaderboard, load_runs
 from bench.reporting import board as boards
 from bench.reporting import page, skew
@@ -25,11 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _leaderboard_or_all(arguments)
     except RunError as error:
-        return _fail(1, str(error))
+        return fail(1, str(error))
     except InputError as error:
-        return _fail(2, str(error))
+        return fail(2, str(error))
     except OSError as error:
-        return _fail(2, f"cannot write the results: {error}; give another folder: --out FOLDER")
+        return fail(2, f"cannot write the results: {error}; give another folder: --out FOLDER")
 
 
 def _leaderboard_or_all(arguments: list[str]) -> int:
@@ -95,11 +95,6 @@ def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> in
         for path in study.paths:
             print(f"wrote {path}")
     return 0
-
-
-def _fail(code: int, message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":
