@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,55 +14,19 @@ from longbench.__main__ import COMMAND
 from longbench.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, TASKS
 from ruler.rows import read_jsonl
+from tests.commands import Run, refused, runner
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture
 def longbench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
-    """Runs the command in this process, in an empty folder, with no network."""
-    folder = tmp_path / "cwd"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # main sets it; this puts it back afterwards
     # Tests of the bench in this process leave its group ``task`` there, which task= would choose from.
     store = ConfigStore.instance()
     monkeypatch.setattr(store, "repo", {k: v for k, v in store.repo.items() if k != "task"})
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["longbench", *arguments])
-        capfd.readouterr()
-        try:
-            COMMAND.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Done(code, *capfd.readouterr())
-
-    return run
-
-
-def refused(done: Done, message: str) -> None:
-    """One line on stderr that holds ``message``, nothing on stdout, exit code 2."""
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert message in done.stderr
+    return runner(COMMAND, tmp_path, monkeypatch, capfd)
 
 
 def test_the_command_writes_files_and_nothing_else(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from prefixqa.config import ServiceConfig
 from prefixqa.tokens import TokenCounter
+from tests.commands import Run, runner
 
 sys.path.insert(0, str(Path(__file__).parent))  # for server.py, under every import mode
 from server import Running, Service
@@ -24,42 +25,13 @@ def tokens() -> TokenCounter:
     return TokenCounter(AutoTokenizer.from_pretrained(ROOT / "bench" / "models" / "mini"))
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
-
-
 @pytest.fixture
 def prefixqa(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
-    """Runs the command in this process and in an empty folder, because a new one imports for seconds."""
     from prefixqa.__main__ import COMMAND
 
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # main sets it; this puts it back afterwards
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["prefixqa", *arguments])
-        capfd.readouterr()
-        try:
-            COMMAND.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Done(code, *capfd.readouterr())
-
-    return run
+    return runner(COMMAND, tmp_path, monkeypatch, capfd)
 
 
 @pytest.fixture

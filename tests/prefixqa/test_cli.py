@@ -5,18 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Done, Run
 
 from ruler.rows import read_jsonl
+from tests.commands import Run, refused
 
 SMALL = ("documents=3", "questions=6", "length=1500")
-
-
-def refused(done: Done, message: str) -> None:
-    """One line on stderr that holds ``message``, nothing on stdout, exit code 2."""
-    assert (done.returncode, done.stdout) == (2, ""), done
-    assert len(done.stderr.splitlines()) == 1
-    assert message in done.stderr
 
 
 def test_the_offline_default_writes_a_whole_set(prefixqa: Run, tmp_path: Path) -> None:

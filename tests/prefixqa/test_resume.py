@@ -7,11 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from conftest import ROOT, Run
+from conftest import ROOT
 from server import Service, known_document
 
 from prefixqa.output.write import MANIFEST
 from ruler.rows import read_jsonl
+from tests.commands import Run
 
 
 def test_after_a_kill_the_run_goes_on_and_pays_nothing_twice(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
 from documents import LATEX, PARAGRAPH, mixed_folder, package, pdf, pdf_pages
 
 from prefixqa.document import Document
@@ -21,6 +20,7 @@ from prefixqa.sources.load import Filter, Loaded, cut, load
 from prefixqa.sources.raw import Raw, SourceError, iso_date
 from prefixqa.tokens import TokenCounter
 from ruler.rows import read_jsonl
+from tests.commands import Run
 
 ALL = Filter(min_tokens=10, max_tokens=5000, near_duplicates=0.9)
 

@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run
+from conftest import ROOT
 from documents import PARAGRAPH
+
+from tests.commands import Run
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")

@@ -4,8 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,26 +11,15 @@ import pytest
 from ruler.__main__ import COMMAND
 from ruler.rows import read_jsonl
 from ruler.tasks import TASKS
+from tests.commands import Done, Run, refused, runner
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and no way to a network."""
-    folder = tmp_path / "cwd"
+    folder = tmp_path / "empty"
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -40,21 +27,10 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def ruler(empty: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process, because a new one imports transformers for seconds."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # main sets it; this puts it back afterwards
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["ruler", *arguments])
-        capfd.readouterr()
-        try:
-            COMMAND.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Done(code, *capfd.readouterr())
-
-    return run
+def ruler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
+    return runner(COMMAND, tmp_path, monkeypatch, capfd)
 
 
 def in_a_process(*arguments: str) -> Done:
@@ -68,13 +44,6 @@ def in_a_process(*arguments: str) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
-
-
-def refused(done: Done, message: str) -> None:
-    """One line on stderr that holds ``message``, nothing on stdout, exit code 2."""
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert message in done.stderr
 
 
 def test_the_command_writes_a_file_and_nothing_else(empty: Path, tmp_path: Path) -> None:
