@@ -7,23 +7,27 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.errors import RunError
+from bench.failures import failed_before
 from bench.launch.gpus import one_gpu
 from bench.spec import RunSpec
 from bench.work import Done, work_one
 
 
 def grouped(plan: Sequence[RunSpec], together: bool = True) -> list[list[RunSpec]]:
-    """Runs on the same contexts of the same model, in the order of their first one.
+    """Runs on the same contexts of the same model, long contexts first: begun last, one would go on alone.
+
+    Groups of one length are in the order of their first run, and those that failed before at the end.
 
     Args:
         together: False: every run is a group.
     """
-    if not together:
-        return [[spec] for spec in plan]
-    groups: dict[tuple[object, ...], list[RunSpec]] = {}
-    for spec in plan:
-        groups.setdefault((spec.model, spec.task), []).append(spec)
-    return list(groups.values())
+    groups: dict[object, list[RunSpec]] = {}
+    for place, spec in enumerate(plan):
+        groups.setdefault((spec.model, spec.task) if together else place, []).append(spec)
+    return sorted(
+        groups.values(),
+        key=lambda group: (failed_before(group[0].folder), -(group[0].task.length or 0)),
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 
 from bench import status
+from bench.failures import record_failure
 from bench.launch import grouped
 from bench.launch.gpus import one_gpu
 from bench.records import read_records
@@ -19,10 +20,10 @@ from bench.spec import IndexSpec, MethodSpec, ModelSpec, RunSpec, TaskSpec
 Bench = Callable[..., Any]
 
 
-def spec(tmp_path: Path, task: str, method: str) -> RunSpec:
+def spec(tmp_path: Path, task: str, method: str, length: int | None = None) -> RunSpec:
     return RunSpec(
         model=ModelSpec("m", "p", "m", "p", "float32", "cuda", "f"),
-        task=TaskSpec(name=task, label=task, prompts="suite"),
+        task=TaskSpec(name=task, label=task, prompts="suite", length=length),
         method=MethodSpec(method, (), None),
         index=IndexSpec((0.05,), 100, 0),
         results=tmp_path,
@@ -37,6 +38,17 @@ def test_runs_on_the_same_contexts_are_one_job(tmp_path: Path) -> None:
         list("bb"),
     ]
     assert [len(group) for group in grouped(plan, together=False)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_long_contexts_are_begun_first_and_failed_runs_last(tmp_path: Path, together: bool) -> None:
+    lengths = {"a": 1024, "b": None, "c": 4096, "d": 4096, "e": 8192}
+    plan = [spec(tmp_path, task, "full", length) for task, length in lengths.items()]
+    failed = plan[-1].folder
+    failed.mkdir(parents=True)
+    record_failure(failed, RuntimeError("killed"), 0)
+    found = [group[0].task.name for group in grouped(plan, together)]
+    assert found == list("cdabe")
 
 
 def test_each_process_gets_a_gpu_of_its_own(tmp_path: Path, monkeypatch: Any) -> None:
