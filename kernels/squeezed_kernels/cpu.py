@@ -119,9 +119,23 @@ def attend_groups(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As ``reference.attend_groups``; rows of other groups are not read, contiguous tensors not copied."""
     heads, rows, _ = keys.shape
+    batch = len(query)
+    if batch > 1 and bool((keep == keep[:1]).all()):  # all read the same rows: then once for all
+        folded = _fold(query, heads, batch)
+        output, lse = attend_groups(
+            folded, keys, values, keep[:1], offsets, scale, softcap=softcap, block=block
+        )
+        return _fold(output, heads, batch, back=True), _fold(lse, heads, batch, back=True)
     ends = _singletons(heads, keep.shape[3]) if offsets is None else _array(offsets)
     kept = loops.ranges(_array(keep), ends, rows)
     return _attend(query, keys, values, kept, scale, softcap, block)
+
+
+def _fold(tensor: torch.Tensor, heads: int, batch: int, back: bool = False) -> torch.Tensor:
+    """``[B, H * G, ...]`` as ``[1, H * B * G, ...]``: a batch as more heads that share a KV head; or back."""
+    first, second = (heads, batch) if back else (batch, heads)
+    turned = tensor.reshape(first, second, -1, *tensor.shape[2:]).transpose(0, 1)
+    return turned.reshape(batch if back else 1, -1, *tensor.shape[2:])
 
 
 def attend(

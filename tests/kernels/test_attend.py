@@ -51,6 +51,16 @@ def test_head_sizes(backend, size):
 
 
 @pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize(("length", "block", "size"), [(1, 1, 40), (5, 2, 32), (1, 1, 128)])
+def test_a_batch_that_keeps_the_same_rows(backend, length, block, size):
+    """Full attention, say: the keys need be read once for all."""
+    case = exact.Case(5, 2, 3, length, block, size, 83, 9, 5)
+    query, keys, values, keep, offsets = case.inputs(backend, torch.float32)
+    keep = keep[:1].expand_as(keep)
+    check(*run(backend, query, keys, values, keep, offsets, size**-0.5, block, softcap=20.0))
+
+
+@pytest.mark.parametrize("backend", FAST)
 def test_one_head_selects_nothing_and_one_everything(backend):
     query, keys, values, keep, offsets = exact.Case(2, 3, 2, 2, 1, 16, 120, 10, 0).inputs(
         backend, torch.float32
