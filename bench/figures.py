@@ -14,7 +14,6 @@ from bench.reporting.variants import labels
 from bench.tables import groups
 
 FEW = 4  # more subtasks than that do not each get a row
-COLUMNS = 4  # of panels then, lengths included
 
 
 def write(board: pd.DataFrame, folder: Path) -> list[Path]:
@@ -33,7 +32,8 @@ def draw(part: pd.DataFrame) -> Figure:
     subtasks = list(dict.fromkeys(part["subtask"]))
     lengths = sorted(part["context_length"].dropna().unique()) or [None]
     looks = style.styles(part["label"])
-    beside = max(1, COLUMNS // len(lengths)) if len(subtasks) > FEW else 1
+    # As many panels beside each other as below.
+    beside = round((len(subtasks) / len(lengths)) ** 0.5) or 1 if len(subtasks) > FEW else 1
     rows = math.ceil(len(subtasks) / beside)
     figure, grid = style.panels(rows, beside * len(lengths), height=2.5)
     for axes in grid.flat:
