@@ -32,8 +32,9 @@ def draw(part: pd.DataFrame) -> Figure:
     subtasks = list(dict.fromkeys(part["subtask"]))
     lengths = sorted(part["context_length"].dropna().unique()) or [None]
     looks = style.styles(part["label"])
-    # As many panels beside each other as below.
-    beside = round((len(subtasks) / len(lengths)) ** 0.5) or 1 if len(subtasks) > FEW else 1
+    beside = 1
+    if len(subtasks) > FEW:  # then as many panels beside each other as below
+        beside = max(1, round((len(subtasks) / len(lengths)) ** 0.5))
     rows = math.ceil(len(subtasks) / beside)
     figure, grid = style.panels(rows, beside * len(lengths), height=2.5)
     for axes in grid.flat:

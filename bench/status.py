@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from bench import manifest
-from bench.errors import InputError, RunError
+from bench.errors import InputError, RunError, fail
 from bench.manifest import Planned, Sweep
 from bench.records import (
     ATTEMPT,
@@ -65,8 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         found = status(options.runs, options.sweep)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(2, str(error))
     if options.state is not None:
         shown = [each for each in found if each.state == options.state]
     else:

@@ -44,9 +44,8 @@ class Command:
     def main(self) -> None:
         """Runs the command. Exit code 2 and one line on stderr when the user's input is at fault, 1 when
         the work could not be finished."""
-        os.environ["HYDRA_FULL_ERROR"] = (
-            "1"  # makes Hydra raise its errors instead of printing them
-        )
+        # Hydra then raises its errors instead of printing them.
+        os.environ["HYDRA_FULL_ERROR"] = "1"
         if not {"-m", "--multirun"} & set(sys.argv):  # where commas mean a sweep
             sys.argv[1:] = [self._quoted(argument) for argument in sys.argv[1:]]
         self.register()

@@ -13,8 +13,10 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
 _SAMPLE = 64  # values of each weight tensor that enter the fingerprint
-# Of a configuration, besides what all models have: about training, generation or tasks, not about keys.
-_BESIDE = {"use_cache", "initializer_range", "tie_word_embeddings", "pretraining_tp"}
+# Of a configuration: what all models have, and what is about training, generation or tasks, not about keys.
+_BESIDE = PreTrainedConfig().to_dict().keys() | {
+    *("use_cache", "initializer_range", "tie_word_embeddings", "pretraining_tp"),
+}
 _BESIDE_ENDINGS = ("_token_id", "dropout", "_pdrop")
 
 
@@ -38,12 +40,11 @@ def of_model(model: PreTrainedModel) -> str:
 def _settings(config: PreTrainedConfig) -> dict[str, Any]:
     """What a configuration says about the architecture. Not what is off, so that a later transformers, which
     knows more that can be off, reads the same; keys that begin with an underscore are transformers' own."""
-    general = PreTrainedConfig().to_dict().keys() | _BESIDE
     return {
         key: value
         for key, value in config.get_text_config().to_dict().items()
         if value
-        and key not in general
+        and key not in _BESIDE
         and not key.startswith("_")
         and not key.endswith(_BESIDE_ENDINGS)
     }

@@ -15,7 +15,6 @@ from squeezed.methods.full import Full
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
-if TYPE_CHECKING:
     from squeezed.context import FixedContext
 
 

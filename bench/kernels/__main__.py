@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from bench.errors import fail
 from bench.kernels import run as plain
 from bench.kernels.settings import Settings
 
@@ -32,8 +33,7 @@ def main() -> int:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        print(f"error: {lines[0]} (see python -m bench.kernels --help)", file=sys.stderr)
-        return 2
+        return fail(2, f"{lines[0]} (see python -m bench.kernels --help)")
     return max(codes, default=0)
 
 

@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
+from bench.errors import fail
 from bench.kernels import clustering, model
 from bench.kernels.gate import WrongResultError
 from bench.kernels.machine import describe
@@ -127,11 +128,9 @@ def guarded(settings: Settings) -> int:
     try:
         run(settings)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(2, str(error))
     except (WrongResultError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail(1, str(error))
     return 0
 
 

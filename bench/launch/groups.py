@@ -10,19 +10,20 @@ from bench.errors import RunError
 from bench.failures import failed_before
 from bench.launch.gpus import one_gpu
 from bench.spec import RunSpec
-from bench.work import Done, work_one
+from bench.work import Done, failed_last, work_one
 
 
 def grouped(plan: Sequence[RunSpec], together: bool = True) -> list[list[RunSpec]]:
     """Runs on the same contexts of the same model, long contexts first: begun last, one would go on alone.
 
-    Groups of one length are in the order of their first run, and those that failed before at the end.
+    Groups of one length are in the order of their first run. What failed before is at the end, of its group
+    and of all.
 
     Args:
         together: False: every run is a group.
     """
     groups: dict[object, list[RunSpec]] = {}
-    for place, spec in enumerate(plan):
+    for place, spec in enumerate(failed_last(plan)):
         groups.setdefault((spec.model, spec.task) if together else place, []).append(spec)
     return sorted(
         groups.values(),

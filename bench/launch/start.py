@@ -11,7 +11,7 @@ from bench.launch.asked import Asked, elsewhere
 from bench.launch.groups import GroupJob, grouped
 from bench.run import finished
 from bench.spec import RunSpec
-from bench.work import Done, failed_last
+from bench.work import Done
 
 
 def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
@@ -23,7 +23,7 @@ def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
     """
     outcomes = {spec: finished(spec) for spec in plan}
     before = [Done(spec, outcome) for spec, outcome in outcomes.items() if outcome is not None]
-    rest = failed_last([spec for spec in plan if outcomes[spec] is None])
+    rest = [spec for spec in plan if outcomes[spec] is None]
     groups = grouped(rest, asked.together)
     if not groups:
         return before

@@ -206,9 +206,8 @@ def test_many_subtasks_stand_beside_each_other(tmp_path: Path) -> None:
         f"task{n}" for n in range(9)
     ]
     assert len({axes.get_subplotspec().rowspan.start for axes in shown}) == 3
-    lowest = {
-        axes.get_subplotspec().colspan.start: axes for axes in shown
-    }  # the last one of each column
+    # The last one of each column.
+    lowest = {axes.get_subplotspec().colspan.start: axes for axes in shown}
     assert all(axes.get_xlabel() for axes in lowest.values())
 
 

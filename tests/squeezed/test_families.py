@@ -1,6 +1,7 @@
 """Model families: small random models of each, against transformers' own attention on the same tokens."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
 
 import squeezed
-from squeezed import families
+from squeezed import families, storage
 from squeezed.attention import forward
 from squeezed.local import fixed_mask, own_mask
 from squeezed.prefill import CaptureLayer, prefill
@@ -276,6 +277,21 @@ def test_an_index_of_another_sliding_window_is_refused(tmp_path):
     other = FAMILIES["gemma3"].model(sliding_window=SLIDING + 8)
     with pytest.raises(squeezed.IndexMismatchError, match="other weights, settings or dtype"):
         squeezed.FixedContext.load(tmp_path / "index", model=other)
+
+
+def test_layers_that_are_not_the_models_are_refused(tmp_path):
+    """Signed anew, as if they were of this very model."""
+    model = FAMILIES["gemma3"].model()
+    folder = squeezed.prepare(model, random_ids(80, seed=1), window=OBSERVED).save(
+        tmp_path / "index"
+    )
+    manifest = json.loads((folder / storage.MANIFEST).read_text())
+    for layer in manifest["local"]:
+        layer["sliding_window"] += 8
+    manifest[storage.CHECKSUM] = storage.manifest_checksum(manifest)
+    (folder / storage.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(squeezed.IndexMismatchError, match="sliding window"):
+        squeezed.FixedContext.load(folder, model=model)
 
 
 def test_a_context_shorter_than_the_sliding_window():
