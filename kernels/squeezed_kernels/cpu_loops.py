@@ -8,9 +8,16 @@ keep their meaning.
 Who works on what: a *source* is one (batch row, KV head, block of query tokens), with rows of its own to
 read. An *item* is a source and up to ``sub`` of its query tokens for all ``G`` heads, so that a key is read
 once for all of them. A *span* is an equal share of the rows of all items, whichever items it cuts: what one
-thread does. Item i of span s leaves its part in slot ``s + i``, which no other pair uses. ``Plan`` holds it.
+thread does at a time. Item i of span s leaves its part in slot ``s + i``, which no other pair uses. ``Plan``
+holds it.
+
+``attend``, ``attend_groups`` and ``lookup`` are a step each, whole: after a step of a real model the code of
+all that Python does between two loops must come from memory again, so there is no Python between them. They
+hand their arrays to a *task*, a C function that every thread of the team runs (``attend_task``,
+``lookup_task``), by ``Fields``.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -33,10 +40,16 @@ QUERIES = 8
 # Turning a tile's keys pays for many queries of short keys (64 queries: 3.3 in place of 6.1 us a tile at head
 # size 32, but 15.5 in place of 12.7 at 128).
 MANY, SHORT = 16, 64
+FEW = 4  # fewer queries than this read rows that follow each other faster without asking for them first
 LINE = 64  # bytes of a cache line
 NEG_INF = np.float32(-np.inf)
 ZERO, HALF = np.float32(0), np.float32(0.5)
 SQRT2 = np.float32(2**0.5)
+# Query rows that share one pass over the keys; more would push the tile out of the second-level cache.
+ITEM_QUERIES = 64
+SPANS_A_THREAD = (
+    4  # a thread that the system holds up then delays a quarter of its share, not all of it
+)
 
 
 class Plan(NamedTuple):
@@ -56,6 +69,20 @@ class Plan(NamedTuple):
     length: int
     block: int
     sub: int
+
+
+FLOAT32, BFLOAT16, FLOAT16 = range(3)
+
+
+class Query(NamedTuple):
+    """A contiguous tensor ``[B, Hq, L, D]``: its address, how numbers are stored in it, and its shape."""
+
+    address: int
+    stored: int
+    batch: int
+    heads: int
+    length: int
+    size: int
 
 
 def jit(**flags: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -159,10 +186,69 @@ def _prefetch_line(typingctx: Any, address: Any) -> Any:
     return types.void(types.int64), generate
 
 
+@intrinsic
+def _pointer(typingctx: Any, address: Any) -> Any:
+    """An address as a pointer, for ``numba.carray``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate
+
+
+@intrinsic
+def _next(typingctx: Any, address: Any) -> Any:
+    """Adds one to the int64 at an address, which other threads do too; returns what it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        where = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", where, ir.IntType(64)(1), "monotonic")
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def _call(typingctx: Any, task: Any, data: Any) -> Any:
+    """Calls ``void task(void *data)``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer])
+        task = builder.inttoptr(arguments[0], kind.as_pointer())
+        builder.call(task, [builder.inttoptr(arguments[1], pointer)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def _call_team(typingctx: Any, run: Any, task: Any, data: Any, threads: Any) -> Any:
+    """Calls ``run`` of a ``Team``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        task_kind = ir.FunctionType(ir.VoidType(), [pointer]).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [task_kind, pointer, number, number])
+        run = builder.inttoptr(arguments[0], kind.as_pointer())
+        task = builder.inttoptr(arguments[1], task_kind)
+        data = builder.inttoptr(arguments[2], pointer)
+        builder.call(run, [task, data, builder.trunc(arguments[3], number), number(0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), generate
+
+
+@exact
+def _jump(last, rows, count):
+    """Whether a tile's rows do not follow each other and the row ``last``."""
+    return count > 0 and (rows[0] != last + 1 or rows[count - 1] - rows[0] != count - 1)
+
+
 @exact
 def _prefetch_rows(table, head, rows, low, high):
     """Asks for rows that are needed soon: kept clusters are short and far apart, so the processor's own
-    guess, the next line, is wrong at every cluster's end (measured: 62 against 28 ns a row)."""
+    guess, the next line, is wrong at every cluster's end (measured: 62 against 28 ns a row). Where rows
+    follow each other its guess is right, and asking costs time."""
     bytes_a_row = table.shape[2] * table.itemsize
     base = table.ctypes.data + head * table.shape[1] * bytes_a_row
     for j in range(low, high):
@@ -182,7 +268,8 @@ def _logits(query, keys, head, rows, count, cap, later, later_rows, logits):
         high = min(queries, low + QUERIES)
         fours = high - (high - low) % 4
         if low < fours:
-            _logits_of_fours(query, keys, head, rows, count, low, fours, later, later_rows, logits)
+            few = (low, fours, low == 0)
+            _logits_of_fours(query, keys, head, rows, count, few, later, later_rows, logits)
         few = (fours, high, fours == 0)
         if fours < high and keys.itemsize < 4:
             _logits_by_pairs(query, keys, head, rows, count, few, later, later_rows, logits)
@@ -207,6 +294,19 @@ def _logits_row_by_row(query, keys, head, rows, count, few, later, later_rows, l
 
 
 @sums
+def _logits_in_order(query, keys, head, row, count, cap, logits):
+    """As ``_logits`` for few queries and rows from ``row`` on: the processor reads ahead by itself."""
+    for q in range(query.shape[0]):
+        mine, out = query[q], logits[q]
+        for j in range(count):
+            s = ZERO
+            for d in range(len(mine)):
+                s += mine[d] * widen(keys[head, row + j, d])
+            out[j] = s
+    _cap_all(logits, count, cap)
+
+
+@sums
 def _logits_by_pairs(query, keys, head, rows, count, few, later, later_rows, logits):
     """As ``_logits_row_by_row`` for 16-bit keys: widening them, not memory, sets the pace there, and two rows
     side by side keep the processor busier (26 against 34 ns a row of 128; 32-bit rows lose by it)."""
@@ -226,12 +326,13 @@ def _logits_by_pairs(query, keys, head, rows, count, few, later, later_rows, log
 
 
 @sums
-def _logits_of_fours(query, keys, head, rows, count, low, high, later, later_rows, logits):
-    """As ``_logits`` for queries ``low`` to ``high``, whose number is a multiple of 4: two rows at a time."""
+def _logits_of_fours(query, keys, head, rows, count, few, later, later_rows, logits):
+    """As ``_logits_row_by_row`` for a multiple of four queries: two rows at a time."""
+    low, high, asks = few
     size = query.shape[1]
     for j in range(0, count, 2):
         r0, r1 = rows[j], rows[min(j + 1, count - 1)]
-        if low == 0:
+        if asks:
             _prefetch_rows(later, head, later_rows, j, min(j + 2, count))
         for q in range(low, high, 4):
             a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = ZERO
@@ -349,6 +450,23 @@ def _weigh(weights, keys, values, head, rows, count, following, sums):
                     sums[q, d] += w * widen(values[head, rows[j], d])
 
 
+@sums
+def _weigh_in_order(weights, values, head, row, count, sums):
+    """As ``_weigh`` for few queries and rows from ``row`` on."""
+    whole = count - count % 2
+    for q in range(sums.shape[0]):
+        mine, out = weights[q], sums[q]
+        for j in range(0, whole, 2):
+            w0, w1 = mine[j], mine[j + 1]
+            for d in range(len(out)):
+                x, y = widen(values[head, row + j, d]), widen(values[head, row + j + 1, d])
+                out[d] += w0 * x + w1 * y
+        for j in range(whole, count):
+            w = mine[j]
+            for d in range(len(out)):
+                out[d] += w * widen(values[head, row + j, d])
+
+
 @exact
 def _last_not_above(before, place):
     """The last j with ``before[j] <= place``; ``before`` does not fall."""
@@ -400,6 +518,28 @@ def _queries(query, source, blocks, low, high, out):
 
 
 @exact
+def _scaled(source, scale, out):
+    for i in range(len(out)):
+        out[i] = widen(source[i]) * scale
+
+
+@exact
+def _grouped(query, heads, scale):
+    """Scaled queries in float32, ``[B, H, G, L, D]``, of a ``Query``."""
+    shape = (query.batch, heads, query.heads // heads, query.length, query.size)
+    grouped = np.empty(shape, np.float32)
+    out = grouped.ravel()
+    where, count = _pointer(query.address), (len(out),)
+    if query.stored == FLOAT32:
+        _scaled(numba.carray(where, count, np.float32), np.float32(scale), out)
+    elif query.stored == BFLOAT16:
+        _scaled(numba.carray(where, count, np.uint16), np.float32(scale), out)
+    else:
+        _scaled(numba.carray(where, count, np.int16), np.float32(scale), out)
+    return grouped
+
+
+@exact
 def divide(plan):
     """``work`` of a plan, from its other fields."""
     items = (len(plan.first) - 1) * _blocks(plan)[1]
@@ -409,6 +549,116 @@ def divide(plan):
         rows = plan.before[plan.first[source + 1]] - plan.before[plan.first[source]]
         work[item + 1] = work[item] + (rows if high > low else 0)
     return work
+
+
+# The fields that hand a step's arrays to its task, an int64 array: spans that were taken, that were done, and
+# that there are; the rest is the step's own.
+TAKEN, DONE, SPANS = range(3)
+FIELDS = 48
+
+
+@exact
+def _put(fields, at, array):
+    """Writes an array's address and shape; returns the place after them."""
+    fields[at] = array.ctypes.data
+    for k in range(array.ndim):
+        fields[at + 1 + k] = array.shape[k]
+    return at + 1 + array.ndim
+
+
+@exact
+def _floats(fields, at):
+    """A float32 matrix that was ``_put``; what it returns holds no reference, as all of these."""
+    return numba.carray(_pointer(fields[at]), (fields[at + 1], fields[at + 2]), np.float32)
+
+
+@exact
+def _integers(fields, at):
+    return numba.carray(_pointer(fields[at]), (fields[at + 1],), np.int64)
+
+
+@exact
+def _put_work(fields, spans, plan, cap, query):
+    """The first fields of every step; returns the place after them."""
+    fields[SPANS] = spans
+    fields[3], fields[4], fields[5] = plan.length, plan.block, plan.sub
+    fields[6] = np.float32(cap).view(np.int32)
+    at = _put(fields, 7, plan.starts)
+    at = _put(fields, at, plan.before)
+    at = _put(fields, at, plan.first)
+    at = _put(fields, at, plan.work)
+    return _put(fields, at, query)
+
+
+@exact
+def _work(fields):
+    """Plan, cap and query as they were put, and the place after them."""
+    plan = Plan(
+        _integers(fields, 7),
+        _integers(fields, 9),
+        _integers(fields, 11),
+        _integers(fields, 13),
+        fields[3],
+        fields[4],
+        fields[5],
+    )
+    shape = (fields[16], fields[17], fields[18], fields[19], fields[20])
+    query = numba.carray(_pointer(fields[15]), shape, np.float32)
+    return plan, np.int32(fields[6]).view(np.float32), query, 21
+
+
+@exact
+def _take(fields):
+    """The next span; there may be no such one."""
+    return _next(fields.ctypes.data + 8 * TAKEN)
+
+
+@exact
+def _done(fields):
+    _next(fields.ctypes.data + 8 * DONE)
+
+
+@exact
+def _spans(team, rows, each):
+    """Equal shares to cut rows of ``each`` multiply-adds into; one if there is one thread or little to do.
+
+    No share is empty: an empty one would leave no result where the merge looks for it.
+    """
+    if team.threads == 1:
+        return 1
+    return max(1, min(team.threads * SPANS_A_THREAD, rows * each // team.worth, rows))
+
+
+@exact
+def _share(team, fields, held):
+    """Runs a step's task until all spans are done: whoever is free takes the next.
+
+    ``held``: the arrays whose addresses are among the fields. Numba frees an array after its last use, which
+    must not be before this.
+    """
+    fields[TAKEN] = fields[DONE] = 0
+    threads = min(team.threads, fields[SPANS])
+    if threads > 1:
+        _call_team(team.run, team.task, fields.ctypes.data, threads)
+    else:
+        _call(team.task, fields.ctypes.data)
+    if fields[DONE] != fields[SPANS]:
+        raise MemoryError("a thread of the cpu backend found no memory for its part")
+
+
+def _task(body: Callable[..., Any], stored: Any) -> Any:
+    """``body(fields, stored)`` as a C function of the fields' address; ``stored``: type of the table."""
+
+    def task(data):
+        fields = numba.carray(data, (FIELDS,))
+        body(fields, stored)
+
+    options = {"error_model": "numpy"}
+    kind = types.void(types.CPointer(types.int64))
+    try:
+        return numba.cfunc(kind, cache=True, **options)(task)
+    except RuntimeError:  # as in ``jit``
+        return numba.cfunc(kind, **options)(task)
 
 
 @exact
@@ -468,19 +718,27 @@ def attend_span(query, keys, values, plan, cap, span, spans, out, lse):
         place = stop - shift
         j = _last_not_above(plan.before, here)
         count, j = _take_rows(plan, j, here, stop, rows)
+        jumps = True
         while count:
             here += count
             ahead, j = _take_rows(plan, j, here, stop, following)
+            then_jumps = _jump(rows[count - 1], following, ahead)
             following[ahead:count] = rows[0]  # nothing more to ask for
-            if used < MANY or size > SHORT:
+            in_order = used < FEW and not jumps and not then_jumps
+            if in_order:
+                _logits_in_order(mine, keys, head, rows[0], count, cap, tile)
+            elif used < MANY or size > SHORT:
                 _logits(mine, keys, head, rows, count, cap, values, rows, tile)
             else:
                 _turn(keys, head, rows, count, turned)
                 _logits_by_columns(mine, turned, count, cap, tile)
             _softmax(tile, count, top, total, part)
-            _weigh(tile, keys, values, head, rows, count, following, part)
+            if in_order:
+                _weigh_in_order(tile, values, head, rows[0], count, part)
+            else:
+                _weigh(tile, keys, values, head, rows, count, following, part)
             rows, following = following, rows
-            count = ahead
+            count, jumps = ahead, then_jumps
         for q in range(used):
             lse[slot, q] = NEG_INF if top[q] == NEG_INF else top[q] + np.log(total[q])
             if total[q] > 0:
@@ -531,6 +789,28 @@ def merge_spans(plan, spans, out, lse, whole, whole_lse):
 
 
 @exact
+def _attend_body(fields, stored):
+    plan, cap, query, at = _work(fields)
+    table = (fields[at], fields[at + 1], fields[at + 2])
+    keys = numba.carray(_pointer(fields[at + 3]), table, stored)
+    values = numba.carray(_pointer(fields[at + 4]), table, stored)
+    slots = (fields[at + 6], fields[at + 7], fields[at + 8])
+    out = numba.carray(_pointer(fields[at + 5]), slots, np.float32)
+    lse = _floats(fields, at + 9)
+    spans, span = fields[SPANS], _take(fields)
+    while span < spans:
+        attend_span(query, keys, values, plan, cap, span, spans, out, lse)
+        _done(fields)
+        span = _take(fields)
+
+
+@functools.cache
+def attend_task(stored: Any) -> Any:
+    """The task of ``attend`` for keys and values of a stored type."""
+    return _task(_attend_body, stored)
+
+
+@exact
 def _add_range(starts, before, found, begin, end):
     """Appends the rows ``begin`` to ``end`` if there are any; returns the number of ranges."""
     if end > begin:
@@ -544,10 +824,11 @@ def _add_range(starts, before, found, begin, end):
 def ranges(keep, offsets, total):
     """Ranges of kept rows, adjacent ones joined: ``starts``, ``before`` and ``first`` of a plan.
 
-    ``keep [B, H, T, C]`` bool, ``offsets [H, C + 1]``; each source ends with the rows from ``offsets[h, C]``
-    to ``total``, the window.
+    ``keep [B, H, T, C]`` bool, ``offsets [H, C + 1]``, or empty where each group is one row; each source ends
+    with the rows from ``offsets[h, C]`` to ``total``, the window.
     """
     batch, heads, blocks, groups = keep.shape
+    single = len(offsets) == 0
     room = batch * heads * blocks * (groups // 2 + 2)
     starts, before = np.empty(room, np.int64), np.empty(room + 1, np.int64)
     first = np.empty(batch * heads * blocks + 1, np.int64)
@@ -562,14 +843,61 @@ def ranges(keep, offsets, total):
                 for c in range(groups + 1):
                     if c < groups and not keep[b, h, t, c]:
                         continue
-                    low = np.int64(offsets[h, c])
+                    low = np.int64(c if single else offsets[h, c])
                     if low != end:
                         found = _add_range(starts, before, found, begin, end)
                         begin = low
-                    end = np.int64(total) if c == groups else np.int64(offsets[h, c + 1])
+                    following = np.int64(c + 1 if single or c == groups else offsets[h, c + 1])
+                    end = np.int64(total) if c == groups else following
                 found = _add_range(starts, before, found, begin, end)
     first[source] = found
     return starts[:found], before[: found + 1], first
+
+
+@exact
+def _rows(keep, shape, offsets, total):
+    """``ranges`` for addresses of ``keep``, whose shape is ``shape``, and of int32 ``offsets``.
+
+    0 in place of ``keep``: all rows; 0 in place of ``offsets``: each group is one row.
+    """
+    batch, heads, blocks, groups = shape
+    if keep == 0:
+        sources = batch * heads * blocks
+        number = np.arange(sources + 1)
+        return np.zeros(sources, np.int64), total * number, number
+    ends = numba.carray(_pointer(offsets), (heads if offsets else 0, groups + 1), np.int32)
+    return ranges(numba.carray(_pointer(keep), shape, np.bool_), ends, total)
+
+
+@exact
+def attend(team, query, heads, scale, cap, table, keep, shape, offsets, block):
+    """Attention over the rows of kept groups.
+
+    ``query``: a ``Query``. ``heads``: KV heads. ``table``: addresses of keys and values ``[K, N, D]``, K and
+    N; K is ``heads``, shared by the batch, or ``B * heads``. ``keep``, its ``shape`` and ``offsets``: as in
+    ``_rows``.
+    Returns the output ``[B, H, G, L, D]`` and its log-sum-exp ``[B, H, G, L]``.
+    """
+    keys, values, count, total = table
+    starts, before, first = _rows(keep, shape, offsets, total)
+    grouped = _grouped(query, heads, scale)
+    groups, length, size = grouped.shape[2:]
+    sub = max(1, min(block, ITEM_QUERIES // groups))
+    plan = Plan(starts, before, first, before, length, block, sub)
+    plan = Plan(starts, before, first, divide(plan), length, block, sub)
+    spans = _spans(team, plan.work[-1], 2 * groups * sub * size)
+    slots = len(plan.work) - 1 + spans
+    out = np.empty((slots, groups * sub, size), np.float32)
+    lse = np.empty((slots, groups * sub), np.float32)
+    fields = np.empty(FIELDS, np.int64)
+    at = _put_work(fields, spans, plan, cap, grouped)
+    fields[at], fields[at + 1], fields[at + 2] = count, total, size
+    fields[at + 3], fields[at + 4] = keys, values
+    _put(fields, _put(fields, at + 5, out), lse)
+    _share(team, fields, (plan, grouped, out, lse))
+    whole, whole_lse = np.empty_like(grouped), np.empty(grouped.shape[:4], np.float32)
+    merge_spans(plan, spans, out, lse, whole, whole_lse)
+    return whole, whole_lse
 
 
 @sums
@@ -616,10 +944,14 @@ def score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse)
         stop = min(end, plan.work[source + 1])
         j = _last_not_above(plan.before, place)
         count, j = _take_rows(plan, j, place, stop, rows)
+        jumps = _jump(rows[0] - 1, rows, count)
         while count:
             ahead, j = _take_rows(plan, j, place + count, stop, following)
+            then_jumps = _jump(rows[count - 1], following, ahead)
             following[ahead:count] = rows[0]  # nothing more to ask for
-            if used < MANY or size > SHORT:
+            if used < FEW and not jumps and not then_jumps:
+                _logits_in_order(mine, centroids, head, rows[0], count, cap, tile)
+            elif used < MANY or size > SHORT:
                 _logits(mine, centroids, head, rows, count, cap, centroids, following, tile)
             else:
                 _turn(centroids, head, rows, count, turned)
@@ -632,7 +964,7 @@ def score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse)
                     logits[q, place + c] = tile[q, c]
             rows, following = following, rows
             place += count
-            count = ahead
+            count, jumps = ahead, then_jumps
         for q in range(used):
             lse[span + source, q] = NEG_INF if top[q] == NEG_INF else top[q] + np.log(total[q])
         source = _next_item(plan.work, source)
@@ -743,6 +1075,87 @@ def finish_scores(valid, plan, span, spans, groups, top, total, out):
             part = out[source, plan.starts[j] : plan.starts[j] + high - low]
             for row in range(top.shape[0]):
                 _log_mean(top[row, low:high], total[row, low:high], divisor, row == 0, part)
+
+
+SCORE, FOLD, FINISH = 0, 1, 2
+
+
+@exact
+def _lookup_body(fields, stored):
+    plan, cap, query, at = _work(fields)
+    phase, k, groups = fields[at], fields[at + 1], fields[at + 2]
+    table = (fields[at + 4], fields[at + 5], fields[at + 6])
+    centroids = numba.carray(_pointer(fields[at + 3]), table, stored)
+    counts = numba.carray(_pointer(fields[at + 7]), table[:2], np.int32)
+    valid = numba.carray(_pointer(fields[at + 8]), (fields[at + 9], fields[at + 10]), np.bool_)
+    logits, lse = _floats(fields, at + 11), _floats(fields, at + 14)
+    top, total = _floats(fields, at + 17), _floats(fields, at + 20)
+    out = _floats(fields, at + 23)
+    spans, span = fields[SPANS], _take(fields)
+    while span < spans:
+        if phase == SCORE:
+            score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse)
+        elif phase == FOLD:
+            fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total)
+        else:
+            finish_scores(valid, plan, span, spans, groups, top, total, out)
+        _done(fields)
+        span = _take(fields)
+
+
+@functools.cache
+def lookup_task(stored: Any) -> Any:
+    """The task of ``lookup`` for centroids of a stored type."""
+    return _task(_lookup_body, stored)
+
+
+@exact
+def lookup(team, query, scale, cap, centroids, counts, shape, valid, candidates, block, mean, room):
+    """Log scores ``[sources, C]`` of clusters; what is no candidate gets ``-inf``.
+
+    ``query``: a ``Query``. ``centroids``, ``counts``: addresses of ``[H, C, D]`` and int32 ``[H, C]``.
+    ``shape``: B, H, T and C. ``valid``: address of bool ``[B, L]``, the query tokens that count, or 0: all.
+    ``candidates``: address of bool ``[B, H, T, C]``, or 0: all. ``mean`` over query heads, or their maximum.
+    ``room``: logits held at once; a block's tokens are taken in as many passes as that asks for.
+    """
+    batch, heads, _, clusters = shape
+    starts, before, first = _rows(candidates, shape, 0, clusters)
+    grouped = _grouped(query, heads, scale)
+    groups, length, size = grouped.shape[2:]
+    if valid:
+        seen = numba.carray(_pointer(valid), (batch, length), np.bool_)
+    else:
+        seen = np.ones((batch, length), np.bool_)
+    places = before[-1]
+    sub = max(1, min(block, ITEM_QUERIES // groups, room // max(1, groups * places)))
+    plan = Plan(starts, before, first, before[first], length, block, sub)
+    spans = _spans(team, places, groups * sub * size)
+    logits = np.empty((groups * sub, places), np.float32)
+    lse = np.empty((len(first) + spans, groups * sub), np.float32)
+    top = np.empty((1 if mean else groups, places), np.float32)
+    total = np.empty_like(top)
+    out = np.empty((len(first) - 1, clusters), np.float32)
+    fields = np.empty(FIELDS, np.int64)
+    at = _put_work(fields, spans, plan, cap, grouped)
+    fields[at + 2] = groups
+    fields[at + 3], fields[at + 4], fields[at + 5], fields[at + 6] = (
+        centroids,
+        heads,
+        clusters,
+        size,
+    )
+    fields[at + 7] = counts
+    _put(fields, at + 8, seen)
+    _put(fields, _put(fields, at + 11, logits), lse)
+    _put(fields, _put(fields, _put(fields, at + 17, top), total), out)
+    held = (plan, grouped, seen, logits, lse, top, total, out)
+    for k in range(_blocks(plan)[1]):
+        for phase in (SCORE, FOLD):
+            fields[at], fields[at + 1] = phase, k
+            _share(team, fields, held)
+    fields[at], fields[SPANS] = FINISH, min(spans, len(out))
+    _share(team, fields, held)
+    return out
 
 
 @exact

@@ -103,14 +103,3 @@ def test_without_numba_auto_is_the_reference(monkeypatch):
 def test_tensors_on_two_devices_are_refused():
     with pytest.raises(ValueError, match="are on meta"):
         lookup(QUERY, KEYS.to("meta"), COUNTS, 1.0)
-
-
-def test_an_error_in_a_thread_reaches_the_caller():
-    from squeezed_kernels import threads
-
-    def task(i):
-        if i == 2:
-            raise RuntimeError("in thread 2")
-
-    with pytest.raises(RuntimeError, match="in thread 2"):
-        threads.run(task, 4)

@@ -124,7 +124,7 @@ def test_huge_logits_stay_finite(backend, length):
 @pytest.mark.parametrize("threads", [2, 5])
 @pytest.mark.parametrize("name", ["decode, 4 heads share", "prefill"])
 def test_threads(monkeypatch, threads, name):
-    monkeypatch.setattr("squeezed_kernels.threads.WORTH_A_THREAD", 1)
+    monkeypatch.setattr("squeezed_kernels.team.WORTH_A_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     case = exact.Case(1, 2, 2, 3, 2, 16, 0, 200, 0) if name == "decode" else CASES[name]
     query, centroids, counts = inputs("cpu", case)
