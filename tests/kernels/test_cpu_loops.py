@@ -27,6 +27,9 @@ def test_log_over_its_whole_range():
     np.testing.assert_allclose(got, np.log(x.astype(np.float64)), rtol=3e-7, atol=1e-9)
 
 
+BITS = torch.arange(1 << 16, dtype=torch.int32).to(torch.uint16)
+
+
 def test_every_sixteen_bit_number_is_widened_exactly():
     @numba.njit
     def widened(stored):
@@ -35,10 +38,15 @@ def test_every_sixteen_bit_number_is_widened_exactly():
             out[i] = cpu_loops.widen(stored[i])
         return out
 
-    bits = torch.arange(1 << 16, dtype=torch.int32).to(torch.uint16)
     for dtype, stored in ((torch.bfloat16, torch.uint16), (torch.float16, torch.int16)):
-        want = bits.view(dtype).float().numpy()
-        np.testing.assert_array_equal(widened(bits.view(stored).numpy()), want)
+        want = BITS.view(dtype).float().numpy()
+        np.testing.assert_array_equal(widened(BITS.view(stored).numpy()), want)
+
+
+def test_float16_without_an_instruction_for_it():
+    widened = numba.vectorize(["float32(int16)"])(cpu_loops._half_by_bits)
+    got = widened(BITS.view(torch.int16).numpy())
+    np.testing.assert_array_equal(got, BITS.view(torch.float16).float().numpy())
 
 
 def test_loops_compile_where_no_folder_takes_the_cache(monkeypatch):
