@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from squeezed_kernels import cpu_loops as loops
+from squeezed_kernels import reference
 from squeezed_kernels.team import team
 
 # How the loops take a type: numbers of a table, and the code of a query.
@@ -160,6 +161,19 @@ def _attend(
         block or length,
     )
     return torch.from_numpy(whole).view(query.shape), torch.from_numpy(lse).view(query.shape[:3])
+
+
+def merge(
+    first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``reference.merge``: one call in place of ten, which a decode step would feel."""
+    parts = [[tensor.contiguous() for tensor in part] for part in (first, second)]
+    if any(tensor.dtype != torch.float32 for part in parts for tensor in part):
+        return reference.merge(first, second)
+    output, lse = parts[0]
+    addresses = [tuple(tensor.data_ptr() for tensor in part) for part in parts]
+    whole, whole_lse = loops.merge(*addresses, lse.numel(), output.shape[-1])
+    return torch.from_numpy(whole).view(output.shape), torch.from_numpy(whole_lse).view(lse.shape)
 
 
 def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None) -> torch.Tensor:

@@ -1226,6 +1226,27 @@ def lookup(team, query, scale, cap, centroids, counts, shape, valid, candidates,
 
 
 @exact
+def merge(first, second, rows, size):
+    """Attention over the union of two sets of keys: ``first`` and ``second`` are the addresses of an output
+    ``[rows, size]`` and its log-sum-exp ``[rows]``, both float32."""
+    out, lse = np.empty((rows, size), np.float32), np.empty(rows, np.float32)
+    a = numba.carray(_pointer(first[0]), (rows, size), np.float32)
+    b = numba.carray(_pointer(second[0]), (rows, size), np.float32)
+    a_lse = numba.carray(_pointer(first[1]), (rows,), np.float32)
+    b_lse = numba.carray(_pointer(second[1]), (rows,), np.float32)
+    for row in range(rows):
+        top = max(a_lse[row], b_lse[row])
+        base = ZERO if top == NEG_INF else top
+        x, y = exp(a_lse[row] - base), exp(b_lse[row] - base)
+        lse[row] = base + np.log(x + y)
+        total = x + y if top > NEG_INF else np.float32(1)
+        x, y = x / total, y / total
+        for d in range(size):
+            out[row, d] = x * a[row, d] + y * b[row, d]
+    return out, lse
+
+
+@exact
 def expand(keep, offsets, out):
     """``reference.children``: sets the finer groups inside kept groups in ``out [B, H, T, finer]``."""
     batch, heads, blocks, groups = keep.shape

@@ -184,6 +184,18 @@ def test_merge_of_two_parts_is_attention_over_the_union(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_merge_of_parts_of_two_types(backend):
+    """A model of bfloat16 may attend to its own tokens in its own type."""
+    first, second = ((random(1, 4, 2, 8, seed=i), random(1, 4, 2, seed=i + 5)) for i in (1, 2))
+    where = device_of(backend)
+    first, second = ((out.to(where), lse.to(where)) for out, lse in (first, second))
+    narrow = (second[0].bfloat16(), second[1])
+    want = merge(first, (narrow[0].float(), narrow[1]), backend="reference")
+    for got, expected in zip(merge(first, narrow, backend=backend), want, strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_children_are_the_rows_inside(backend):
     _, _, _, keep, offsets = CASES["blocks"].inputs(backend, torch.float32)
     rows = children(keep, offsets, backend=backend)
