@@ -106,6 +106,9 @@ sums = jit(fastmath={"reassoc", "contract", "nsz"})  # no flag that assumes numb
 # Said, not left out: what is left out is inherited from the first caller that compiles the function, and
 # reordered sums would cancel the rounding trick in exp.
 exact = jit(fastmath=False)
+# Becomes part of its caller before that is compiled: a compiled function is optimized again in every function
+# that calls it, and those in the callers of those.
+part_of_caller = jit(fastmath=False, inline="always")
 
 
 def widen(x: Any) -> Any:
@@ -739,7 +742,7 @@ def _next_item(work, item):
     return item
 
 
-@exact
+@part_of_caller
 def attend_span(query, keys, values, plan, cap, span, spans, out, lse):
     """Attention of one span.
 
@@ -846,7 +849,7 @@ def merge_spans(plan, spans, out, lse, whole, whole_lse):
                 whole_lse[b, h, g, token] = top
 
 
-@exact
+@part_of_caller
 def _attend_body(fields, stored):
     plan, cap, query, at = _work(fields)
     table = (fields[at], fields[at + 1], fields[at + 2])
@@ -978,7 +981,7 @@ def _add_to_lse(logits, weights, count, top, total):
         top[q] = high
 
 
-@exact
+@part_of_caller
 def score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse):
     """First half of the lookup of one span: logits of the k-th ``sub`` tokens of every source's block.
 
@@ -1079,7 +1082,7 @@ def _fold(logits, place, count, lse, skip, low, high, first, top, total, base):
                 total[c] += exp(logits[q, place + c] - lse[q] - base[c])
 
 
-@exact
+@part_of_caller
 def fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total):
     """Second half of the lookup of one span: adds the k-th tokens' shares to each cluster's.
 
@@ -1119,7 +1122,7 @@ def _log_mean(top, total, divisor, first, out):
         out[i] = here if first else max(out[i], here)
 
 
-@exact
+@part_of_caller
 def finish_scores(valid, plan, span, spans, groups, top, total, out):
     """Means from sums, of one span of the sources: ``out [sources, C]`` log scores, ``-inf`` for clusters
     that are not in the plan.
@@ -1147,7 +1150,7 @@ def finish_scores(valid, plan, span, spans, groups, top, total, out):
 SCORE, FOLD, FINISH = 0, 1, 2
 
 
-@exact
+@part_of_caller
 def _lookup_body(fields, stored):
     plan, cap, query, at = _work(fields)
     phase, k, groups = fields[at], fields[at + 1], fields[at + 2]
