@@ -691,19 +691,17 @@ def _share(team, fields, held):
         raise MemoryError("a thread of the cpu backend found no memory for its part")
 
 
-def _task(body: Callable[..., Any], stored: Any) -> Any:
-    """``body(fields, stored)`` as a C function of the fields' address; ``stored``: type of the table."""
+def _task(function: Callable[..., Any]) -> Any:
+    """A function of the fields' address, as C code.
 
-    def task(data):
-        fields = numba.carray(data, (FIELDS,))
-        body(fields, stored)
-
-    options = {"error_model": "numpy"}
+    Were other compiled functions among its free variables, it would be compiled in every process: the cache
+    knows those by a number that changes.
+    """
     kind = types.void(types.CPointer(types.int64))
     try:
-        return numba.cfunc(kind, cache=True, **options)(task)
+        return numba.cfunc(kind, cache=True, error_model="numpy")(function)
     except RuntimeError:  # as in ``jit``
-        return numba.cfunc(kind, **options)(task)
+        return numba.cfunc(kind, error_model="numpy")(function)
 
 
 @exact
@@ -868,7 +866,11 @@ def _attend_body(fields, stored):
 @functools.cache
 def attend_task(stored: Any) -> Any:
     """The task of ``attend`` for keys and values of a stored type."""
-    return _task(_attend_body, stored)
+
+    def task(data):
+        _attend_body(numba.carray(data, (FIELDS,)), stored)
+
+    return _task(task)
 
 
 @exact
@@ -1176,7 +1178,11 @@ def _lookup_body(fields, stored):
 @functools.cache
 def lookup_task(stored: Any) -> Any:
     """The task of ``lookup`` for centroids of a stored type."""
-    return _task(_lookup_body, stored)
+
+    def task(data):
+        _lookup_body(numba.carray(data, (FIELDS,)), stored)
+
+    return _task(task)
 
 
 @exact

@@ -1,5 +1,9 @@
 """The compiled loops' own arithmetic, and their cache."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -59,3 +63,15 @@ def test_loops_compile_where_no_folder_takes_the_cache(monkeypatch):
 
     monkeypatch.setattr(numba, "njit", without_cache)
     assert cpu_loops.jit()(lambda x: x + 1)(1) == 2
+
+
+def test_another_process_finds_what_one_has_compiled(tmp_path):
+    program = (
+        "import numpy; from squeezed_kernels import cpu_loops; cpu_loops.lookup_task(numpy.float32)"
+    )
+    compiled = []
+    for _ in range(2):
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=300)
+        compiled.append({(path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*.nbc")})
+    assert compiled[0] == compiled[1] != set()
