@@ -1,4 +1,4 @@
-"""The ``cpu`` backend: the operations of ``reference`` by the compiled loops of ``cpu_loops``.
+"""The ``cpu`` backend: the operations of ``reference`` by compiled loops.
 
 Memory sets the pace: a decode step reads each kept row once, for all query heads of its KV head, and the work
 is cut into equal shares of rows, not of heads. float32, bfloat16 and float16 storage, float32 arithmetic.
@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from squeezed_kernels import cpu_loops as loops
-from squeezed_kernels import reference
+from squeezed_kernels import cpu_attend, cpu_lookup, cpu_plan, cpu_ranges, reference
 from squeezed_kernels.team import team
 
 # How the loops take a type: numbers of a table, and the code of a query.
 TABLE = {torch.float32: np.float32, torch.bfloat16: np.uint16, torch.float16: np.int16}
 STORED = {
-    torch.float32: loops.FLOAT32,
-    torch.bfloat16: loops.BFLOAT16,
-    torch.float16: loops.FLOAT16,
+    torch.float32: cpu_plan.FLOAT32,
+    torch.bfloat16: cpu_plan.BFLOAT16,
+    torch.float16: cpu_plan.FLOAT16,
 }
 LOGITS = 1 << 22  # logits of a lookup held at once, in elements
 
@@ -66,8 +65,8 @@ def lookup(
     if counts.dtype != torch.int32:
         counts = counts.to(torch.int32)
     valid, candidates = _contiguous(valid), _contiguous(candidates)
-    out = loops.lookup(
-        team(_address(loops.lookup_task, centroids.dtype)),
+    out = cpu_lookup.lookup(
+        team(_address(cpu_lookup.lookup_task, centroids.dtype)),
         _query(query),
         scale,
         softcap or 0.0,
@@ -148,8 +147,8 @@ def _attend(
         offsets = offsets.to(torch.int32)
     batch, _, length, _ = query.shape
     heads, rows = keys.shape[-3:-1]
-    whole, lse = loops.attend(
-        team(_address(loops.attend_task, keys.dtype)),
+    whole, lse = cpu_attend.attend(
+        team(_address(cpu_attend.attend_task, keys.dtype)),
         _query(query),
         heads,
         scale,
@@ -172,7 +171,7 @@ def merge(
         return reference.merge(first, second)
     output, lse = parts[0]
     addresses = [tuple(tensor.data_ptr() for tensor in part) for part in parts]
-    whole, whole_lse = loops.merge(*addresses, lse.numel(), output.shape[-1])
+    whole, whole_lse = cpu_attend.merge(*addresses, lse.numel(), output.shape[-1])
     return torch.from_numpy(whole).view(output.shape), torch.from_numpy(whole_lse).view(lse.shape)
 
 
@@ -181,12 +180,12 @@ def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None
     ends = offsets.contiguous().numpy()
     shape = (*keep.shape[:3], int(ends[0, -1]) if total is None else total)
     out = torch.empty(shape, dtype=torch.bool)
-    loops.expand(keep.contiguous().numpy(), ends, out.numpy())
+    cpu_ranges.expand(keep.contiguous().numpy(), ends, out.numpy())
     return out
 
 
-def _query(query: torch.Tensor) -> loops.Query:
-    return loops.Query(query.data_ptr(), STORED[query.dtype], *query.shape)
+def _query(query: torch.Tensor) -> cpu_plan.Query:
+    return cpu_plan.Query(query.data_ptr(), STORED[query.dtype], *query.shape)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Triton kernels of attention over ranges of rows: a work list, its attention in equal shares, the merge.
 
-As in ``cpu_loops``: a *source* is one (batch row, KV head, block of query tokens); an *item* is a source and
+As in ``cpu_plan``: a *source* is one (batch row, KV head, block of query tokens); an *item* is a source and
 up to ``sub`` of its query tokens, for all heads of the group. Program p of P takes rows ``p / P`` to
 ``(p + 1) / P`` of the rows of all items together, whichever items they belong to, so heads with very unequal
 shares keep all programs equally busy. The list is built on the device and the grid does not depend on it:
