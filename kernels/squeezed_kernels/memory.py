@@ -1,10 +1,8 @@
-"""Memory for tables that are jumped about in (keys, values, centroids), and for parts of a result."""
+"""Memory for tables that are jumped about in: keys, values, centroids."""
 
 import math
 import mmap
-from typing import Any
 
-import numpy as np
 import torch
 
 HUGE = 1 << 21  # bytes of a huge page
@@ -35,12 +33,3 @@ def empty_table(
 def centroid_dtype(keys: torch.dtype) -> torch.dtype:
     """How centroids of keys of a type are stored: in 16 bits, so that a lookup reads little."""
     return torch.float16 if keys == torch.float16 else torch.bfloat16
-
-
-def scratch(shape: tuple[int, ...]) -> Any:
-    """An uninitialised float32 array for what a step hands from one loop to the next.
-
-    By NumPy: a decode step asks for nine of them in every layer, and torch takes 50 us for one after other
-    work has pushed its code out of the cache.
-    """
-    return np.empty(shape, np.float32)
