@@ -50,7 +50,7 @@ gpu-check:  ## GPU tests and kernel timings in at most ten minutes, into one fol
 	PYTHONPATH=.:kernels timeout 200 $(GPU_PYTHON) -m pytest tests/kernels -q -p no:cacheprovider \
 		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/gpu_tests.txt 2>&1; \
 	status=$$?; tail -n 15 $(GPU_OUT)/gpu_tests.txt; \
-	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.kernels.run --device cuda --minutes 5 --seconds 2 \
+	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.timing.kernels.run --device cuda --minutes 5 --seconds 2 \
 		--out $(GPU_OUT) && exit $$status
 
 card: $(STAMP)  ## measure the embedded model's card under results/card

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from bench import tasks
-from bench.config import Config, MethodConf, ModelConf, TaskConf
-from bench.run import execute
-from bench.spec import TaskSpec
+from bench.cli.validate import to_spec
+from bench.config.schema import Config, MethodConf, ModelConf, TaskConf
+from bench.config.spec import TaskSpec
+from bench.runs.run import execute
 from bench.tasks.base import Task
-from bench.validate import to_spec
-from ruler.rows import Row
+from rows.row import Row
 
 NAMES = ("calm-otter", "brave-heron", "quiet-maple", "amber-comet", "silver-fox")
 

@@ -11,8 +11,8 @@ from longbench.prompts import load_prompts
 from longbench.rows import rows
 from longbench.source import V2_NAME, find
 from longbench.tasks import EXTENDED, EXTENDED_TASKS, TASKS, get_task
-from ruler.command import Command, check_folder
-from ruler.rows import Row, RowError, read_jsonl, write_jsonl
+from rows.command import Command, check_folder
+from rows.row import Row, RowError, read_jsonl, write_jsonl
 
 TEXT_KEYS = ("task", "data", "out", "prompts")
 MANIFEST = "manifest.json"

@@ -13,7 +13,7 @@ from typing import Any
 from longbench import fetch, wording
 from longbench.errors import LongBenchError
 from longbench.tasks import TASKS, Task
-from ruler import strict_json
+from rows import strict_json
 
 SUITE, OFFICIAL = "suite", "official"
 TEMPLATES_FILE, LIMITS_FILE, V2_FILE = "dataset2prompt.json", "dataset2maxlen.json", "0shot.txt"

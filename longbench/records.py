@@ -10,7 +10,7 @@ from tqdm import tqdm
 from longbench.errors import LongBenchError
 from longbench.metrics import METRICS
 from longbench.tasks import Task
-from ruler import strict_json
+from rows import strict_json
 
 Parsed = TypeVar("Parsed")
 MOST = 1 << 53  # a length beyond this is no length

@@ -10,7 +10,7 @@ from longbench.prompts import PromptSet
 from longbench.source import V2_NAME, Source
 from longbench.tasks import get_task
 from longbench.template import PAPER, Parts, split_template
-from ruler.rows import Row
+from rows.row import Row
 
 
 def rows(

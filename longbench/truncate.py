@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any
 
 from longbench.errors import LongBenchError
-from ruler.rows import Row
+from rows.row import Row
 
 FIXED, COMPAT = "fixed", "compat"
 MODES = (FIXED, COMPAT)

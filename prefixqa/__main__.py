@@ -2,7 +2,7 @@
 
 from prefixqa.config import PrefixqaConfig, register
 from prefixqa.make import make
-from ruler.command import Command
+from rows.command import Command
 
 TEXT_KEYS = (
     *("backend", "tokenizer", "out", "source", "licence", "published_after", "published_before"),

@@ -21,8 +21,8 @@ from prefixqa.service.estimate import estimate
 from prefixqa.service.run import Finished, ask_service, check_service
 from prefixqa.sources.load import Loaded
 from prefixqa.tokens import TokenCounter
-from ruler.command import UnfinishedError, check_folder
-from ruler.tokenizer import load_tokenizer
+from rows.command import UnfinishedError, check_folder
+from rows.tokenizer import load_tokenizer
 
 GENERATORS = {
     invent.NAME: template.GENERATOR,

@@ -1,4 +1,4 @@
-"""Documents and pairs as rows of the row contract (``ruler.rows.Row``)."""
+"""Documents and pairs as rows of the row contract (``rows.row.Row``)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from prefixqa import prompts
 from prefixqa.document import Document, Pair
 from prefixqa.made import Made
 from prefixqa.tokens import TokenCounter
-from ruler.rows import Row
+from rows.row import Row
 
 TASK = "prefixqa"
 SPARE_TOKENS = 16  # a model may need a few more tokens than the reference answer

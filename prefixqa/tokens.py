@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ruler.tokens import fingerprint
+from rows.tokens import fingerprint
 
 
 class TokenCounter:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from rows.command import Command, check_folder
+from rows.parquet import read_parquet, write_parquet
+from rows.row import Row, RowError, read_jsonl, write_jsonl
+from rows.tokenizer import load_tokenizer
+from rows.tokens import TokenCounter
 from ruler import publish
-from ruler.command import Command, check_folder
 from ruler.config import RulerConfig, register
 from ruler.download import MissingDataError
 from ruler.generate import rows
-from ruler.parquet import read_parquet, write_parquet
 from ruler.plan import Plan, make_plan
-from ruler.rows import Row, RowError, read_jsonl, write_jsonl
 from ruler.tasks import TASKS, get_task
-from ruler.tokenizer import load_tokenizer
-from ruler.tokens import TokenCounter
 
 TEXT_KEYS = ("task", "tokenizer", "out", "prompts", "essays", "squad", "hotpotqa")
 FORMATS = {

@@ -3,11 +3,11 @@
 import itertools
 import random
 
+from rows.tokens import TokenCounter
 from ruler import words
 from ruler.prompts import CweWording
 from ruler.sample import Question, Sample
 from ruler.tasks import CweTask
-from ruler.tokens import TokenCounter
 
 SHORT = 4096  # tokens; below, every word comes back less often
 DEMO_WORDS, DEMO_COUNTS = 40, (10, 3)

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from ruler.tokens import TokenCounter
+from rows.tokens import TokenCounter
 
 # A sentence ends at . ! or ? (with closing quotes or brackets) before a blank.
 _SENTENCE_END = re.compile(r"""(?<=[.!?])["'\u201d\u2019)\]]*\s+""")

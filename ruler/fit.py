@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from rows.tokens import TokenCounter
 from ruler.sample import Draw, Sample
-from ruler.tokens import TokenCounter
 
 PROBE_UNITS = 8
 MAX_STEPS = 64  # of a size search: far more than halving any size needs

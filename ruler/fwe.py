@@ -7,10 +7,10 @@ import random
 import string
 from typing import Any
 
+from rows.tokens import TokenCounter
 from ruler.prompts import FweWording
 from ruler.sample import Question, Sample
 from ruler.tasks import FweTask
-from ruler.tokens import TokenCounter
 
 NOISE = "..."  # stands for the most frequent word, which is not asked for
 TOKENS_PER_WORD = 50  # of the budget; the original's size of the vocabulary

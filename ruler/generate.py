@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from rows.row import Row
 from ruler.fit import LengthError, fit, largest_fitting, longest
 from ruler.plan import Plan, make_plan
-from ruler.rows import Row
 from ruler.sample import Sample
 from ruler.tasks import Task
 

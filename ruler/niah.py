@@ -4,12 +4,12 @@ import itertools
 import random
 from collections.abc import Callable
 
+from rows.tokens import BLANKS, TokenCounter
 from ruler import words
 from ruler.essay import Essay
 from ruler.prompts import NiahWording
 from ruler.sample import Needle, Question, Sample
 from ruler.tasks import NiahTask
-from ruler.tokens import BLANKS, TokenCounter
 
 __all__ = ["DEPTH_GRID", "Needle", "NiahDraw", "Question", "in_words"]
 

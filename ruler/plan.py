@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rows.tokens import TokenCounter
 from ruler import download, official_prompts, qa_data
 from ruler import essays as essay_source
 from ruler.essay import Essay
@@ -14,7 +15,6 @@ from ruler.fit import largest_fitting
 from ruler.prompts import PromptSet, get_prompts
 from ruler.sample import Draw
 from ruler.tasks import NiahTask, QaTask, Task, VtTask, get_task, with_parameters, with_questions
-from ruler.tokens import TokenCounter
 from ruler.vt import VtDraw
 
 # Part of every row: rows of two formats, or of two word lists, are not the same data.

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from ruler.rows import Row
+from rows.row import Row
 
 MANIFEST, CARD = "manifest.json", "README.md"
 SETTINGS = (

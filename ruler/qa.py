@@ -3,11 +3,11 @@
 import itertools
 import random
 
+from rows.tokens import TokenCounter
 from ruler.prompts import QaWording
 from ruler.qa_data import Item, QaData
 from ruler.sample import Needle, Question, Sample
 from ruler.tasks import QaTask
-from ruler.tokens import TokenCounter
 
 
 class QaDraw:

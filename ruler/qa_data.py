@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruler import strict_json
+from rows import strict_json
 
 
 @dataclass(frozen=True)

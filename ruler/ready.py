@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruler.parquet import read_parquet
-from ruler.rows import Row, RowError, read_jsonl
+from rows.parquet import read_parquet
+from rows.row import Row, RowError, read_jsonl
 
 ENDINGS = (".parquet", ".jsonl")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from ruler.tokens import TokenCounter
+    from rows.tokens import TokenCounter
 
 
 class Needle(NamedTuple):

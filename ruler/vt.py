@@ -4,10 +4,10 @@ import random
 import string
 from collections.abc import Callable
 
+from rows.tokens import TokenCounter
 from ruler.prompts import PromptSet, VtWording
 from ruler.sample import Needle, Question, Sample
 from ruler.tasks import VtTask
-from ruler.tokens import TokenCounter
 
 NAME_LENGTH = 5
 # Noise blocks of the worked example. The original fills 500 tokens; this is less, so that short

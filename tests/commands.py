@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ruler.command import Command
+    from rows.command import Command
 
 
 @dataclass(frozen=True)

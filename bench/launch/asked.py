@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from bench.spec import RunSpec
+from bench.config.spec import RunSpec
 
 CLUSTERS = ("SlurmLauncher", "RayAWSLauncher")  # their jobs run on other machines
 LOCAL = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import filelock
 import torch
 
-from bench.errors import RunError
-from bench.spec import RunSpec
+from bench.config.errors import RunError
+from bench.config.spec import RunSpec
 
 WAIT = 1.0  # seconds between two looks for a GPU that is free
 

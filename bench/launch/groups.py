@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from bench.errors import RunError
-from bench.failures import failed_before
+from bench.config.errors import RunError
+from bench.config.spec import RunSpec
 from bench.launch.gpus import one_gpu
-from bench.spec import RunSpec
-from bench.work import Done, failed_last, work_one
+from bench.records.failures import failed_before
+from bench.runs.work import Done, failed_last, work_one
 
 
 def grouped(plan: Sequence[RunSpec], together: bool = True) -> list[list[RunSpec]]:

@@ -6,12 +6,12 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 
-from bench.errors import FailedError, InputError
+from bench.config.errors import FailedError, InputError
+from bench.config.spec import RunSpec
 from bench.launch.asked import Asked, elsewhere
 from bench.launch.groups import GroupJob, grouped
-from bench.run import finished
-from bench.spec import RunSpec
-from bench.work import Done
+from bench.runs.run import finished
+from bench.runs.work import Done
 
 
 def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:

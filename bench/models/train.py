@@ -25,8 +25,8 @@ from transformers import (
 )
 
 from bench.models import MINI, check
-from bench.models.circuit import initialise
-from bench.models.data import (
+from bench.models.training.circuit import initialise
+from bench.models.training.data import (
     FAR,
     MAX_POSITION,
     Batch,
@@ -37,7 +37,7 @@ from bench.models.data import (
     draw_sequence,
     sequences_in,
 )
-from bench.models.optimise import make_optimizers, step_once
+from bench.models.training.optimise import make_optimizers, step_once
 
 ROPE_THETA = 1e8  # most dimensions turn slowly, so tokens match by content at any distance
 DRILLS = 2  # stages of the curriculum before the tasks

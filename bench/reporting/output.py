@@ -33,7 +33,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 
 def write_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Writes ``NAME.png`` and ``NAME.pdf``; returns the paths."""
-    from bench.reporting.style import applied
+    from bench.reporting.figures.style import applied
 
     @applied
     def save(path: Path, kind: str) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.config import IndexConf
-from bench.errors import InputError
-from bench.methods import LEVELS, build_method
+from bench.config.errors import InputError
+from bench.config.method_settings import LEVELS, build_method
+from bench.config.schema import IndexConf
 
 SIZES = ("sparsity", "kv_budget", "kv_tokens", "top_p")
 # Columns that name a method with its settings; ``asked`` is the size that was asked for.

@@ -4,7 +4,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-from bench.errors import InputError
+from bench.config.errors import InputError
 from bench.tasks.base import Task
 from bench.tasks.longbench import LongBench
 from bench.tasks.prefixqa import PrefixQA

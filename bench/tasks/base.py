@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from bench.config import TaskConf
-from bench.errors import InputError
-from bench.spec import TaskSpec
-from ruler.rows import Row
+from bench.config.errors import InputError
+from bench.config.schema import TaskConf
+from bench.config.spec import TaskSpec
+from rows.row import Row
 
 Conf = TypeVar("Conf", bound=TaskConf)
 Spec = TypeVar("Spec", bound=TaskSpec)
@@ -50,7 +50,7 @@ class Task(ABC, Generic[Conf, Spec]):
 
     Attributes:
         name: as in ``task=NAME``.
-        conf: its Hydra schema, a dataclass that extends ``bench.config.TaskConf``.
+        conf: its Hydra schema, a dataclass that extends ``bench.config.schema.TaskConf``.
         meta_kept: fields of a row's ``meta`` that go into its record.
     """
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.config import TaskConf
-from bench.errors import InputError
-from bench.spec import NOT_IDENTITY, TaskSpec
+from bench.config.errors import InputError
+from bench.config.schema import TaskConf
+from bench.config.spec import NOT_IDENTITY, TaskSpec
 from bench.tasks.base import Rules, Task
 from longbench import truncate, v2
 from longbench.errors import LongBenchError
@@ -23,8 +23,8 @@ from longbench.score import score
 from longbench.source import V2_NAME, Source, find
 from longbench.tasks import get_task
 from longbench.template import SPLITS
-from ruler.frame import encode, make_frame
-from ruler.rows import Row, RowError
+from rows.frame import encode, make_frame
+from rows.row import Row, RowError
 
 AUTO, OFF, PLACE = "auto", "off", "{prompt}"
 TEMPLATE_TOKENS = 64  # of BOS and chat template, in the default reserve

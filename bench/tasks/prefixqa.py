@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.config import TaskConf
-from bench.errors import InputError
-from bench.spec import NOT_IDENTITY, TaskSpec
+from bench.config.errors import InputError
+from bench.config.schema import TaskConf
+from bench.config.spec import NOT_IDENTITY, TaskSpec
 from bench.tasks.base import Task
 from prefixqa import invent, prompts
 from prefixqa.rows import TASK, to_rows
 from prefixqa.score import score
 from prefixqa.template import GENERATOR, SpaceError
 from prefixqa.tokens import TokenCounter
-from ruler.rows import Row, RowError, read_jsonl
+from rows.row import Row, RowError, read_jsonl
 
 
 @dataclass

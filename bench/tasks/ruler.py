@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.config import TaskConf
-from bench.errors import InputError
-from bench.spec import NOT_IDENTITY, TaskSpec
+from bench.config.errors import InputError
+from bench.config.schema import TaskConf
+from bench.config.spec import NOT_IDENTITY, TaskSpec
 from bench.tasks.base import Rules, Task
+from rows.row import Row
 from ruler import ready
 from ruler.config import ParametersConf
 from ruler.generate import LengthError, generate
 from ruler.plan import GENERATOR, find_documents, find_essay, find_prompts
-from ruler.rows import Row
 from ruler.score import score, strict
 from ruler.tasks import TASKS, with_parameters, with_questions
 

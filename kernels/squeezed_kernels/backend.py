@@ -12,8 +12,8 @@ AUTO = "auto"
 REFERENCE = "reference"
 MODULES = {
     REFERENCE: "squeezed_kernels.reference",
-    "cpu": "squeezed_kernels.cpu",
-    "triton": "squeezed_kernels.triton_ops",
+    "cpu": "squeezed_kernels.cpu.ops",
+    "triton": "squeezed_kernels.triton.ops",
 }
 NARROW = (torch.float32, torch.bfloat16, torch.float16)  # what cpu and triton store
 HEAD_SIZES = {"cpu": (1, 1024), "triton": (1, 256)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefixqa.output.files import write_with
 from prefixqa.output.splits import SPLITS
-from ruler.rows import FIELDS, Row
+from rows.row import FIELDS, Row
 
 CONFIGS = ("pairs", "documents")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
-from ruler.rows import Row
+from rows.row import Row
 
 
 @dataclass(frozen=True)

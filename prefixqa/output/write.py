@@ -14,7 +14,7 @@ from prefixqa.output.splits import split_of
 from prefixqa.output.statistics import statistics
 from prefixqa.rows import to_rows
 from prefixqa.tokens import TokenCounter
-from ruler.rows import write_jsonl
+from rows.row import write_jsonl
 
 ROWS, REJECTED, MANIFEST, CARD = "prefixqa.jsonl", "rejected.jsonl", "manifest.json", "README.md"
 

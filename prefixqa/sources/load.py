@@ -14,7 +14,7 @@ from prefixqa.sources.duplicates import NearDuplicates
 from prefixqa.sources.formats import FORMATS
 from prefixqa.sources.raw import Raw, SourceError, decode, iso_date
 from prefixqa.tokens import TokenCounter
-from ruler import strict_json
+from rows import strict_json
 
 ARXIV = "arxiv:"
 TEXT_FIELDS = ("text", "document", "context", "content")

@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from bench import __main__ as cli
-from bench import examples, models
+from bench import models
+from bench.cli import run as cli
+from bench.runs import questions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,5 +81,5 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         pytest.fail("a model was loaded")
 
-    examples.loaded_model.cache_clear()
+    questions.loaded_model.cache_clear()
     monkeypatch.setattr(models, "load_model", refuse)

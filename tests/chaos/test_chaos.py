@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from bench import status
-from bench.records import read_records
+from bench.cli import status
+from bench.records.files import read_records
 
 Bench = Callable[..., Any]
 SWEEP = (

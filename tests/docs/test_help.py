@@ -20,7 +20,7 @@ PLAIN = {
     "bench.report": ("--runs", "--study", "leaderboard"),
     "bench.report leaderboard": ("--merge", "--check", "--schema"),
     "bench.status": ("--check", "missing"),
-    "bench.kernels.run": ("--lengths",),
+    "bench.timing.kernels.run": ("--lengths",),
     "squeezed": ("inspect",),
     "squeezed inspect": ("--json", "folder"),
     "tests.fuzz": ("--inputs", "--seed"),

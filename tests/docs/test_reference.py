@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import squeezed
-from bench.leaderboard import COLUMNS, EXTRA_COLUMNS
-from bench.reporting.schema import Row
+from bench.reporting.leaderboard.rows import COLUMNS, EXTRA_COLUMNS
+from bench.reporting.leaderboard.schema import Row
 from bench.reporting.studies import STUDIES
 from bench.tasks import TASKS
 from tests.docs.pages import ROOT
@@ -35,7 +35,7 @@ def test_the_leaderboard_is_explained_column_by_column() -> None:
 def test_records_are_explained_field_by_field(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench import __main__ as bench
+    from bench.cli import run as bench
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")
@@ -63,7 +63,7 @@ def test_methods_tasks_and_studies_are_all_named() -> None:
 
 def test_settings_that_pages_set_exist() -> None:
     """Keys of the bench that stand in the text as ``method.x=...`` or ``hydra.launcher.x=...``."""
-    from bench.config import Config, IndexConf, MethodConf, ModelConf
+    from bench.config.schema import Config, IndexConf, MethodConf, ModelConf
 
     known = {
         "model": set(ModelConf.__dataclass_fields__),

@@ -14,7 +14,7 @@ from longbench.rows import rows
 from longbench.source import FIXTURE, find
 from longbench.tasks import get_task
 from longbench.template import SPLITS, split_template
-from ruler.rows import RowError
+from rows.row import RowError
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.harness import Loader

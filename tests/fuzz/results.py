@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from bench.errors import InputError, RunError
-from bench.leaderboard import leaderboard, load_runs
-from bench.records import CONFIG, RECORDS, read_records
-from bench.reporting.schema import Row, parse, problems, read
+from bench.config.errors import InputError, RunError
+from bench.records.files import CONFIG, RECORDS, read_records
+from bench.reporting.leaderboard.rows import leaderboard, load_runs
+from bench.reporting.leaderboard.schema import Row, parse, problems, read
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.harness import Loader

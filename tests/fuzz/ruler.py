@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from rows.parquet import read_parquet, write_parquet
+from rows.row import Row, RowError, read_jsonl, write_jsonl
 from ruler import official_prompts, qa_data
-from ruler.parquet import read_parquet, write_parquet
-from ruler.rows import Row, RowError, read_jsonl, write_jsonl
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.harness import Loader

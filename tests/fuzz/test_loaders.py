@@ -8,10 +8,10 @@ import pytest
 from safetensors.torch import load, save
 
 import squeezed
-from bench.errors import RunError
-from bench.leaderboard import load_runs
-from bench.records import CONFIG, RECORDS, read_records
-from bench.reporting.schema import parse
+from bench.config.errors import RunError
+from bench.records.files import CONFIG, RECORDS, read_records
+from bench.reporting.leaderboard.rows import load_runs
+from bench.reporting.leaderboard.schema import parse
 from longbench.errors import LongBenchError
 from longbench.prompts import load_prompts
 from longbench.rows import rows
@@ -20,8 +20,8 @@ from prefixqa.service.schema import UnreadableError, read_proposals
 from prefixqa.sources.arxiv import from_source
 from prefixqa.sources.load import read
 from prefixqa.sources.raw import SourceError
+from rows.row import RowError, read_jsonl
 from ruler import qa_data
-from ruler.rows import RowError, read_jsonl
 from tests.fuzz import index, results, ruler
 from tests.fuzz import longbench as longbench_seeds
 from tests.fuzz import prefixqa as prefixqa_seeds

@@ -8,7 +8,7 @@ import sys
 
 import torch
 import triton
-from squeezed_kernels import triton_ops
+from squeezed_kernels.triton import ops
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
@@ -50,14 +50,14 @@ def main():
         offsets, counts = (torch.zeros(2, n, dtype=torch.int32) for n in (21, 20))
         valid = None if length == 1 else torch.ones(2, length, dtype=torch.bool)
         options = {"candidates": keep, "valid": valid, "softcap": 30.0 if length > 1 else None}
-        triton_ops.lookup(query, keys[:, :20], counts, 0.1, **options)
-        triton_ops.lookup(query, keys[:, :20], counts, 0.1, reduce="max")
-        part = triton_ops.attend_groups(query, keys, keys, keep, offsets, 0.1)
-        triton_ops.merge(part, triton_ops.attend(query, keys[None], keys[None], None, 0.1))
-        triton_ops.assign(keys, keys[:, :20])
+        ops.lookup(query, keys[:, :20], counts, 0.1, **options)
+        ops.lookup(query, keys[:, :20], counts, 0.1, reduce="max")
+        part = ops.attend_groups(query, keys, keys, keep, offsets, 0.1)
+        ops.merge(part, ops.attend(query, keys[None], keys[None], None, 0.1))
+        ops.assign(keys, keys[:, :20])
     one = torch.zeros(1, 1, 1, 32)  # everything that can be 1 is
-    triton_ops.attend(one, one, one, one[..., :1] == 0, 0.1)
-    triton_ops.lookup(one, one[0], torch.ones(1, 1, dtype=torch.int32), 0.1)
+    ops.attend(one, one, one, one[..., :1] == 0, 0.1)
+    ops.lookup(one, one[0], torch.ones(1, 1, dtype=torch.int32), 0.1)
     print(" ".join(sorted(compiled)))
 
 

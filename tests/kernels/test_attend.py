@@ -126,7 +126,7 @@ def test_rows_that_are_not_kept_are_not_used(backend):
 @pytest.mark.usefixtures("numba_backend")
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_threads_share_the_rows_of_unequal_heads(monkeypatch, threads):
-    monkeypatch.setattr("squeezed_kernels.team.WORTH_A_THREAD", 1)
+    monkeypatch.setattr("squeezed_kernels.cpu.team.WORTH_A_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     query, keys, values, keep, offsets = exact.Case(1, 4, 2, 3, 2, 16, 260, 9, 2).inputs(
         "cpu", torch.float32
@@ -138,9 +138,9 @@ def test_threads_share_the_rows_of_unequal_heads(monkeypatch, threads):
 @pytest.mark.parametrize("programs", [1, 2, 33])
 def test_programs_share_the_rows_of_unequal_heads(monkeypatch, programs):
     if torch.cuda.is_available():
-        monkeypatch.setattr("squeezed_kernels.triton_ops._programs", lambda device: programs)
+        monkeypatch.setattr("squeezed_kernels.triton.ops._programs", lambda device: programs)
     else:
-        monkeypatch.setattr("squeezed_kernels.triton_ops.INTERPRETED_PROGRAMS", programs)
+        monkeypatch.setattr("squeezed_kernels.triton.ops.INTERPRETED_PROGRAMS", programs)
     query, keys, values, keep, offsets = exact.Case(1, 3, 1, 1, 1, 16, 150, 9, 0).inputs(
         "triton", torch.float32
     )

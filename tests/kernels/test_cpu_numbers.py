@@ -5,25 +5,25 @@ import pytest
 import torch
 
 numba = pytest.importorskip("numba")
-from squeezed_kernels import cpu_numbers  # noqa: E402
+from squeezed_kernels.cpu import numbers  # noqa: E402
 
 
 def test_exp_over_its_whole_range():
     x = np.concatenate([np.linspace(-87, 88, 4001), [0.0, -0.0, 1e-8]]).astype(np.float32)
-    got = np.array([cpu_numbers.exp(value) for value in x])
+    got = np.array([numbers.exp(value) for value in x])
     np.testing.assert_allclose(got, np.exp(x.astype(np.float64)), rtol=3e-7)
 
 
 def test_exp_of_what_is_not_a_normal_number():
-    assert cpu_numbers.exp(np.float32(-np.inf)) == 0
-    assert cpu_numbers.exp(np.float32(-1e30)) == 0
-    assert np.isnan(cpu_numbers.exp(np.float32(np.nan)))
+    assert numbers.exp(np.float32(-np.inf)) == 0
+    assert numbers.exp(np.float32(-1e30)) == 0
+    assert np.isnan(numbers.exp(np.float32(np.nan)))
 
 
 def test_log_over_its_whole_range():
     x = np.concatenate([np.geomspace(1.2e-38, 3e38, 4001), [1.0, 0.99999, 1.00001]])
     x = x.astype(np.float32)
-    got = np.array([cpu_numbers.log(value) for value in x])
+    got = np.array([numbers.log(value) for value in x])
     np.testing.assert_allclose(got, np.log(x.astype(np.float64)), rtol=3e-7, atol=1e-9)
 
 
@@ -35,7 +35,7 @@ def test_every_sixteen_bit_number_is_widened_exactly():
     def widened(stored):
         out = np.empty(stored.shape, np.float32)
         for i in range(len(stored)):
-            out[i] = cpu_numbers.widen(stored[i])
+            out[i] = numbers.widen(stored[i])
         return out
 
     for dtype, stored in ((torch.bfloat16, torch.uint16), (torch.float16, torch.int16)):
@@ -44,6 +44,6 @@ def test_every_sixteen_bit_number_is_widened_exactly():
 
 
 def test_float16_without_an_instruction_for_it():
-    widened = numba.vectorize(["float32(int16)"])(cpu_numbers._half_by_bits)
+    widened = numba.vectorize(["float32(int16)"])(numbers._half_by_bits)
     got = widened(BITS.view(torch.int16).numpy())
     np.testing.assert_array_equal(got, BITS.view(torch.float16).float().numpy())

@@ -124,7 +124,7 @@ def test_huge_logits_stay_finite(backend, length):
 @pytest.mark.parametrize("threads", [2, 5])
 @pytest.mark.parametrize("name", ["decode, 4 heads share", "prefill"])
 def test_threads(monkeypatch, threads, name):
-    monkeypatch.setattr("squeezed_kernels.team.WORTH_A_THREAD", 1)
+    monkeypatch.setattr("squeezed_kernels.cpu.team.WORTH_A_THREAD", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     case = exact.Case(1, 2, 2, 3, 2, 16, 0, 200, 0) if name == "decode" else CASES[name]
     query, centroids, counts = inputs("cpu", case)
@@ -137,7 +137,7 @@ def test_threads(monkeypatch, threads, name):
 @pytest.mark.parametrize("limit", [1, 60, 500])
 def test_little_memory_gives_the_same(monkeypatch, limit):
     """Passes over tokens, and over blocks of them, when the logits do not fit."""
-    monkeypatch.setattr("squeezed_kernels.cpu.LOGITS", limit)
+    monkeypatch.setattr("squeezed_kernels.cpu.ops.LOGITS", limit)
     case = CASES["blocks"]
     valid = random(case.batch, case.length, seed=5) > -0.5
     compare("cpu", *inputs("cpu", case), block=case.block, valid=valid, reduce="max")

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 numba = pytest.importorskip("numba")
-from squeezed_kernels import attend_groups, cpu, lookup, team  # noqa: E402
+from squeezed_kernels import attend_groups, lookup  # noqa: E402
+from squeezed_kernels.cpu import ops, team  # noqa: E402
 
 from tests.kernels import exact  # noqa: E402
 
@@ -49,7 +50,7 @@ def test_a_part_that_was_not_done_is_an_error(monkeypatch):
     def does_nothing(data):
         pass
 
-    monkeypatch.setattr(cpu, "_address", lambda task, dtype: does_nothing.address)
+    monkeypatch.setattr(ops, "_address", lambda task, dtype: does_nothing.address)
     with pytest.raises(MemoryError, match="found no memory"):
         results()
 
@@ -60,7 +61,8 @@ def test_a_forked_process_has_threads_too():
     program = """
         import os, signal, torch
         torch.set_num_threads(2)
-        from squeezed_kernels import attend, team
+        from squeezed_kernels import attend
+        from squeezed_kernels.cpu import team
         team.WORTH_A_THREAD = 1
         query, keys = torch.randn(1, 2, 1, 8), torch.randn(1, 2, 500, 8)
         want = attend(query, keys, keys, None, 1.0, backend="cpu")[0]

@@ -13,13 +13,15 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from bench import __main__ as cli
-from bench import longbench_tables, models, report
-from bench.errors import InputError
+from bench import models
+from bench.cli import report
+from bench.cli import run as cli
+from bench.config.errors import InputError
+from bench.reporting.tables import longbench
 from bench.tasks.longbench import LongBench, LongBenchConf
 from longbench.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, PAPER_TASKS, TASKS
-from ruler.frame import encode
+from rows.frame import encode
 
 TASK = LongBench()
 CHAT = "{% for m in messages %}<u>{{ m['content'] }}</u>{% endfor %}<a>"
@@ -247,7 +249,7 @@ def test_the_paper_s_table(tmp_path: Path) -> None:
     runs = [run_of(full(), task, [0.5, 0.25], 1.0) for task in TASKS]
     runs += [run_of(squeezed(0.9, [0.01, 0.05]), task, [0.5, 0.0], 0.122) for task in TASKS]
     runs += [run_of(squeezed(0.7, [0.05]), "lcc", [1.0, 1.0], 0.325)]
-    longbench_tables.write(runs, tmp_path)
+    longbench.write(runs, tmp_path)
     table = pd.read_csv(tmp_path / "m-longbench-suite-paper.csv").set_index("row")
     assert list(table.index) == ["All KV", "Sq-70%", "H-Sq-90%"]
     assert table.loc["All KV", "mean of 14"] == 37.5
@@ -268,7 +270,7 @@ def test_the_paper_s_table(tmp_path: Path) -> None:
 def test_buckets_and_v2(tmp_path: Path) -> None:
     runs = [run_of(full(), f"{name}_e", [1.0, 0.5, 0.0], 1.0) for name in EXTENDED_TASKS]
     runs += [run_of(full(), "v2", [1.0, 0.0], 1.0)]
-    longbench_tables.write(runs, tmp_path)
+    longbench.write(runs, tmp_path)
     table = pd.read_csv(tmp_path / "m-longbench-suite-e.csv")
     assert len(table) == 14
     assert list(table[["0-4k", "4-8k", "8k+"]].iloc[-1]) == [100, 50, 0]
@@ -283,7 +285,7 @@ def test_settings_never_share_a_table(tmp_path: Path) -> None:
         run_of(full(), "lcc", [0.5], 1.0, split="prefix"),
         run_of(full(), "lcc", [0.5], 1.0, prompts="official-2e00731f"),
     ]
-    paths = longbench_tables.write(runs, tmp_path)
+    paths = longbench.write(runs, tmp_path)
     papers = [path.name for path in paths if path.name.endswith("-paper.csv")]
     assert len(set(papers)) == 3
     assert "m-longbench-official-2e00731f-paper.csv" in papers

@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from longbench.__main__ import COMMAND
 from longbench.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, TASKS
-from ruler.rows import read_jsonl
+from rows.row import read_jsonl
 from tests.commands import Run, refused, runner
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from longbench.rows import rows
 from longbench.score import score
 from longbench.source import FIXTURE, find
 from longbench.tasks import EXTENDED_TASKS, PAPER_TASKS, TASKS, get_task
-from ruler.rows import Row, read_jsonl, write_jsonl
+from rows.row import Row, read_jsonl, write_jsonl
 
 NAMES = [*TASKS, *(f"{name}_e" for name in EXTENDED_TASKS), "v2"]
 SUITE = load_prompts("suite")

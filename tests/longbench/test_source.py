@@ -14,7 +14,7 @@ from longbench.fixture import make
 from longbench.prompts import load_prompts
 from longbench.rows import rows
 from longbench.source import FIXTURE, find
-from ruler.rows import Row
+from rows.row import Row
 
 QASPER = (FIXTURE / "qasper.jsonl").read_bytes()
 V2 = (FIXTURE / "v2.jsonl").read_bytes()

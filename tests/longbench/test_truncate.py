@@ -13,7 +13,7 @@ from longbench.prompts import load_prompts
 from longbench.rows import rows
 from longbench.source import find
 from longbench.truncate import cut_middle, cut_prompt
-from ruler.rows import Row
+from rows.row import Row
 
 
 @given(ids=st.lists(st.integers(0, 99), max_size=40), limit=st.integers(2, 50))

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from server import Service
 
-from bench import prefixqa_judge, prefixqa_tables
-from bench.errors import InputError
+from bench.cli import judge
+from bench.config.errors import InputError
+from bench.reporting.tables import prefixqa
 from bench.tasks import get_task
 from bench.tasks.prefixqa import PrefixQAConf
 from prefixqa.tokens import TokenCounter
-from ruler.rows import Row, write_jsonl
+from rows.row import Row, write_jsonl
 
 
 def test_template_rows_are_made_for_the_models_tokenizer(tokens: TokenCounter) -> None:
@@ -105,7 +106,7 @@ def test_tables_by_type_depth_and_amortisation(tmp_path: Path) -> None:
         run("full", full),
         run("streaming", records([0.0] * 4, prefill=150.0, decode=30.0)),
     ]
-    paths = prefixqa_tables.write(runs, tmp_path)
+    paths = prefixqa.write(runs, tmp_path)
     assert len(paths) == 4
     types = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-types.csv").set_index("variant")
     assert types.loc["full", ["factual", "method", "numeric", "f1"]].tolist() == [
@@ -148,29 +149,29 @@ def test_a_judge_gives_its_verdicts_once(
     (folder / "config.json").write_text(json.dumps({"identity": identity}))
     arguments = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path), "--model", "judge",
                  "--base-url", url, "--cache", str(tmp_path / "cache")]  # fmt: skip
-    assert prefixqa_judge.main(arguments) == 0
+    assert judge.main(arguments) == 0
     assert state.answered.total() == 2
     table = pd.read_csv(tmp_path / "prefixqa-judge.csv")
     assert table.loc[0, ["judged right", "judged", "n"]].tolist() == [0.96, 25, 25]
     grades = [json.loads(line) for line in (folder / "judge.jsonl").read_text().splitlines()]
     assert [each["id"] for each in grades if not each["good"]] == ["r3"]
-    assert prefixqa_judge.main(arguments) == 0
+    assert judge.main(arguments) == 0
     assert state.answered.total() == 2
-    assert prefixqa_judge.main(["--runs", str(tmp_path / "none"), "--model", "x"]) == 2
+    assert judge.main(["--runs", str(tmp_path / "none"), "--model", "x"]) == 2
     capsys.readouterr()
 
 
 def test_runs_of_other_tasks_give_no_table(tmp_path: Path) -> None:
     identity = {"task": {"name": "ruler"}}
-    assert prefixqa_tables.write([(identity, pd.DataFrame(), "x")], tmp_path / "none") == []
+    assert prefixqa.write([(identity, pd.DataFrame(), "x")], tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
 
 
 def test_the_whole_way_through_the_bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from bench import __main__ as bench
-    from bench import report
+    from bench.cli import report
+    from bench.cli import run as bench
 
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")
     arguments = ["task=prefixqa", "task.length=1500", "task.samples=1", "task.questions_per_context=3",

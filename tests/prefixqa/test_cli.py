@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ruler.rows import read_jsonl
+from rows.row import read_jsonl
 from tests.commands import Run, refused
 
 SMALL = ("documents=3", "questions=6", "length=1500")

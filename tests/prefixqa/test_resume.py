@@ -11,7 +11,7 @@ from conftest import ROOT
 from server import Service, known_document
 
 from prefixqa.output.write import MANIFEST
-from ruler.rows import read_jsonl
+from rows.row import read_jsonl
 from tests.commands import Run
 
 

@@ -19,7 +19,7 @@ from prefixqa.sources.formats import FORMATS
 from prefixqa.sources.load import Filter, Loaded, cut, load
 from prefixqa.sources.raw import Raw, SourceError, iso_date
 from prefixqa.tokens import TokenCounter
-from ruler.rows import read_jsonl
+from rows.row import read_jsonl
 from tests.commands import Run
 
 ALL = Filter(min_tokens=10, max_tokens=5000, near_duplicates=0.9)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rows.row import read_jsonl
 from ruler.__main__ import COMMAND
-from ruler.rows import read_jsonl
 from ruler.tasks import TASKS
 from tests.commands import Done, Run, refused, runner
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from rows.row import Row
 from ruler.generate import generate
-from ruler.rows import Row
 
 
 @pytest.mark.parametrize("ending", ["txt", "json"])

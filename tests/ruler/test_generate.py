@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rows.row import Row, read_jsonl, write_jsonl
 from ruler.generate import LengthError, generate, largest_fitting
-from ruler.rows import Row, read_jsonl, write_jsonl
 from ruler.tasks import TASKS, NiahTask, get_task
 
 GOLDEN = sorted((Path(__file__).parent / "golden").rglob("*.jsonl"))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from rows.row import Row
 from ruler.generate import generate
-from ruler.rows import Row
 from ruler.score import score
 from ruler.tasks import TASKS, get_task, with_parameters
 

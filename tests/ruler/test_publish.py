@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from rows.parquet import read_parquet, write_parquet
+from rows.row import RowError, read_jsonl
 from ruler import publish
 from ruler.generate import generate
-from ruler.parquet import read_parquet, write_parquet
-from ruler.rows import RowError, read_jsonl
 from tests.ruler.test_cli import Run, empty, refused, ruler  # noqa: F401 - fixtures
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from rows.row import Row
 from ruler import qa_data
 from ruler.generate import generate
-from ruler.rows import Row
 
 
 def documents(row: Row) -> list[str]:

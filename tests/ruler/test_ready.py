@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rows.parquet import write_parquet
+from rows.row import RowError, write_jsonl
 from ruler import ready
 from ruler.generate import generate
-from ruler.parquet import write_parquet
-from ruler.rows import RowError, write_jsonl
 
 
 def published(path: Path, **changes: Any) -> Path:

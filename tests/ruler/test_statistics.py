@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from rows.row import Row
 from ruler.generate import generate
 from ruler.niah import DEPTH_GRID
-from ruler.rows import Row
 from ruler.tasks import TASKS, NiahTask
 
 SAMPLES = 200

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rows.row import write_jsonl
 from ruler.generate import LengthError, generate
-from ruler.rows import write_jsonl
 
 SETTINGS = {"task": "niah_multikey_2", "length": 600, "samples": 6, "questions_per_context": 2}
 

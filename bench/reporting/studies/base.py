@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.reporting.pooled import Pool
+from bench.reporting.statistics.pooled import Pool
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.reporting import style
-from bench.reporting.pooled import Pool
+from bench.reporting.figures import style
+from bench.reporting.statistics.pooled import Pool
 from bench.reporting.studies.base import Study, with_interval
 
 LONG = ["context_length", "label", "size", "kv_budget", "lookup_budget", "score", "score_ci_low"]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.reporting import style
-from bench.reporting.pooled import Pool
+from bench.reporting.figures import style
+from bench.reporting.statistics.pooled import Pool
 from bench.reporting.studies.base import Study, with_interval
 
 OF_THE_INDEX = r"\b(?:levels|window|strategy|balance|index_seed)="

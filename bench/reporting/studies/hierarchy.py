@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.reporting import style
-from bench.reporting.pooled import CELL, Pool
+from bench.reporting.figures import style
+from bench.reporting.statistics.pooled import CELL, Pool
 from bench.reporting.studies.base import Study, with_interval
 
 COARSE, SCORE = "coarse_sparsity=", "coarse_score="

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from bench.reporting.compare import effect_of_n, is_noise
-from bench.reporting.pooled import CELL, Pool
+from bench.reporting.statistics.compare import effect_of_n, is_noise
+from bench.reporting.statistics.pooled import CELL, Pool
 from bench.reporting.studies.base import Study
 
 LEAST = 4  # contexts, below which there is nothing to see

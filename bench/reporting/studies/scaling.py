@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.reporting import style
-from bench.reporting.pooled import Pool
+from bench.reporting.figures import style
+from bench.reporting.statistics.pooled import Pool
 from bench.reporting.studies.base import Study
 
 TIMES = {

@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.reporting import style
-from bench.reporting.pooled import Pool
+from bench.reporting.figures import style
+from bench.reporting.statistics.pooled import Pool
 from bench.reporting.studies.base import Study
 
 WITHIN = 0.03  # a gap that is small enough

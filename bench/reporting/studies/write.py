@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import tables
-from bench.leaderboard import Run
+from bench.reporting.leaderboard.rows import Run
 from bench.reporting.output import write_figure, write_table
-from bench.reporting.pooled import pool
+from bench.reporting.statistics.pooled import pool
 from bench.reporting.studies.base import Study
+from bench.reporting.tables import overview
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def write(
     """Writes ``GROUP-STUDY.*`` under ``tables`` and ``figures`` for all studies that the records make."""
     records = {folder: table for _, table, folder in runs}
     written = []
-    for group, part in tables.groups(board):
+    for group, part in overview.groups(board):
         cells = pool(part, records)
         for study in studies:
             found = study.tables(cells)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.spec import digest
+from bench.config.spec import digest
 
 FULL = {"name": "full"}
 TASK = {"name": "ruler", "seed": 42, "prompts": "suite", "samples": 2, "questions_per_context": 2}

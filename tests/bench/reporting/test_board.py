@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import report
+from bench.cli import report
 from tests.bench.reporting.conftest import FULL, squeezed
 
 Write = Callable[..., Path]

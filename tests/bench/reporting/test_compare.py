@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from bench.reporting.compare import compare, effect_of_n
-from bench.stats import cluster_mean
+from bench.reporting.statistics.compare import compare, effect_of_n
+from bench.reporting.statistics.intervals import cluster_mean
 
 
 def test_a_clear_loss() -> None:

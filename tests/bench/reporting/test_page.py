@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import report
+from bench.cli import report
 from tests.bench.reporting.conftest import FULL, squeezed
 
 

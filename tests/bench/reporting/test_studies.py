@@ -8,11 +8,12 @@ import matplotlib.image
 import pandas as pd
 import pytest
 
-from bench import report, tables
-from bench.leaderboard import leaderboard, load_runs
-from bench.reporting import style
-from bench.reporting.pooled import Pool, pool
+from bench.cli import report
+from bench.reporting.figures import style
+from bench.reporting.leaderboard.rows import leaderboard, load_runs
+from bench.reporting.statistics.pooled import Pool, pool
 from bench.reporting.studies import STUDIES
+from bench.reporting.tables import overview
 from tests.bench.reporting.conftest import FULL, squeezed
 
 Write = Callable[..., Path]
@@ -21,7 +22,7 @@ DEEP = {"levels": [0.01, 0.05]}
 
 def pooled(folder: Path) -> Pool:
     runs = load_runs(folder / "runs")
-    ((_, part),) = tables.groups(leaderboard(runs))
+    ((_, part),) = overview.groups(leaderboard(runs))
     return pool(part, {folder: records for _, records, folder in runs})
 
 

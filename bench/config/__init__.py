@@ -1,0 +1,1 @@
+"""Settings: their schemas, and the frozen specification of a run that they become."""

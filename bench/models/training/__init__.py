@@ -1,0 +1,1 @@
+"""How the embedded model was made: its data, its fitted heads, its training."""

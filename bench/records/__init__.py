@@ -1,0 +1,1 @@
+"""What a run leaves behind: files of records, where they come from, what failed."""

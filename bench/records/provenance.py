@@ -1,0 +1,136 @@
+"""Where a result comes from: the code's commit, library versions, the model's fingerprint."""
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.config.redact import redact
+from bench.config.spec import RunSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed")
+# Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
+DECIDING = (
+    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa"),
+    *("bench/config/method_settings.py", "bench/runs", "bench/tasks", "bench/models"),
+)
+DIRTY = "-dirty"
+LIBRARIES = ("torch", "transformers", "numpy", "triton")
+HASHED_BYTES = 1 << 20
+# Beside the weights; other files (a card, a training log) may change without changing a result.
+DECISIVE = {
+    *("config.json", "generation_config.json", "model.safetensors.index.json"),
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt"),
+    *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+}
+
+
+def of(spec: RunSpec, rows: str) -> dict[str, Any]:
+    """What each record of a run says of its origin, beside commit, versions and time; no secrets.
+
+    Args:
+        rows: fingerprint of the rows themselves, however they were made (``bench.runs.questions``).
+    """
+    found = commit()
+    return {
+        "commit": found.removesuffix(DIRTY),
+        "dirty": found.endswith(DIRTY),
+        "python": platform.python_version(),
+        "device": device(spec.model.device),
+        "seeds": {
+            "task": spec.task.seed,
+            "index": spec.index.seed,
+            "method": dict(spec.method.parameters).get("seed"),
+        },
+        "model": spec.model.fingerprint,
+        "data": spec.task.data,
+        "rows": rows,
+        "config": resolved(spec),
+    }
+
+
+def resolved(spec: RunSpec) -> dict[str, Any]:
+    """Every setting of a run as it was used, redacted; paths inside the suite relative to it."""
+    text = json.dumps(asdict(spec), default=str).replace(f"{ROOT}/", "")
+    return redact(json.loads(text))
+
+
+@functools.cache
+def device(name: str) -> str:
+    """The device that a name like ``cuda:0`` means on this machine."""
+    if torch.device(name).type == "cuda":
+        return torch.cuda.get_device_name(name)
+    return f"{platform.machine()} CPU"
+
+
+@functools.cache
+def commit() -> str:
+    """Commit of the suite's code, ``-dirty`` if its sources differ; ``unknown`` outside git."""
+    # An installed package may lie inside some other project's repository.
+    if _git("ls-files", "--error-unmatch", "bench/__init__.py") is None:
+        return "unknown"
+    head = _git("rev-parse", "--short=12", "HEAD")
+    if head is None:
+        return "unknown"
+    changed = _git("status", "--porcelain", "--", *SOURCES)
+    return f"{head}{DIRTY}" if changed else head
+
+
+@functools.cache
+def same_code(one: str, other: str) -> bool:
+    """Whether two commits, as ``commit`` gives them, answer and score alike: no deciding file differs."""
+    if one == other:
+        return True
+    if not all(re.fullmatch("[0-9a-f]{7,40}", each) for each in (one, other)):
+        return False  # changes that were never committed, or no git at all
+    return _git("diff", "--quiet", one, other, "--", *DECIDING) is not None
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+@functools.cache
+def versions() -> tuple[tuple[str, str], ...]:
+    """Installed versions of the libraries that numbers depend on."""
+    found = []
+    for name in LIBRARIES:
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+@functools.cache
+def fingerprint(folder: Path) -> str:
+    """Fingerprint of a checkpoint folder: name and size of every file that decides its outputs (weights,
+    configuration, tokenizer), and its first and last MiB.
+
+    Reading a few MiB keeps the check of a finished run fast; retrained weights differ everywhere.
+    """
+    content = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if not path.match("*.safetensors") and path.name not in DECISIVE:
+            continue
+        size = path.stat().st_size
+        content.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            content.update(file.read(HASHED_BYTES))
+            file.seek(max(0, size - HASHED_BYTES))
+            content.update(file.read())
+    return content.hexdigest()[:16]

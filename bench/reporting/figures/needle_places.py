@@ -1,0 +1,83 @@
+"""Heat maps of accuracy: length of the context across, depth of the answer down."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from bench.reporting.output import write_figure
+from bench.reporting.tables.needle_places import BINS
+from bench.reporting.variants import labels
+
+COLOURS = "viridis"  # which colour-blind readers see as others do
+MOST = 12  # methods in one figure, full attention first; the table has all
+NOTHING = "white"  # where no answer stood
+LETTER = 0.055  # inches of a letter of a panel's title
+PANEL_TITLE, TITLE = 6, 9  # sizes of letters, in points
+
+
+def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
+    """Writes ``NAME-depth`` as PNG and PDF for every group of ``tables.needle_places``; returns the paths."""
+    return [
+        path
+        for name, table in groups
+        for path in write_figure(draw(name, table), folder, f"{name}-depth")
+    ]
+
+
+def draw(name: str, table: pd.DataFrame) -> Figure:
+    """The figure of one group: a row of panels per subtask, a column per method."""
+    # Rows with lengths of their own share one column.
+    lengths_or_none = table["context_length"].fillna(0).astype(int)
+    table = table.assign(label=labels(table, size=True), context_length=lengths_or_none)
+    subtasks, methods = (list(dict.fromkeys(table[each])) for each in ("subtask", "label"))
+    note = f"; the first {MOST} of {len(methods)} methods" if len(methods) > MOST else ""
+    methods = methods[:MOST]
+    lengths = sorted(table["context_length"].unique())
+    width = 0.9 + 0.35 * len(lengths)  # of a panel, in inches
+    size = (1.0 + len(methods) * width, 1.6 + 1.7 * len(subtasks))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(subtasks), len(methods), squeeze=False, sharex=True, sharey=True)
+    image = None
+    for i, subtask in enumerate(subtasks):
+        for j, method in enumerate(methods):
+            here = table[(table["subtask"] == subtask) & (table["label"] == method)]
+            names = [str(each or "all") for each in lengths]
+            image = _panel(grid[i][j], cells(here, lengths), names)
+            if i == 0:
+                grid[i][j].set_title(_wrapped(method, width, PANEL_TITLE), fontsize=PANEL_TITLE)
+        grid[i][0].set_ylabel(f"{subtask}\ndepth", fontsize=7)
+    if image is not None:
+        figure.colorbar(image, ax=grid, label="share of answers found", shrink=0.6)
+    title = f"{name}: length in tokens, and depth of the answer{note}"
+    figure.suptitle(_wrapped(title, size[0], TITLE), fontsize=TITLE)
+    return figure
+
+
+def _wrapped(title: str, width: float, points: int) -> str:
+    """A title in lines of at most ``width`` inches."""
+    letters = int(width / (LETTER * points / PANEL_TITLE))
+    return "\n".join(textwrap.wrap(title, letters, break_long_words=False))
+
+
+def cells(here: pd.DataFrame, lengths: list[int]) -> np.ndarray:
+    """Accuracy ``[BINS, lengths]`` of one method on one subtask; NaN where nothing stood."""
+    values = np.full((BINS, len(lengths)), np.nan)
+    for length, number, accuracy in zip(
+        here["context_length"], here["bin"], here["accuracy"], strict=True
+    ):
+        values[number, lengths.index(length)] = accuracy
+    return values
+
+
+def _panel(axes: Axes, values: np.ndarray, lengths: list[str]) -> AxesImage:
+    axes.set_facecolor(NOTHING)
+    masked = np.ma.masked_invalid(values)
+    image = axes.imshow(masked, cmap=COLOURS, vmin=0, vmax=1, aspect="auto", origin="upper")
+    axes.set_xticks(range(len(lengths)), lengths, fontsize=6, rotation=45)
+    axes.set_yticks([-0.5, BINS / 2 - 0.5, BINS - 0.5], ["0", "0.5", "1"], fontsize=6)
+    return image

@@ -1,0 +1,1 @@
+"""The leaderboard: a row a run, checked and merged."""

@@ -1,0 +1,187 @@
+"""From records to one row per run: the leaderboard."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.config.errors import InputError
+from bench.config.spec import digest
+from bench.records.files import CONFIG, RECORDS
+from bench.records.stored import read_complete_records, read_identity
+from bench.reporting.statistics.intervals import Interval, cluster_mean
+from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
+from bench.reporting.variants import asked, variant
+
+COLUMNS = (
+    *("model", "task", "subtask", "context_length", "method", "depth", "sparsity", "kv_budget"),
+    *("score", "score_ci_low", "score_ci_high", "full_score", "delta", "n", "prefill_ms"),
+    *("decode_ms_per_token", "index_bytes", "commit"),
+)
+EXTRA_COLUMNS = (
+    *("rule", "variant", "lookup_budget", "measured_sparsity"),
+    *("delta_ci_low", "delta_ci_high", "paired_n", "contexts", "complete", "prompts"),
+    *("haystack", "asked", "prepare_ms", "dtype", "device", "samples", "questions_per_context"),
+    *("seed", "window", "setting", "data", "run"),
+)
+ORDER = {"full": 0, "squeezed": 1, "oracle": 2, "streaming": 3}
+# What differs between the cells of one table; the label stands for the last two.
+CELL = ("subtask", "label", "length", "overrides", "data")
+SECONDARY = "score_"  # beginning of the columns of a task's other metrics
+Run = tuple[dict[str, Any], pd.DataFrame, str]
+
+
+def load_runs(runs: Path) -> list[Run]:
+    """All runs with a record, sorted by folder: identity, records (one row each), folder.
+
+    Raises:
+        InputError: no such folder, or no record in it.
+        RunError: a damaged record file.
+    """
+    if not runs.is_dir():
+        raise InputError(f"no folder {runs}; run python -m bench first, or give --runs FOLDER")
+    found: list[Run] = []
+    for path in sorted(runs.rglob(RECORDS)):
+        config = path.with_name(CONFIG)
+        if not config.exists():
+            raise InputError(f"{path} has no {CONFIG} beside it; remove that folder")
+        records = read_complete_records(path)
+        if records:
+            identity = read_identity(config)
+            found.append((identity, pd.DataFrame(records), str(path.parent.relative_to(runs))))
+    if not found:
+        raise InputError(f"no records in {runs}; run python -m bench first, or give --runs FOLDER")
+    return found
+
+
+def leaderboard(runs: list[Run]) -> pd.DataFrame:
+    """One row per run, with the difference to full attention on the same rows."""
+    full = {
+        pair_key(identity): records
+        for identity, records, _ in runs
+        if identity["method"]["name"] == "full"
+    }
+    rows = [
+        _row(identity, records, full.get(pair_key(identity)), folder)
+        for identity, records, folder in runs
+    ]
+    secondary = sorted({name for row in rows for name in row if name.startswith(SECONDARY)})
+    secondary = [name for name in secondary if name not in COLUMNS]
+    board = _apart(pd.DataFrame(rows))[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
+    whole = dict.fromkeys(("depth", "index_bytes", "window"), "Int64")
+    board = board.astype(whole)
+    order = board["method"].map(ORDER).fillna(len(ORDER))
+    keys = ["model", "setting", "task", "subtask", "context_length", "order", "method", "rule"]
+    keys += ["depth", "variant", "asked", "run"]
+    board = board.assign(order=order).sort_values(keys, kind="stable")
+    return board.drop(columns="order").reset_index(drop=True)
+
+
+def pair_key(identity: dict[str, Any]) -> str:
+    """Runs with one key were asked the same rows of the same model."""
+    return digest([identity["model"], identity["task"]])
+
+
+def setting_key(identity: dict[str, Any]) -> str:
+    """Runs with one key may stand in one table: same model, wording, seed and sample sizes."""
+    task = {k: v for k, v in identity["task"].items() if k not in CELL}
+    return digest([identity["model"], task])[:6]
+
+
+def paired(records: pd.DataFrame, full: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows that both runs have: columns ``context``, ``score`` and ``full``."""
+    if full is None:
+        return pd.DataFrame(columns=["context", "score", "full"])
+    reference = full[["id", "score"]].rename(columns={"score": "full"})
+    return records.merge(reference, on="id")[["context", "score", "full"]]
+
+
+def _row(
+    identity: dict[str, Any], records: pd.DataFrame, full: pd.DataFrame | None, folder: str
+) -> dict[str, Any]:
+    task, method, model = identity["task"], identity["method"], identity["model"]
+    window = identity.get("index", {}).get("window")
+    score = cluster_mean(records["score"], records["context"])
+    both = paired(records, full)
+    nothing = Interval(np.nan, np.nan, np.nan)
+    delta = cluster_mean(both["score"] - both["full"], both["context"]) if len(both) else nothing
+    prompts, haystack = (_only(records, name) for name in ("prompts", "haystack"))
+    return {
+        "model": model["name"],
+        "task": task["name"],
+        "subtask": task["label"],
+        "context_length": task["length"],
+        "method": method["name"],
+        "depth": method.get("depth"),
+        "sparsity": method.get("sparsity"),
+        "kv_budget": records["kv_budget"].mean(),
+        "score": score.mean,
+        "score_ci_low": score.low,
+        "score_ci_high": score.high,
+        "full_score": both["full"].mean() if len(both) else np.nan,
+        "delta": delta.mean,
+        "n": len(records),
+        "prefill_ms": _median(records, "prefill_ms"),
+        "decode_ms_per_token": _median(records, "decode_ms_per_token"),
+        "index_bytes": round(_median(records, "index_bytes")) if "depth" in method else 0,
+        "commit": "+".join(sorted(set(records["commit"]))),
+        "rule": method.get("rule", ""),
+        "variant": variant(identity),
+        "lookup_budget": lookup_budget(records).mean(),
+        "measured_sparsity": measured_sparsity(records, window).mean(),
+        "delta_ci_low": delta.low,
+        "delta_ci_high": delta.high,
+        "paired_n": len(both),
+        "contexts": records["context"].nunique(),
+        "complete": _complete(task, method, len(records)),
+        "prompts": prompts,
+        "haystack": haystack,
+        "asked": asked(method),
+        "prepare_ms": _median(records, "prepare_ms"),
+        "dtype": model["dtype"],
+        "device": model["device"],
+        "samples": task["samples"],
+        "questions_per_context": task["questions_per_context"],
+        "seed": task["seed"],
+        "window": window,
+        "setting": setting_key(identity),
+        "data": task.get("data"),
+        **_secondary(records),
+        "run": folder,
+    }
+
+
+def _apart(board: pd.DataFrame) -> pd.DataFrame:
+    """Where a cell was asked on two versions of its data, each version gets a setting of its own."""
+    cell = ["model", "task", "setting", "subtask", "context_length"]
+    several = board.groupby(cell, dropna=False)["data"].transform("nunique") > 1
+    apart = board["setting"] + "-" + board["data"].fillna("none").str[:4]
+    return board.assign(setting=board["setting"].where(~several, apart))
+
+
+def _secondary(records: pd.DataFrame) -> dict[str, float]:
+    """Means of the metrics beside the score; a metric that only some rows have, over those."""
+    if "metrics" not in records:
+        return {}
+    # Records of an older version may have none beside records that have some.
+    found = [each if isinstance(each, dict) else {} for each in records["metrics"]]
+    means = pd.DataFrame(found).drop(columns="score", errors="ignore").mean()
+    return {f"{SECONDARY}{name}": float(mean) for name, mean in means.items()}
+
+
+def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
+    """Whether all rows are there; a task that cannot say how many there are has what it has."""
+    samples = task["samples"]
+    asked = (task["questions_per_context"] or 1) - method.get("calibration_inputs", 0)
+    return samples is None or found == samples * asked
+
+
+def _median(records: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(records[column]).median())
+
+
+def _only(records: pd.DataFrame, name: str) -> str:
+    """The value of a ``meta`` field, the same in all records; several are joined and so show."""
+    values = {str(meta[name]) for meta in records["meta"] if meta.get(name)}
+    return "+".join(sorted(values))

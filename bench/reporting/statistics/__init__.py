@@ -1,0 +1,1 @@
+"""Means, their intervals, and comparisons of cells."""

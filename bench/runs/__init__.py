@@ -1,0 +1,1 @@
+"""Runs: a task's questions, prepared contexts, answers, and lists of runs."""

@@ -1,0 +1,139 @@
+"""Rows of a task as token ids, grouped by their fixed context."""
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from bench import models
+from bench.config.errors import InputError
+from bench.config.spec import ModelSpec, TaskSpec
+from bench.tasks import get_task
+from bench.tasks.base import Rules
+from rows.frame import Frame, encode, make_frame
+from rows.row import Row
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question. ``question_ids``: LongTensor [1, L], the user input with the answer prefix."""
+
+    row: Row
+    rules: Rules
+    question_ids: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """A fixed context and its questions.
+
+    Attributes:
+        ids: LongTensor [1, N], with BOS or the chat template's opening in front.
+        key: short hash of the ids; records of one context share it.
+        cut: tokens that the task left out of the context's text.
+    """
+
+    ids: torch.Tensor
+    key: str
+    cut: int
+    examples: tuple[Example, ...]
+
+
+@functools.lru_cache(maxsize=1)
+def loaded_model(spec: ModelSpec) -> Any:
+    """The model; the runs of one sweep share it."""
+    model, _ = models.load_model(
+        spec.name,
+        path=spec.path,
+        dtype=spec.dtype,
+        device=spec.device,
+        spread=spec.spread,
+        trust_remote_code=spec.trust_remote_code,
+    )
+    return model
+
+
+def loaded_tokenizer(source: str, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint folder or Hugging Face id, without its model.
+
+    Raises:
+        InputError: there is none.
+    """
+    return _loaded_tokenizer(source, trust_remote_code)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded_tokenizer(source: str, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no tokenizer can be loaded from {source}: {error}") from error
+
+
+@functools.lru_cache(maxsize=4)
+def contexts(model: ModelSpec, task: TaskSpec) -> tuple[Context, ...]:
+    """All contexts of a task in the order of their first row; runs on the same rows share them.
+
+    Raises:
+        InputError: the task's settings do not work with the model's tokenizer.
+    """
+    tokenizer = loaded_tokenizer(model.source, model.trust_remote_code)
+    by_context: dict[str, list[Row]] = {}
+    for row in get_task(task.name).rows(task, tokenizer):
+        by_context.setdefault(row.context, []).append(row)
+    return tuple(_context(task, text, members, tokenizer) for text, members in by_context.items())
+
+
+def fingerprint(groups: tuple[Context, ...]) -> str:
+    """Fingerprint of a task's rows as they are asked: ids, tokens of context and question, answers."""
+    content = hashlib.sha256()
+    for group in groups:
+        content.update(f"{group.key}\0".encode())
+        for example in group.examples:
+            row = [example.row.id, example.question_ids.flatten().tolist(), example.row.answers]
+            content.update(json.dumps(row).encode())
+    return content.hexdigest()[:16]
+
+
+@functools.cache
+def check(model: ModelSpec, task: TaskSpec) -> None:
+    """Finds what does not fit the model's tokenizer before the model is loaded.
+
+    Raises:
+        InputError: as ``contexts``.
+    """
+    get_task(task.name).check(task, loaded_tokenizer(model.source, model.trust_remote_code))
+
+
+def _context(
+    spec: TaskSpec, text: str, members: list[Row], tokenizer: PreTrainedTokenizerBase
+) -> Context:
+    task = get_task(spec.name)
+    rules = [task.rules(spec, row, tokenizer) for row in members]
+    frame = _frame(spec, tokenizer, rules)
+    examples = tuple(
+        Example(
+            row,
+            rule,
+            torch.tensor([frame.user_ids(tokenizer, row.question, row.answer_prefix)]),
+        )
+        for row, rule in zip(members, rules, strict=True)
+    )
+    longest = max(each.question_ids.numel() + each.rules.max_new_tokens for each in examples)
+    fixed, cut = task.cut(spec, encode(tokenizer, text), len(frame.head) + longest)
+    ids = torch.tensor([[*frame.head, *fixed]])
+    key = hashlib.sha256(ids.numpy().tobytes()).hexdigest()[:16]
+    return Context(ids, key, cut, examples)
+
+
+def _frame(spec: TaskSpec, tokenizer: PreTrainedTokenizerBase, rules: list[Rules]) -> Frame:
+    if len({each.chat for each in rules}) > 1:
+        raise InputError(f"task {spec.label}: rows of one context disagree about the chat template")
+    try:
+        return make_frame(tokenizer, rules[0].chat)
+    except ValueError as error:
+        raise InputError(f"task {spec.label}: {error}") from error

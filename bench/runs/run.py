@@ -1,0 +1,171 @@
+"""One run: every question of a task, answered with one method, one record each."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from bench.config.errors import ImpossibleError, InputError, RunError
+from bench.config.spec import RunSpec
+from bench.records import provenance
+from bench.records.failures import attempt, device_lost, record_failure
+from bench.records.files import (
+    DAMAGED,
+    FAILED,
+    RECORDS,
+    SKIPPED,
+    SUMMARY,
+    RecordFile,
+    open_records,
+    read_json,
+    read_records,
+    write_json,
+)
+from bench.runs.answer import Asking, answer, batches, calibrated, scored
+from bench.runs.contexts import prepare
+from bench.runs.questions import Context, contexts, fingerprint, loaded_model, loaded_tokenizer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to. ``score`` and ``kv_budget`` are means over its ``examples``.
+
+    ``seconds``: time of this call; ``before``: examples that an earlier call had finished.
+    """
+
+    score: float
+    kv_budget: float
+    examples: int
+    seconds: float
+    before: int
+
+    def line(self, title: str) -> str:
+        """One line for the terminal."""
+        note = f", {self.before} of them from before" if self.before else ""
+        return (
+            f"{title:<60} score {self.score:.3f}  KV budget {self.kv_budget:.3f}  "
+            f"{self.examples} examples{note}, {self.seconds:.1f} s"
+        )
+
+
+def finished(spec: RunSpec) -> Outcome | None:
+    """The outcome of a run that needs nothing more, without loading its model; None otherwise."""
+    summary, path = read_json(spec.folder / SUMMARY), spec.folder / RECORDS
+    if summary is None or not path.exists():
+        return None
+    try:
+        records = read_records(path)
+    except RunError:  # damaged: the run is started again, and mends them
+        return None
+    expected = summary.get("examples")
+    return _outcome(records, 0.0, expected) if records and len(records) == expected else None
+
+
+def execute(spec: RunSpec) -> Outcome:
+    """Runs what is missing of a run. Damaged records are moved away, and their examples answered anew.
+
+    Raises:
+        BusyError: another process works on it.
+        RunError: its records cannot be written, or the GPU is lost to this process.
+        ImpossibleError: the method cannot meet the asked size; the run's folder says so too.
+        InputError: the context cannot be indexed in this way; FailedError: out of memory, or any other
+            error of the model or the engine. ``failed.json`` in the run's folder has the reason.
+    """
+    start = time.perf_counter()
+    config = {"identity": spec.identity(), "spec": provenance.resolved(spec)}
+    with open_records(spec.folder, config) as records:
+        _say_what_was_mended(spec, records)
+        before = len(records.ids)
+        try:
+            with attempt(spec.folder, before):
+                _answer(spec, records)
+            outcome = _outcome(records.records, time.perf_counter() - start, before)
+            write_json(spec.folder / SUMMARY, dataclasses.asdict(outcome))
+            (spec.folder / FAILED).unlink(missing_ok=True)
+        except OSError as error:  # records have a message of their own
+            raise RunError(
+                f"cannot write to {spec.folder}: {error.strerror or error}; its {len(records.ids)} records "
+                "are intact. Make room and run the same command again: it goes on from there"
+            ) from error
+    _warn_if_off(spec, outcome)
+    return outcome
+
+
+def _answer(spec: RunSpec, records: RecordFile) -> None:
+    """Answers what is missing; a failure leaves its row."""
+    try:
+        _answer_all(spec, contexts(spec.model, spec.task), records)
+    except ImpossibleError as error:
+        write_json(spec.folder / SKIPPED, {"reason": str(error)})
+        raise
+    except RunError:
+        raise
+    except InputError as error:
+        record_failure(spec.folder, error, len(records.ids))
+        raise
+    except Exception as error:
+        failure = record_failure(spec.folder, error, len(records.ids))
+        if device_lost(error):
+            raise RunError(
+                f"{spec.title}: {failure}; this process can use the GPU no more. Run the same command "
+                "again: it goes on with the other runs"
+            ) from error
+        raise failure from error
+
+
+def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile) -> None:
+    wanted = [(group, scored(spec, group)) for group in groups]
+    if all(each.row.id in records.ids for _, examples in wanted for each in examples):
+        return
+    if spec.model.threads is not None:
+        torch.set_num_threads(spec.model.threads)
+    model, tokenizer = (
+        loaded_model(spec.model),
+        loaded_tokenizer(spec.model.source, spec.model.trust_remote_code),
+    )
+    asking = Asking.of(spec, model, tokenizer)
+    origin = {"provenance": provenance.of(spec, fingerprint(groups))}
+    total = sum(len(examples) for _, examples in wanted)
+    with tqdm(total=total, desc=spec.title, initial=len(records.ids), leave=False) as bar:
+        for group, examples in wanted:
+            missing = [each for each in examples if each.row.id not in records.ids]
+            if not missing:
+                continue
+            prepared = prepare(
+                model, group.ids, spec.index, spec.model, spec.cache_dir, spec.cache_max_bytes
+            )
+            prepared = calibrated(asking, group, prepared)
+            for batch in batches(missing, spec.batch_size):
+                for record in answer(asking, group, prepared, batch):
+                    records.append(record | origin)
+                bar.update(len(batch))
+
+
+def _outcome(records: list[dict[str, Any]], seconds: float, before: int) -> Outcome:
+    def mean(field: str) -> float:
+        return sum(record[field] for record in records) / len(records)
+
+    return Outcome(mean("score"), mean("kv_budget"), len(records), round(seconds, 2), before)
+
+
+def _say_what_was_mended(spec: RunSpec, records: RecordFile) -> None:
+    if records.torn:
+        tqdm.write(f"{spec.title}: cut off a torn last line of {records.path}")
+    if records.damaged:
+        tqdm.write(
+            f"{spec.title}: moved {records.damaged} damaged lines of {records.path} to {DAMAGED}; "
+            "their examples are answered anew"
+        )
+
+
+def _warn_if_off(spec: RunSpec, outcome: Outcome) -> None:
+    # A method that silently reads everything would look perfect.
+    asked = dict(spec.method.parameters).get("sparsity", 0)
+    if asked >= 0.2 and outcome.kv_budget > 0.99:
+        tqdm.write(
+            f"warning: {spec.title} was asked for sparsity {asked} and read "
+            f"{outcome.kv_budget:.3f} of the KV cache: the method had no effect"
+        )

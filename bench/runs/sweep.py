@@ -1,0 +1,144 @@
+"""A list of runs as a whole: what it will take, and what it came to."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+
+from bench.config.spec import RunSpec
+from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_records
+from bench.reporting.output import as_markdown
+from bench.reporting.variants import METHOD, asked, variant
+from bench.runs.run import Outcome, finished
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the list.
+
+    Attributes:
+        done: questions answered. total: of so many; None if only the data tell.
+        skipped: why an earlier attempt left it out; empty if none did.
+        seconds: that the rest takes, as far as earlier runs tell; None if they do not.
+    """
+
+    spec: RunSpec
+    done: int
+    total: int | None
+    finished: bool
+    skipped: str
+    seconds: float | None
+
+    def line(self) -> str:
+        """One line for the terminal."""
+        if self.finished:
+            state = "finished"
+        elif self.skipped:
+            state = f"skipped before: {self.skipped}"
+        else:
+            state = f"{self.done} of {self.total or '?'} questions answered"
+            state += "" if self.seconds is None else f", about {in_words(self.seconds)}"
+        return f"{self.spec.title:<60} {state}"
+
+
+def jobs(plan: Iterable[RunSpec]) -> list[Job]:
+    """The runs of a list, each with what is known of it; nothing is run.
+
+    Raises:
+        RunError: damaged records.
+    """
+    plan = list(plan)
+    speeds = {folder: _speeds(folder) for folder in {spec.results / "runs" for spec in plan}}
+    return [_job(spec, speeds[spec.results / "runs"]) for spec in plan]
+
+
+def overview(found: list[Job]) -> str:
+    """The last line of a dry run: how many runs there are to do, and how long they may take."""
+    rest = [job for job in found if not job.finished and not job.skipped]
+    known = [job.seconds for job in rest if job.seconds is not None]
+    text = f"{len(found)} runs: {sum(job.finished for job in found)} finished, {len(rest)} to do"
+    if skipped := len(found) - len(rest) - sum(job.finished for job in found):
+        text += f", {skipped} skipped before"
+    if known:
+        text += f"; about {in_words(sum(known))}"
+    if unknown := len(rest) - len(known):
+        text += f"{' and' if known else ';'} {unknown} runs without an earlier one to tell the time from"
+    return text
+
+
+def comparison(outcomes: list[tuple[RunSpec, Outcome]]) -> str:
+    """One table of all runs, for each model: a row a method, a column of scores a task and length."""
+    rows = []
+    for spec, outcome in outcomes:
+        identity = spec.identity()
+        method = identity["method"]
+        rows.append(
+            {
+                "model": spec.model.label,
+                "method": method["name"],
+                "rule": method.get("rule", ""),
+                "depth": str(method.get("depth", "")),
+                "variant": variant(identity),
+                "asked": asked(method),
+                "cell": spec.cell,
+                "score": outcome.score,
+                "kv_budget": outcome.kv_budget,
+            }
+        )
+    table = pd.DataFrame(rows)
+    groups = table.groupby(["model", *METHOD], sort=False)
+    scores = groups["score"].count().to_frame("runs").assign(kv_budget=groups["kv_budget"].mean())
+    cells = list(dict.fromkeys(table["cell"]))
+    wide = table.pivot_table(index=["model", *METHOD], columns="cell", values="score", sort=False)[
+        cells
+    ]
+    return as_markdown(scores.drop(columns="runs").join(wide).reset_index())
+
+
+def in_words(seconds: float) -> str:
+    """A time for people: ``40 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _job(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> Job:
+    path, note = spec.folder / RECORDS, spec.folder / SKIPPED
+    done = len(read_records(path)) if path.exists() else 0
+    total = expected(spec)
+    skipped = json.loads(note.read_text())["reason"] if note.exists() and not done else ""
+    found = _closest(spec, speeds)
+    rest = None if total is None or not found else median(found) * max(0, total - done)
+    return Job(spec, done, total, finished(spec) is not None, skipped, rest)
+
+
+def expected(spec: RunSpec) -> int | None:
+    """Questions that a run answers; None if only the data tell."""
+    samples, each = spec.task.samples, spec.task.questions_per_context
+    if samples is None:
+        return None
+    return samples * ((each or 1) - spec.method.calibration_inputs)
+
+
+def _closest(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> list[float]:
+    """Seconds a question of earlier runs of the same model and length; of the same method where there are."""
+    place = (spec.model.label, str(spec.task.length))
+    return speeds.get((*place, spec.method.name)) or speeds.get(place) or []
+
+
+def _speeds(runs: Path) -> dict[tuple[str, ...], list[float]]:
+    """Seconds a question of all finished runs, by model and length, and by method as well."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    for path in sorted(runs.rglob(SUMMARY)):
+        summary = json.loads(path.read_text())
+        new = summary["examples"] - summary["before"]
+        if new <= 0:
+            continue
+        identity = json.loads(path.with_name(CONFIG).read_text())["identity"]
+        place = (identity["model"]["name"], str(identity["task"]["length"]))
+        for key in (place, (*place, identity["method"]["name"])):
+            found.setdefault(key, []).append(summary["seconds"] / new)
+    return found

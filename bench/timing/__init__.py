@@ -1,0 +1,1 @@
+"""Times of kernels and of clustering, apart from any model's answers."""

@@ -1,0 +1,125 @@
+"""Figures of the table: latency and speed-up against the length, and the roofline."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from bench.reporting.figures import style
+from bench.timing.kernels.table import Row
+
+Looks = dict[str, style.Style]
+
+
+@style.applied
+def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
+    """Writes the figures of all rows."""
+    written = []
+    cells = _cells(rows)
+    for stem, lines, draw in FIGURES:
+        looks = style.styles(lines(rows))  # of all panels, so that a colour means the same in each
+        figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
+        for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
+            draw(axes, lines(part), looks)
+            axes.set_title(title)
+        style.legend(figure)
+        figure.suptitle(rows[0]["device"])
+        path = folder / f"{name}_{stem}.png"
+        # A fixed software tag: the same table gives the same file.
+        figure.savefig(path, dpi=130, metadata={"Software": None})
+        written.append(path)
+    return written
+
+
+def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by what a panel shows: heads, query tokens and data type."""
+    cells: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        heads = f"{row['query_heads']}/{row['kv_heads']} heads"
+        cells[f"{heads}, {row['query_tokens']} query tokens, {row['dtype']}"].append(row)
+    return cells
+
+
+def _curves(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows of each provider, by length; a dense one once, however many sparsities stand beside it."""
+    curves: dict[str, dict[int, Row]] = defaultdict(dict)
+    for row in rows:
+        label = row["provider"]
+        if label.startswith("squeezed"):
+            label += f" {float(row['sparsity']):.0%}, depth {row['depth']}"
+        curves[label].setdefault(int(row["context"]), row)
+    return {label: [found[n] for n in sorted(found)] for label, found in curves.items()}
+
+
+def _ratios(rows: Iterable[Row]) -> dict[str, tuple[list[Row], str]]:
+    """Our rows by what they are compared with, and the column that says it."""
+    against = {"vs_sdpa": "SDPA", "vs_fastest_dense": "the fastest dense"}
+    return {
+        f"{label}, over {name}": (curve, column)
+        for label, curve in _curves(rows).items()
+        if label.startswith("squeezed")
+        for column, name in against.items()
+    }
+
+
+def _latency(axes: Axes, curves: dict[str, list[Row]], looks: Looks) -> None:
+    for label, curve in curves.items():
+        lengths = [int(row["context"]) for row in curve]
+        low, high = ([float(row[name]) for row in curve] for name in ("low_ms", "high_ms"))
+        _line(axes, lengths, [float(row["median_ms"]) for row in curve], label, looks)
+        axes.fill_between(lengths, low, high, alpha=0.2, color=looks[label].colour)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("keys")
+    axes.set_ylabel("ms, median and 20-80 %")
+
+
+def _speedup(axes: Axes, ratios: dict[str, tuple[list[Row], str]], looks: Looks) -> None:
+    for label, (curve, column) in ratios.items():
+        values = [float(row[column]) if row[column] else float("nan") for row in curve]
+        _line(axes, [int(row["context"]) for row in curve], values, label, looks)
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("keys")
+    axes.set_ylabel("times as fast")
+
+
+def _roofline(axes: Axes, curves: dict[str, list[Row]], looks: Looks) -> None:
+    rows = [row for curve in curves.values() for row in curve]
+    copy, product = float(rows[0]["copy_gb_per_s"]), float(rows[0]["product_gflop_per_s"])
+    points = [float(row["gflop"]) / float(row["mbytes"]) * 1e3 for row in rows]
+    left, right = min(points) / 4, max(*points, product / copy) * 4
+    knee = product / copy
+    axes.plot(
+        [left, knee, right], [left * copy, product, product], "k--", lw=1, label="copy, product"
+    )
+    for label, curve in curves.items():
+        intensity = [float(row["gflop"]) / float(row["mbytes"]) * 1e3 for row in curve]
+        speed = [float(row["gflop"]) / float(row["median_ms"]) * 1e3 for row in curve]
+        _line(axes, intensity, speed, label, looks, line="none")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("operations a byte read")
+    axes.set_ylabel("GFLOP/s")
+
+
+def _line(
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    label: str,
+    looks: Looks,
+    line: str | None = None,
+) -> None:
+    look = looks[label]
+    drawn: Any = {"color": look.colour, "marker": look.marker, "linestyle": line or look.line}
+    axes.plot(x, y, label=label, markersize=4, **drawn)
+
+
+FIGURES: tuple[tuple[str, Callable[..., Any], Callable[..., None]], ...] = (
+    ("latency", _curves, _latency),
+    ("speedup", _ratios, _speedup),
+    ("roofline", _curves, _roofline),
+)

@@ -1,0 +1,140 @@
+"""``python -m bench.timing.kernels.run``: the benchmark without Hydra. ``--help`` lists the settings.
+
+Exit codes: 0 done, 1 a kernel was wrong or a file could not be written, 2 bad input.
+"""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+# Idle OpenMP threads that spin would be measured with whatever runs after torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+
+from bench.config.errors import fail
+from bench.timing.kernels import clustering_time, model
+from bench.timing.kernels.gate import WrongResultError
+from bench.timing.kernels.machine import describe
+from bench.timing.kernels.measure import key, measure
+from bench.timing.kernels.settings import DTYPES, Settings, device_of, shapes
+from bench.timing.kernels.table import Row, Table
+
+
+def run(settings: Settings) -> None:
+    """Measures what the table does not have yet, and draws the figures.
+
+    Raises:
+        ValueError: a bad setting. WrongResultError: our kernel is wrong. OSError: nothing can be written.
+    """
+    plan = shapes(settings)
+    device = device_of(settings)
+    folder = Path(settings.out)
+    table = Table(folder / f"{device.type}.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    if settings.threads is not None:
+        if settings.threads < 1:
+            raise ValueError(f"threads is {settings.threads}; expected at least 1")
+        torch.set_num_threads(settings.threads)
+    started = time.monotonic()
+    machine = describe(device, DTYPES[plan[0].dtype])
+    say(
+        f"{machine.name}, {machine.threads} threads: copy {machine.copy / 1e9:.1f} GB/s, "
+        f"product {machine.product / 1e9:.0f} GFLOP/s"
+    )
+    for number, shape in enumerate(plan, start=1):
+        head = f"[{number}/{len(plan)}] {shape.title}"
+        if not settings.fresh and table.has(key(shape, machine)):
+            say(f"{head}: is in the table")
+            continue
+        if settings.minutes and time.monotonic() - started > 60 * settings.minutes:
+            say(f"{head}: not begun, the {settings.minutes:g} minutes are over")
+            break
+        say(head)
+        with torch.inference_mode():
+            rows = measure(shape, settings, machine, device, say)
+        table.replace(rows)
+        for row in rows:
+            say(
+                f"  {row['provider']:<12} {row['median_ms']:9.3f} ms  {row['gb_per_s']:8.1f} GB/s  "
+                f"{row['vs_fastest_dense']:6.2f}x the fastest dense"
+            )
+    extras(settings, device, machine, folder)
+    if table.rows:
+        draw(table.rows, folder, device)
+    say(f"table: {table.path}")
+
+
+def draw(rows: list[Row], folder: Path, device: torch.device) -> None:
+    """The figures, where their libraries are: a GPU machine may have torch and nothing else."""
+    try:
+        from bench.timing.kernels import plots
+    except ModuleNotFoundError as error:
+        say(f"no figures: {error.name} is not installed")
+        return
+    plots.write(rows, folder, device.type)
+
+
+def extras(settings: Settings, device: torch.device, machine, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    """Clustering and the whole model, each into a table of its own."""
+    whole = settings.model if settings.model is not None else device.type == "cuda"
+    for wanted, name, module in (
+        (settings.clustering, "clustering", clustering_time),
+        (whole, "model", model),
+    ):
+        table = Table(folder / f"{device.type}_{name}.csv", module.FIELDS, module.KEYS)
+        here = {"device": machine.name, "threads": str(machine.threads)}
+        done = any(all(row[k] == v for k, v in here.items()) for row in table.rows)
+        if wanted and (settings.fresh or not done):
+            say(name)
+            if rows := module.measure(device, machine, say):
+                table.replace(rows)
+
+
+def say(line: str) -> None:
+    """One line of progress, at once."""
+    print(line, flush=True)
+
+
+def parse(arguments: list[str]) -> Settings:
+    """Settings from ``--name value ...``."""
+    parser = argparse.ArgumentParser(
+        "python -m bench.timing.kernels.run", description=Settings.__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    kinds = {"lengths": int, "query_tokens": int, "depth": int, "sparsity": float, "heads": str}
+    singles = {
+        "head_size": int,
+        "threads": int,
+        "fraction": float,
+        "seconds": float,
+        "minutes": float,
+    }
+    for each in fields(Settings):
+        flag = f"--{each.name.replace('_', '-')}"
+        if each.name in kinds:
+            parser.add_argument(flag, nargs="+", type=kinds[each.name])
+        elif each.name in ("clustering", "model", "fresh"):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction)
+        else:
+            parser.add_argument(flag, type=singles.get(each.name, str))
+    given = {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
+    return Settings(**given)
+
+
+def guarded(settings: Settings) -> int:
+    """Runs, and turns errors into one line and an exit code."""
+    try:
+        run(settings)
+    except ValueError as error:
+        return fail(2, str(error))
+    except (WrongResultError, OSError) as error:
+        return fail(1, str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(parse(sys.argv[1:])))

@@ -1,0 +1,1 @@
+"""The cpu backend: loops over ranges of rows, compiled by Numba."""

@@ -1,0 +1,80 @@
+"""How the loops of the ``cpu`` backend are compiled and kept on disk.
+
+The loops are in ``numbers`` (conversions, exp, log), ``tile`` (what is done with a few rows),
+``plan`` and ``ranges`` (who reads which rows), ``task`` (threads), ``attend`` and
+``lookup`` (whole steps). Storage types: float32 as it is, bfloat16 as ``uint16``, float16 as ``int16``;
+arithmetic is float32. Sums may be reordered, which makes them vectors; NaN and infinity keep their meaning.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+from numba.extending import intrinsic
+
+
+def jit(**flags: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compiles a loop, which then holds no lock of Python's, and keeps it on disk."""
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        return _kept(numba.njit(nogil=True, error_model="numpy", **flags)(function))
+
+    return compiled
+
+
+def compile_task(function: Callable[..., Any]) -> Any:
+    """A function of the address of int64 fields, as C code.
+
+    Were other compiled functions among its free variables, it would be compiled in every process: the cache
+    knows those by a number that changes.
+    """
+    signature = normalize_signature(types.void(types.CPointer(types.int64)))
+    task = _kept(CFunc(function, signature, locals={}, options={"error_model": "numpy"}))
+    task.compile()
+    return task
+
+
+def _kept(function: Any) -> Any:
+    """A function whose code is kept on disk, if a folder can be written."""
+    try:
+        function.enable_caching()
+    except RuntimeError:
+        return function
+    # Numba keeps a function as long as its own file stays as it is; it consists of functions of other files.
+    function._cache._cache_file._source_stamp = _stamp()
+    return function
+
+
+@functools.cache
+def _stamp() -> str:
+    """A hash of all files of loops."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+sums = jit(fastmath={"reassoc", "contract", "nsz"})  # no flag that assumes numbers to be finite
+# Said, not left out: what is left out is inherited from the first caller that compiles the function, and
+# reordered sums would cancel the rounding trick in exp.
+exact = jit(fastmath=False)
+# Becomes part of its caller before that is compiled: a compiled function is optimized again in every function
+# that calls it, and those in the callers of those.
+part_of_caller = jit(fastmath=False, inline="always")
+
+
+@intrinsic
+def pointer(typingctx: Any, address: Any) -> Any:
+    """An address as a pointer, for ``numba.carray``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate

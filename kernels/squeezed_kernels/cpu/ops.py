@@ -1,0 +1,202 @@
+"""The ``cpu`` backend: the operations of ``reference`` by compiled loops.
+
+Memory sets the pace: a decode step reads each kept row once, for all query heads of its KV head, and the work
+is cut into equal shares of rows, not of heads. float32, bfloat16 and float16 storage, float32 arithmetic.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from squeezed_kernels import reference
+from squeezed_kernels.cpu import attend as attend_loops
+from squeezed_kernels.cpu import lookup as lookup_loops
+from squeezed_kernels.cpu import plan, ranges
+from squeezed_kernels.cpu.team import team
+
+# How the loops take a type: numbers of a table, and the code of a query.
+TABLE = {torch.float32: np.float32, torch.bfloat16: np.uint16, torch.float16: np.int16}
+STORED = {
+    torch.float32: plan.FLOAT32,
+    torch.bfloat16: plan.BFLOAT16,
+    torch.float16: plan.FLOAT16,
+}
+LOGITS = 1 << 22  # logits of a lookup held at once, in elements
+
+
+def lookup(
+    query: torch.Tensor,
+    centroids: torch.Tensor,
+    counts: torch.Tensor,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+    candidates: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """As ``reference.lookup``; clusters that are no candidates are not read."""
+    batch, _, length, _ = query.shape
+    heads, clusters, _ = centroids.shape
+    block = block or length
+    blocks = -(-length // block)
+    together = max(1, LOGITS // (query.shape[1] * batch * clusters))
+    if blocks > together:  # by parts, for memory's sake
+        parts = []
+        for t in range(0, blocks, together):
+            part = slice(t * block, (t + together) * block)
+            parts.append(
+                lookup(
+                    query[:, :, part],
+                    centroids,
+                    counts,
+                    scale,
+                    softcap=softcap,
+                    block=block,
+                    reduce=reduce,
+                    valid=None if valid is None else valid[:, part],
+                    candidates=None if candidates is None else candidates[:, :, t : t + together],
+                )
+            )
+        return torch.cat(parts, dim=2)
+    query, centroids, counts = query.contiguous(), centroids.contiguous(), counts.contiguous()
+    if counts.dtype != torch.int32:
+        counts = counts.to(torch.int32)
+    valid, candidates = _contiguous(valid), _contiguous(candidates)
+    out = lookup_loops.lookup(
+        team(_address(lookup_loops.lookup_task, centroids.dtype)),
+        _query(query),
+        scale,
+        softcap or 0.0,
+        centroids.data_ptr(),
+        counts.data_ptr(),
+        (batch, heads, blocks, clusters),
+        0 if valid is None else valid.data_ptr(),
+        0 if candidates is None else candidates.data_ptr(),
+        block,
+        reduce == "mean",
+        LOGITS,
+    )
+    return torch.from_numpy(out).view(batch, heads, blocks, clusters)
+
+
+def attend_groups(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    keep: torch.Tensor,
+    offsets: torch.Tensor | None,
+    scale: float,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``reference.attend_groups``; rows of other groups are not read, contiguous tensors not copied."""
+    heads, batch = len(keys), len(query)
+    if batch > 1 and bool((keep == keep[:1]).all()):  # all read the same rows: then once for all
+        folded = _fold(query, heads, batch)
+        output, lse = attend_groups(
+            folded, keys, values, keep[:1], offsets, scale, softcap=softcap, block=block
+        )
+        return _fold(output, heads, batch, back=True), _fold(lse, heads, batch, back=True)
+    return _attend(query, keys, values, keep, offsets, scale, softcap, block)
+
+
+def _fold(tensor: torch.Tensor, heads: int, batch: int, back: bool = False) -> torch.Tensor:
+    """``[B, H * G, ...]`` as ``[1, H * B * G, ...]``: a batch as more heads that share a KV head; or back."""
+    first, second = (heads, batch) if back else (batch, heads)
+    turned = tensor.reshape(first, second, -1, *tensor.shape[2:]).transpose(0, 1)
+    return turned.reshape(batch if back else 1, -1, *tensor.shape[2:])
+
+
+def attend(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float,
+    *,
+    softcap: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``reference.attend`` without bias, for a mask ``[.., .., 1, N]``, the same for all query tokens."""
+    keep = None
+    if mask is not None:
+        batch, heads, rows = query.shape[0], keys.shape[1], keys.shape[2]
+        # Sources of shared keys are numbered [B, H], so are those of keys of a batch row's own: [1, B * H].
+        shape = (batch, heads) if keys.shape[0] == 1 else (1, batch * heads)
+        keep = mask.expand(batch, heads, 1, rows).reshape(*shape, 1, rows)
+    return _attend(query, keys, values, keep, None, scale, softcap, None)
+
+
+def _attend(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    keep: torch.Tensor | None,
+    offsets: torch.Tensor | None,
+    scale: float,
+    softcap: float | None,
+    block: int | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over kept groups, or all; keys, values ``[.., H, N, D]``. No offsets: groups of one row."""
+    query, keys, values = query.contiguous(), keys.contiguous(), values.contiguous()
+    keep, offsets = _contiguous(keep), _contiguous(offsets)
+    if offsets is not None and offsets.dtype != torch.int32:
+        offsets = offsets.to(torch.int32)
+    batch, _, length, _ = query.shape
+    heads, rows = keys.shape[-3:-1]
+    whole, lse = attend_loops.attend(
+        team(_address(attend_loops.attend_task, keys.dtype)),
+        _query(query),
+        heads,
+        scale,
+        softcap or 0.0,
+        (keys.data_ptr(), values.data_ptr(), math.prod(keys.shape[:-2]), rows),
+        0 if keep is None else keep.data_ptr(),
+        (batch, heads, 1, 0) if keep is None else tuple(keep.shape),
+        0 if offsets is None else offsets.data_ptr(),
+        block or length,
+    )
+    return torch.from_numpy(whole).view(query.shape), torch.from_numpy(lse).view(query.shape[:3])
+
+
+def merge(
+    first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``reference.merge``: one call in place of ten, which a decode step would feel."""
+    parts = [[tensor.contiguous() for tensor in part] for part in (first, second)]
+    if any(tensor.dtype != torch.float32 for part in parts for tensor in part):
+        return reference.merge(first, second)
+    output, lse = parts[0]
+    addresses = [tuple(tensor.data_ptr() for tensor in part) for part in parts]
+    whole, whole_lse = attend_loops.merge(*addresses, lse.numel(), output.shape[-1])
+    return torch.from_numpy(whole).view(output.shape), torch.from_numpy(whole_lse).view(lse.shape)
+
+
+def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None) -> torch.Tensor:
+    """As ``reference.children``."""
+    ends = offsets.contiguous().numpy()
+    shape = (*keep.shape[:3], int(ends[0, -1]) if total is None else total)
+    out = torch.empty(shape, dtype=torch.bool)
+    ranges.expand(keep.contiguous().numpy(), ends, out.numpy())
+    return out
+
+
+def _query(query: torch.Tensor) -> plan.Query:
+    return plan.Query(query.data_ptr(), STORED[query.dtype], *query.shape)
+
+
+@cache
+def _address(task: Callable[[Any], Any], dtype: torch.dtype) -> int:
+    """Address of a task for a table of a type."""
+    address: int = task(TABLE[dtype]).address
+    return address
+
+
+def _contiguous(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    return None if tensor is None else tensor.contiguous()

@@ -1,0 +1,1 @@
+"""What all data sets share: the row contract, frames, token counts, the command line of a generator."""

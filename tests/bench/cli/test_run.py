@@ -1,0 +1,102 @@
+"""The command line: bad input is one line and exit code 2, before any model is loaded."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.runs import run
+
+Bench = Callable[..., Any]
+
+BAD = [
+    (["method.sparsity=1"], "sparsity is 1.0"),
+    (["method.sparsity=-0.1"], "sparsity is -0.1"),
+    (["method.sparsity=much"], "'much'"),
+    (["method.sparsity=0.5", "method.kv_budget=0.2"], "one way only"),
+    (["method.rule=luck"], "'luck'"),
+    (["method.depth=9"], "method.depth is 9"),
+    (["method=foo"], "method/foo"),
+    (["method.name=foo"], "unknown method 'foo'"),
+    (["task=foo"], "task/foo"),
+    (["task.subtask=foo"], "unknown task.subtask 'foo'"),
+    (["task.prompts=foo"], "'foo'"),
+    (["task.essays=/nowhere.txt"], "/nowhere.txt"),
+    (["task.samples=0"], "task.samples is 0"),
+    (["task.questions_per_context=0"], "task.questions_per_context is 0"),
+    (["task.length=100"], "more than the observation window"),
+    (["task.length=150"], "too short for niah_single_1"),
+    (["model=foo"], "model/foo"),
+    (["model=hf", "model.path=null"], "no model given"),
+    (["model.name=foo", "model.path=null"], "unknown model 'foo'"),
+    (["model.path=/nowhere"], "/nowhere"),
+    (["model.dtype=int8"], "'int8'"),
+    (["model.device=toaster"], "'toaster'"),
+    (["model.device=cpu", "model.spread=true"], "model.device means 'cpu'"),
+    (["model.threads=0"], "model.threads is 0"),
+    (["index.window=0"], "index.window is 0"),
+    (["method.colour=red"], "'colour'"),
+    (["experiment=foo"], "experiment/foo"),
+    (["results=/dev/null/x"], "cannot write to the results folder"),
+]
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input(bench: Bench, arguments: list[str], message: str) -> None:
+    result = bench(*arguments)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("error: ")
+    assert message in result.err
+    assert result.out == ""
+
+
+@pytest.mark.usefixtures("no_model")
+def test_one_bad_job_stops_a_sweep_before_its_first_run(bench: Bench, tmp_path: Path) -> None:
+    result = bench("-m", "method.sparsity=0.5,0.6,1.5")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "sparsity is 1.5" in result.err
+    assert not list(tmp_path.rglob("records.jsonl"))
+
+
+def test_exit_code_of_the_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "method.sparsity=1.5", f"results={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "sparsity is 1.5" in done.stderr
+
+
+def test_a_sweep_runs_each_run_once(bench: Bench, tmp_path: Path) -> None:
+    result = bench("-m", "method=full,squeezed", "method.rule=topk,threshold", "task.samples=1")
+    assert result.code == 0
+    lines = [line for line in result.out.splitlines() if line.startswith("[")]
+    assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert len(list(tmp_path.rglob("records.jsonl"))) == 3
+
+
+def test_the_experiment_sweeps_by_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = []
+
+    def pretend(spec: run.RunSpec) -> run.Outcome:
+        planned.append(spec)
+        return run.Outcome(1.0, 0.5, 1, 0.0, 0)
+
+    monkeypatch.setattr("bench.runs.work.execute", pretend)
+    result = bench("experiment=mini", "task.length=2048", "task.max_new_tokens=null")
+    assert result.code == 0
+    assert {spec.method.name for spec in planned} == {"full", "squeezed", "oracle", "streaming"}
+    cells = {(spec.task.subtask, spec.task.length) for spec in planned}
+    assert len(cells) == 3
+    for cell in cells:
+        here = [s for s in planned if (s.task.subtask, s.task.length) == cell]
+        assert sum(spec.method.name == "full" for spec in here) == 1
+        squeezed = {s.method.slug for s in here if s.method.name == "squeezed"}
+        assert squeezed == {
+            f"squeezed-{rule}-sparsity{s}" for rule in ("topk", "threshold") for s in (0.7, 0.9)
+        }

@@ -1,0 +1,87 @@
+"""The status command: every state a run can be in, told without changing anything."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli import status
+from bench.records.files import open_records
+
+Bench = Callable[..., Any]
+
+
+@pytest.fixture
+def runs(bench: Bench, tmp_path: Path) -> Path:
+    """A sweep of four runs, of which one could not be."""
+    methods = "method=full,random,streaming,quest"
+    assert bench("-m", methods, "method.kv_budget=0.5", "task.samples=2").code == 0
+    return tmp_path / "results" / "runs"
+
+
+def folder(runs: Path, method: str) -> Path:
+    (found,) = runs.glob(f"*/*/{method}-*")
+    return found
+
+
+def states(runs: Path) -> dict[str, str]:
+    return {each.title.split()[1].split("-")[0]: each.state for each in status.status(runs)}
+
+
+def test_every_state_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("summary.json", "records.jsonl", "config.json"):
+        (folder(runs, "full") / name).unlink()
+    random = folder(runs, "random") / "records.jsonl"
+    random.write_text(random.read_text().splitlines()[0] + "\n")
+    (folder(runs, "random") / "attempt.json").write_text('{"since": "2026-01-01"}')
+    streaming = folder(runs, "streaming")
+    (streaming / "records.jsonl").unlink()
+    (streaming / "failed.json").write_text('{"reason": "out of memory: <b>"}')
+    before = {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+    assert states(runs) == {
+        **{"full": "missing", "random": "stopped", "streaming": "failed", "quest": "done"}
+    }
+    capsys.readouterr()
+    assert status.main(["--runs", str(runs), "--check"]) == 1
+    text = capsys.readouterr().out
+    assert "4 runs: 1 done, 1 failed, 1 stopped, 1 missing" in text
+    assert "1 of 2" in text
+    assert "out of memory: <b>" in text
+    assert "quest" not in text
+    assert {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_that_a_process_has_is_running(runs: Path) -> None:
+    place = folder(runs, "full")
+    (place / "attempt.json").write_text('{"since": "2026-01-01", "host": "h", "pid": 7}')
+    with open_records(place, json.loads((place / "config.json").read_text())):
+        (found,) = [each for each in status.status(runs) if each.state == "running"]
+        assert found.note == "since 2026-01-01 on h, process 7"
+    assert states(runs)["full"] == "done"  # the mark of a process that is gone says nothing
+
+
+def test_csv_has_every_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert status.main(["--runs", str(runs), "--csv", "--check"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == 4
+    assert {row["state"] for row in rows} == {"done"}
+    assert {row["answered"] for row in rows} == {"2"}
+
+
+def test_a_run_outside_any_sweep(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("method=full", "task.samples=1").code == 0
+    assert status.main(["--runs", str(tmp_path / "results" / "runs"), "--all"]) == 0
+    assert "outside any sweep: 1 runs: 1 done" in capsys.readouterr().out
+
+
+def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main(["--runs", str(tmp_path / "none")]) == 2
+    assert status.main(["--runs", str(tmp_path), "--sweep", "x"]) == 2
+    assert capsys.readouterr().err.count("\n") == 2

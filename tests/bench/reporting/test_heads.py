@@ -1,0 +1,48 @@
+"""Diagnostics of a run, from the command line to the table and the heat map."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import pandas as pd
+import pytest
+
+from bench.cli import heads as command
+from bench.cli import report
+from bench.reporting import heads as reporting
+from tests.bench.reporting.conftest import FULL
+
+
+def test_budget_by_head_is_the_mean_over_steps(tmp_path: Path, write_run: Any) -> None:
+    run = write_run(FULL, length=2048)
+    rows = [
+        {"layer": 0, "head": 0, "phase": "input", "steps": 1, "kv_budget": 0.4},
+        {"layer": 0, "head": 0, "phase": "token", "steps": 3, "kv_budget": 0.2},
+    ]
+    shares = {"recall": 0.5, "mass": 0.9, "oracle_mass": 1.0, "id": "q0"}
+    pd.DataFrame([row | shares for row in rows]).to_csv(run / reporting.DIAGNOSTICS, index=False)
+    (found,) = reporting.load(tmp_path / "runs").to_dict("records")
+    assert found["kv_budget"] == pytest.approx(0.25)
+    assert (found["place"], found["label"]) == ("mini-niah_single_1-2048", "full")
+
+
+def test_the_command_looks_and_the_report_draws(
+    bench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench("method=squeezed_topk").code == 0  # so that there are records to report
+    arguments = [each for each in sys.argv[1:] if not each.startswith("method=")]
+    arguments += ["method=squeezed_topk,streaming", "task.samples=1"]
+    arguments = [each for each in arguments if each != "task.samples=2"]
+    monkeypatch.setattr(sys, "argv", ["skew", "-m", *arguments])
+    assert command.main() == 0
+    results = tmp_path / "results"
+    assert report.main(["--runs", str(results / "runs"), "--out", str(results)]) == 0
+    table = pd.read_csv(results / "tables/tiny-niah_single_1-512-heads.csv")
+    assert set(table["method"]) == {"squeezed topk, sparsity 0.9", "streaming, sparsity 0.9"}
+    assert (table["mass"] <= table["oracle_mass"] + 1e-6).all()
+    heads = pd.read_csv(results / "tables/tiny-niah_single_1-512-skew-heads.csv")
+    assert len(heads) == 2 * 2  # methods, layers of one head
+    image = matplotlib.image.imread(results / "figures/tiny-niah_single_1-512-heads.png")
+    assert image.std() > 0.05

@@ -1,0 +1,242 @@
+"""Leaderboard, tables and plot from hand-written records."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.cli import report
+from bench.config.spec import digest
+from bench.reporting.figures import accuracy
+from bench.reporting.leaderboard.rows import leaderboard, load_runs
+from bench.reporting.tables import overview
+
+# DESIGN.md section 5, in this order.
+COLUMNS = (
+    "model,task,subtask,context_length,method,depth,sparsity,kv_budget,score,score_ci_low,"
+    "score_ci_high,full_score,delta,n,prefill_ms,decode_ms_per_token,index_bytes,commit"
+)
+FULL = {"name": "full"}
+TOPK = {"name": "squeezed", "rule": "topk", "sparsity": 0.9, "depth": 1}
+SCORES = {"q0": ("a", 1.0), "q1": ("a", 1.0), "q2": ("b", 1.0), "q3": ("b", 0.0)}
+
+
+def write_run(
+    runs: Path,
+    method: dict[str, Any],
+    scores: dict[str, tuple[str, float]],
+    budget: float = 0.2,
+    **task: Any,
+) -> Path:
+    """A run folder; ``scores`` gives context and score of each row id."""
+    settings = {
+        "name": "ruler",
+        "subtask": "niah_single_1",
+        "label": "niah_single_1",
+        "length": 1024,
+        "samples": 2,
+        "questions_per_context": 2,
+        "seed": 42,
+        "prompts": "suite",
+        **task,
+    }
+    model = {"name": "mini", "fingerprint": "f", "dtype": "float32", "device": "cpu"}
+    identity = {"model": model, "task": settings, "method": method}
+    folder = runs / "mini" / digest(identity)[:8]
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"identity": identity}))
+    with (folder / "records.jsonl").open("w") as file:
+        for i, (name, (context, score)) in enumerate(scores.items()):
+            record = {
+                "id": name,
+                "context": context,
+                "score": score,
+                "kv_budget": budget,
+                "prefill_ms": 1.0 + i,
+                "decode_ms_per_token": None if i == 0 else 2.0,
+                "index_bytes": 1000,
+                "prepare_ms": 5.0,
+                "meta": {"prompts": settings["prompts"], "haystack": "noise"},
+                "commit": "abc",
+            }
+            file.write(json.dumps(record) + "\n")
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs"
+    write_run(folder, FULL, SCORES, budget=1.0)
+    write_run(folder, TOPK, {"q0": ("a", 0.0), "q1": ("a", 1.0), "q2": ("b", 0.0)})
+    return folder
+
+
+def test_columns_and_values(runs: Path) -> None:
+    board = leaderboard(load_runs(runs))
+    assert ",".join(board.columns).startswith(COLUMNS + ",rule,")
+    full, topk = board.to_dict("records")
+    assert (full["method"], full["score"], full["delta"], full["n"]) == ("full", 0.75, 0.0, 4)
+    assert (full["index_bytes"], topk["index_bytes"]) == (0, 1000)
+    assert (topk["score"], topk["sparsity"]) == (1 / 3, 0.9)
+    assert topk["kv_budget"] == pytest.approx(0.2)
+    assert (topk["prefill_ms"], topk["decode_ms_per_token"], topk["commit"]) == (2.0, 2.0, "abc")
+    assert (full["complete"], topk["complete"]) == (True, False)
+
+
+def test_delta_is_paired_and_drawn_by_context(runs: Path) -> None:
+    topk = leaderboard(load_runs(runs)).iloc[1]
+    # Full's score on q0, q1 and q2 only; differences -1, 0 in context a and -1 in context b.
+    assert topk["full_score"] == 1.0
+    assert topk["delta"] == pytest.approx(-2 / 3)
+    assert topk["paired_n"] == 3
+    # Draws of two contexts: aa -1/2, ab -2/3, bb -1.
+    assert (topk["delta_ci_low"], topk["delta_ci_high"]) == (-1.0, -0.5)
+
+
+def test_without_full_there_is_no_delta(tmp_path: Path) -> None:
+    write_run(tmp_path, TOPK, SCORES)
+    row = leaderboard(load_runs(tmp_path)).iloc[0]
+    assert np.isnan(row["full_score"])
+    assert np.isnan(row["delta"])
+
+
+def test_full_of_another_seed_is_no_partner(tmp_path: Path) -> None:
+    write_run(tmp_path, FULL, SCORES, seed=1)
+    write_run(tmp_path, TOPK, SCORES)
+    board = leaderboard(load_runs(tmp_path)).set_index("method")
+    assert np.isnan(board.loc["squeezed", "delta"])
+
+
+def test_no_table_mixes_two_prompt_sets(runs: Path) -> None:
+    write_run(runs, TOPK, SCORES, prompts="official")
+    parts = dict(overview.groups(leaderboard(load_runs(runs))))
+    assert list(parts) == ["mini-ruler-official-2x2", "mini-ruler-suite-2x2"]
+    assert set(parts["mini-ruler-suite-2x2"]["prompts"]) == {"suite"}
+    assert set(parts["mini-ruler-official-2x2"]["prompts"]) == {"official"}
+
+
+def test_no_table_mixes_two_sample_sizes(runs: Path) -> None:
+    write_run(runs, TOPK, SCORES, samples=20)
+    names = [name for name, _ in overview.groups(leaderboard(load_runs(runs)))]
+    assert names == ["mini-ruler-suite-2x2", "mini-ruler-suite-20x2"]
+
+
+def test_no_table_mixes_two_seeds(runs: Path) -> None:
+    write_run(runs, TOPK, SCORES, seed=1)
+    names = [name for name, _ in overview.groups(leaderboard(load_runs(runs)))]
+    assert len(set(names)) == 2
+    assert all(name.startswith("mini-ruler-suite-2x2-") for name in names)  # and a hash
+
+
+def test_overview_has_a_column_per_cell_and_a_mean_over_all(runs: Path) -> None:
+    write_run(runs, FULL, SCORES, budget=1.0, length=2048)
+    table = overview.overview(leaderboard(load_runs(runs))).set_index("method")
+    assert table.loc["full", "niah_single_1 1024"] == 0.75
+    assert table.loc["full", "mean"] == 0.75
+    assert np.isnan(table.loc["squeezed", "niah_single_1 2048"])
+    assert np.isnan(table.loc["squeezed", "mean"])  # not run on all cells: no mean to compare
+
+
+def test_by_task_has_a_row_per_cell_and_a_mean_of_each_length(runs: Path) -> None:
+    write_run(runs, FULL, {"q0": ("a", 1.0), "q1": ("a", 0.0)}, budget=1.0, length=2048)
+    table = overview.by_task(leaderboard(load_runs(runs)))
+    rows = table.set_index(["context_length", "subtask"])
+    assert list(rows.index) == [
+        (length, name) for length in (1024, 2048) for name in ("niah_single_1", "mean")
+    ]
+    squeezed = next(name for name in table if name.startswith("squeezed topk"))
+    assert rows.loc[(1024, "mean"), "full"] == 0.75
+    assert rows.loc[(2048, "niah_single_1"), "full"] == 0.5
+    assert np.isnan(rows.loc[(2048, "mean"), squeezed])  # not run there
+
+
+def test_report_writes_everything_and_twice_the_same(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contents = []
+    for out in (tmp_path / "one", tmp_path / "two"):
+        assert report.main(["--runs", str(runs), "--out", str(out)]) == 0
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        contents.append({str(path.relative_to(out)): path.read_bytes() for path in files})
+    assert contents[0] == contents[1]
+    assert set(contents[0]) == {
+        "leaderboard.csv",
+        "report.html",
+        *(f"figures/mini-ruler-suite-2x2.{kind}" for kind in ("png", "pdf")),
+        *(
+            f"tables/mini-ruler-suite-2x2{part}.{kind}"
+            for part in ("", "-overview", "-tasks", "-cost")
+            for kind in ("csv", "md", "tex")
+        ),
+    }
+    assert len(pd.read_csv(tmp_path / "one/leaderboard.csv")) == 2
+    image = matplotlib.image.imread(tmp_path / "one/figures/mini-ruler-suite-2x2.png")
+    assert image.std() > 0.05  # something is drawn
+    printed = capsys.readouterr().out
+    assert "| squeezed | topk" in printed
+    assert printed.count("not finished") == 2  # one run, in two reports
+    assert str(tmp_path / "one" / "leaderboard.csv") in printed
+
+
+def test_full_is_a_line_across_and_methods_keep_their_styles(runs: Path) -> None:
+    axes = accuracy.draw(leaderboard(load_runs(runs))).axes[0]
+    handles, labels = axes.get_legend_handles_labels()
+    assert sorted(labels) == ["full", "squeezed topk"]
+    line = handles[labels.index("full")]
+    assert line.get_linestyle() == "--"
+    assert list(line.get_ydata()) == [0.75, 0.75]
+
+
+def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for label, length in (("niah_single_1", 1024), ("niah_single_1", 2048), ("vt", 1024)):
+        write_run(runs, FULL, SCORES, budget=1.0, subtask=label, label=label, length=length)
+    assert report.main(["--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out/figures/mini-ruler-suite-2x2.png").exists()
+
+
+def test_many_subtasks_stand_beside_each_other(tmp_path: Path) -> None:
+    for task in (f"task{n}" for n in range(9)):
+        write_run(tmp_path / "runs", FULL, SCORES, budget=1.0, subtask=task, label=task)
+    figure = accuracy.draw(leaderboard(load_runs(tmp_path / "runs")))
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert sorted(axes.get_title().split(",")[0] for axes in shown) == [
+        f"task{n}" for n in range(9)
+    ]
+    assert len({axes.get_subplotspec().rowspan.start for axes in shown}) == 3
+    # The last one of each column.
+    lowest = {axes.get_subplotspec().colspan.start: axes for axes in shown}
+    assert all(axes.get_xlabel() for axes in lowest.values())
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_no_runs_is_one_line_and_exit_code_2(
+    tmp_path: Path, make: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "runs"
+    if make:
+        folder.mkdir()
+    assert report.main(["--runs", str(folder), "--out", str(tmp_path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_damaged_record_is_one_line_and_exit_code_1(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = next(runs.rglob("records.jsonl"))
+    path.write_text("{}\n" + path.read_text())
+    assert report.main(["--runs", str(runs), "--out", str(tmp_path)]) == 1
+    assert f"{path}, line 1" in capsys.readouterr().err
+
+
+def test_lengths_stay_whole_beside_a_task_without_any(runs: Path) -> None:
+    """One row without a length makes the whole column floats: files and titles said 1024.0."""
+    write_run(runs, FULL, SCORES, budget=1.0, name="longbench", length=None)
+    parts = [part for _, part in overview.groups(leaderboard(load_runs(runs)))]
+    whole, without = sorted(parts, key=lambda part: part["context_length"].isna().any())
+    assert whole["context_length"].dtype == int
+    assert without["context_length"].isna().all()

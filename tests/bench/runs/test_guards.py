@@ -1,0 +1,86 @@
+"""What a sweep needs is told beforehand, and refused when it cannot be had."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.config.spec import IndexSpec
+from bench.runs import guards
+from bench.runs.guards import Shape, index_bytes
+from bench.runs.index_cache import IndexCache
+
+Bench = Callable[..., Any]
+
+
+def with_free(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=int(free)))
+
+
+def test_the_estimate_of_an_index_is_what_it_takes(bench: Bench, tmp_path: Path) -> None:
+    assert bench("method=full", "task.length=2048").code == 0
+    real = IndexCache(tmp_path / "cache").size() / 2
+    shape = Shape(layers=2, query_heads=2, kv_heads=1, head=16, dtype="float32")
+    told = index_bytes(shape, 2048, IndexSpec((0.05,), 100, 0))
+    assert 0.8 * real < told < 1.6 * real  # a row has fewer tokens than its limit
+
+
+def test_llama_3_1_8b_at_128k() -> None:
+    shape = Shape(layers=32, query_heads=32, kv_heads=8, head=128, dtype="bfloat16")
+    assert shape.token_bytes == 131072  # 128 KiB a token, 16 GiB at 128K
+    size = index_bytes(shape, 131072, IndexSpec((0.05,), 100, 0))
+    assert 1.02 < size / (131072 * shape.token_bytes) < 1.06
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(
+    ("free", "arguments", "message"),
+    [
+        (100, (), "the records take about 7 kB"),
+        (100e6, ("task.samples=1000",), "cache_max_gb="),
+        (1e12, ("cache_max_gb=0.0001",), "one context's index takes about"),
+        (1e12, ("cache_max_gb=0",), "cache_max_gb is 0"),
+    ],
+)
+def test_what_cannot_fit_is_refused_before_a_model_is_loaded(
+    bench: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    free: float,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    with_free(monkeypatch, free)
+    result = bench("method=full", *arguments)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert message in result.err
+    assert not list(tmp_path.rglob("records.jsonl"))
+
+
+def test_a_cap_makes_it_fit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_free(monkeypatch, 70e6)  # of which 64 MiB are kept for records
+    many = ("method=full", "task.samples=2", "task.length=1024")
+    monkeypatch.setattr(guards, "index_bytes", lambda *a: 5 * 10**6)
+    assert bench(*many).code == 2
+    monkeypatch.setattr(guards, "index_bytes", lambda *a: 1 * 10**6)
+    assert bench(*many, "cache_max_gb=0.002").code == 0
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_context_that_memory_cannot_hold_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "host_memory", lambda: 10**5)
+    result = bench("method=full")
+    assert result.code == 2
+    assert "of memory; use a shorter task.length" in result.err
+
+
+def test_a_dry_run_tells_the_needs(bench: Bench) -> None:
+    result = bench("-m", "method=full,random", "dry_run=true")
+    (line,) = [each for each in result.out.splitlines() if each.startswith("records about")]
+    assert "indexes of 2 contexts" in line  # two runs share them

@@ -1,0 +1,220 @@
+"""The kernel benchmark: problems, gate, table, and the command from end to end."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.timing.kernels import clock, gate, measure, plots, run
+from bench.timing.kernels.problem import make
+from bench.timing.kernels.settings import Settings, Shape, shapes
+from bench.timing.kernels.table import FIELDS, KEYS, Table
+
+ROOT = Path(__file__).parents[4]
+CPU = torch.device("cpu")
+SMALL = Shape(4000, 4, 2, 16, 1, 0.8, 2, "float32")
+
+
+def small_settings(tmp_path, **change):
+    given = {
+        "device": "cpu", "lengths": [4000], "heads": ["4/2"], "head_size": 16, "seconds": 0.01,
+        "threads": 1, "clustering": False, "out": str(tmp_path),
+    }  # fmt: skip
+    return Settings(**(given | change))
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"device": "tpu"}, "device is 'tpu'"),
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"lengths": [100]}, "a length is 100; expected at least 4000"),
+        ({"heads": ["5/2"]}, "heads is '5/2'"),
+        ({"sparsity": [1.0]}, "sparsity is 1.0"),
+        ({"depth": [3]}, "depth is 3"),
+        ({"query_tokens": [0]}, "query_tokens is 0"),
+        ({"head_size": 300}, "head_size is 300"),
+    ],
+)
+def test_bad_settings_are_refused(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        shapes(small_settings(tmp_path, **change))
+
+
+def test_problem_keeps_the_share_that_was_asked_for():
+    for depth in (1, 2):
+        shape = Shape(8000, 4, 4, 16, 1, 0.9, depth, "float32")
+        problem = make(shape, 0.05, CPU)
+        keep, candidates = problem.select()
+        kept = (keep[0, :, 0] * problem.levels[-1].counts).sum(1).double()
+        # One cluster more or less is all that a threshold can resolve.
+        assert abs(kept.sum().item() / (4 * 7900) - 0.1) < 0.01
+        assert kept.max() > 1.5 * kept.min()  # unequal shares
+        assert (candidates is None) == (depth == 1)
+        scored, rows = problem.scored(candidates), problem.kept_rows(keep)
+        assert scored < 2 * problem.levels[-1].counts.numel()
+        # A 16-bit centroid costs a quarter of a float32 key and value.
+        share = problem.sparse_bytes(scored, rows) / problem.dense_bytes()
+        assert share == pytest.approx((rows + scored / 4) / (4 * 8000), rel=1e-6)
+        assert share < 0.15
+
+
+def test_depth_two_scores_fewer_centroids():
+    one, two = (make(Shape(8000, 4, 4, 16, 1, 0.9, d, "float32"), 0.05, CPU) for d in (1, 2))
+    _, candidates = two.select()
+    scored = int(candidates.sum()) + two.levels[0].counts.numel()
+    assert scored < 0.85 * one.levels[0].counts.numel()
+
+
+def test_gate_accepts_right_and_refuses_wrong_results():
+    problem = make(SMALL, 0.05, CPU)
+    keep, _ = problem.select()
+    output = problem.attend(keep)[0]
+    want = gate.expected(problem, keep)
+    assert gate.check("ours", problem, output, want) < 1e-5
+    assert gate.check_scores(problem) < 1e-5
+    with pytest.raises(gate.WrongResultError, match="ours is wrong by"):
+        gate.check("ours", problem, output, gate.expected(problem, None))  # sparse is not dense
+    with pytest.raises(gate.WrongResultError, match="wrong by nan"):
+        gate.check("ours", problem, output * float("nan"), want)
+
+
+def test_quantiles():
+    times = clock.summary([5.0, 1.0, 2.0, 3.0, 4.0, 100.0])
+    assert (times.median, times.low, times.high, times.rounds) == (3.5, 2.0, 5.0, 6)
+
+
+def test_table_is_replaced_shape_by_shape(tmp_path):
+    table = Table(tmp_path / "t.csv")
+    row = dict.fromkeys(FIELDS, "1")
+    table.replace([row | {"provider": "a"}, row | {"provider": "b"}])
+    table.replace([row | {"context": "2"}])
+    table.replace([row | {"provider": "c", "median_ms": 1 / 3}])
+    again = Table(tmp_path / "t.csv")
+    assert [(r["context"], r["provider"]) for r in again.rows] == [("2", "1"), ("1", "c")]
+    assert again.rows[1]["median_ms"] == "0.33333"
+    assert again.has(dict.fromkeys(KEYS, 1))
+    assert not again.has(dict.fromkeys(KEYS, 3))
+    assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_table_of_another_version_is_not_overwritten(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="the columns are not those of this version"):
+        Table(tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch):
+    settings = small_settings(tmp_path, query_tokens=[1, 3])
+    assert run.guarded(settings) == 0
+    rows = list(csv.DictReader((tmp_path / "cpu.csv").open()))
+    providers = {row["provider"] for row in rows}
+    assert providers == {"squeezed", "squeezed layer", "own dense", "sdpa", "matmul"}
+    assert {(row["depth"], row["query_tokens"]) for row in rows} == {
+        ("1", "1"), ("2", "1"), ("1", "3"), ("2", "3"),
+    }  # fmt: skip
+    for row in rows:
+        assert 0 < float(row["low_ms"]) <= float(row["median_ms"]) <= float(row["high_ms"])
+        assert float(row["error"]) < 1e-5
+        dense = row["provider"] not in ("squeezed", "squeezed layer")
+        assert (float(row["kept"]) == 1) == dense
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"cpu.csv", "cpu_latency.png", "cpu_speedup.png", "cpu_roofline.png"}
+    monkeypatch.setattr(run, "measure", lambda *_: pytest.fail("measured again"))
+    capsys.readouterr()
+    assert run.guarded(settings) == 0
+    assert capsys.readouterr().out.count("is in the table") == 4
+
+
+def test_a_wrong_kernel_is_not_timed(tmp_path, capsys, monkeypatch):
+    real = gate.expected
+    monkeypatch.setattr(gate, "expected", lambda *a: 2 * real(*a))
+    assert run.guarded(small_settings(tmp_path)) == 1
+    assert "squeezed is wrong by 5.0e-01" in capsys.readouterr().err
+    assert not (tmp_path / "cpu.csv").exists()
+
+
+def test_time_limit_begins_no_new_shape(tmp_path, capsys):
+    assert run.guarded(small_settings(tmp_path, minutes=1e-9)) == 0
+    assert "not begun" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line_and_exit_code_two(tmp_path, capsys):
+    assert run.guarded(small_settings(tmp_path, lengths=[7])) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: a length is 7")
+    assert error.count("\n") == 1
+
+
+def test_a_provider_that_cannot_is_said_and_left_out(tmp_path, capsys, monkeypatch):
+    def broken(problem):
+        raise RuntimeError("no such kernel")
+
+    provider = measure.PROVIDERS[3]
+    broken = type(provider)("broken", broken, lambda problem: True)
+    monkeypatch.setattr(measure, "PROVIDERS", (*measure.PROVIDERS, broken))
+    assert run.guarded(small_settings(tmp_path, depth=[1])) == 0
+    assert "broken: cannot do this (no such kernel)" in capsys.readouterr().out
+
+
+def test_clustering_is_timed_by_backend(tmp_path, monkeypatch):
+    from bench.timing.kernels import clustering_time
+
+    monkeypatch.setitem(clustering_time.LAYERS, "cpu", clustering_time.Layer(1, 200, 10, 8))
+    assert run.guarded(small_settings(tmp_path, depth=[1], clustering=True)) == 0
+    rows = list(csv.DictReader((tmp_path / "cpu_clustering.csv").open()))
+    assert {"assign reference", "assign cpu", "k-means of a layer"} >= {r["what"] for r in rows}
+    assert all(float(row["seconds"]) > 0 for row in rows)
+
+
+def test_plain_command_works_without_hydra_pandas_datasets_and_matplotlib(tmp_path):
+    code = (
+        "import sys\n"
+        "for name in ('hydra', 'omegaconf', 'pandas', 'datasets', 'matplotlib', 'transformers'):\n"
+        "    sys.modules[name] = None\n"
+        "from bench.timing.kernels import run\n"
+        f"sys.exit(run.guarded(run.parse('--device cpu --lengths 4000 --heads 2/2 --head-size 16 "
+        f"--seconds 0.01 --depth 1 --no-clustering --out {tmp_path}'.split())))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["cpu.csv"]
+
+
+def test_hydra_command(tmp_path):
+    command = [
+        sys.executable, "-m", "bench.kernels", "device=cpu", "lengths=[4000]", "heads=[2/2]",
+        "head_size=16", "seconds=0.01", "depth=[1]", "clustering=false", f"out={tmp_path}",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "cpu.csv").exists()
+    wrong = subprocess.run([*command, "lenghts=[1]"], cwd=ROOT, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: ")
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_figures_need_no_second_length(tmp_path):
+    row = dict.fromkeys(FIELDS, "1") | {"provider": "squeezed", "vs_sdpa": ""}
+    assert len(plots.write([row], tmp_path, "x")) == 3
+
+
+def test_a_machine_without_the_plotting_library_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+    monkeypatch.delitem(sys.modules, "bench.timing.kernels.plots", raising=False)
+    monkeypatch.delattr("bench.timing.kernels.plots")
+    run.draw([dict.fromkeys(FIELDS, "1")], tmp_path, torch.device("cpu"))
+    assert "no figures: " in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []

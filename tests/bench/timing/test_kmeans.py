@@ -1,0 +1,50 @@
+"""The comparison with scikit-learn: how inertia is measured, the tables, and what is refused."""
+
+import pandas as pd
+import pytest
+import torch
+
+from bench.timing import kmeans
+
+
+def test_inertia_hand_worked():
+    keys = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    # The unit mean of the first two is (1, 1) / sqrt 2: squared distance 2 - sqrt 2 each.
+    measured = kmeans.inertia(keys, torch.tensor([0, 0, 1]))
+    assert measured == pytest.approx(2 * (2 - 2**0.5))
+    order, counts = torch.tensor([[2, 1, 0]]), torch.tensor([[1, 2]])
+    assert kmeans.partition_inertia(keys[None], order, counts) == pytest.approx(measured)
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_writes_both_tables(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sklearn")
+    small = {"small": lambda: kmeans.mixture(1000, 16, 50, 0.3)}
+    monkeypatch.setattr(kmeans, "SETS", small)
+    assert kmeans.main(["--out", str(tmp_path), "--sets", "small", "--seeds", "1"]) == 0
+    flat = pd.read_csv(tmp_path / "clustering-sklearn.csv")
+    assert list(flat["solver"]) == ["scikit-learn KMeans", "squeezed"] * 2
+    assert (flat["inertia / scikit-learn"] < 1.02).all()
+    nested = pd.read_csv(tmp_path / "clustering-strategies.csv")
+    assert set(nested["strategy"]) == {"bottom-up", "top-down"}
+    assert len(nested) == 2 * (2 + 3)
+    assert "1 thread(s), mean of 1 seeds" in (tmp_path / "clustering-sklearn.md").read_text()
+    assert "wrote" in capsys.readouterr().out
+    assert not list(tmp_path.glob(".*tmp*"))
+
+
+def test_a_count_of_zero_is_refused_in_one_line(tmp_path, capsys):
+    assert kmeans.main(["--out", str(tmp_path), "--seeds", "0"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert kmeans.main(["--out", str(tmp_path / "file" / "x")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
