@@ -1,5 +1,5 @@
-"""Fixtures of the tests of what all data sets share: the tokenizers of the RULER tests."""
+"""Fixtures of the tests of what all data sets share: those of the RULER tests."""
 
-from tests.ruler.conftest import tokenizer, tokenizers
+from tests.ruler.conftest import data, hotpotqa, squad, tokenizer, tokenizers
 
-__all__ = ["tokenizer", "tokenizers"]
+__all__ = ["data", "hotpotqa", "squad", "tokenizer", "tokenizers"]
