@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
 
 from bench import models
 from bench.cli import run as cli
@@ -55,6 +56,7 @@ def bench(
 ) -> Callable[..., Result]:
     """Runs ``python -m bench`` here, on the random model, with small rows, in ``tmp_path``."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the app sets it; undone after the test
+    logging.disable_progress_bar()  # of weights, which are loaded in the first test of a process only
     defaults = [
         f"model.path={tiny}",
         "model.device=cpu",
