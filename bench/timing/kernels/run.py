@@ -71,11 +71,11 @@ def run(settings: Settings) -> None:
 def draw(rows: list[Row], folder: Path, device: torch.device) -> None:
     """The figures, where their libraries are: a GPU machine may have torch and nothing else."""
     try:
-        from bench.timing.kernels import plots
+        from bench.reporting.figures import kernels as figures
     except ModuleNotFoundError as error:
         say(f"no figures: {error.name} is not installed")
         return
-    plots.write(rows, folder, device.type)
+    figures.write(rows, folder, device.type)
 
 
 def extras(settings: Settings, device: torch.device, machine, folder: Path) -> None:  # type: ignore[no-untyped-def]

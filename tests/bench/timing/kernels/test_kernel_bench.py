@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.timing.kernels import clock, gate, measure, plots, run
+from bench.reporting.figures import kernels as figures
+from bench.timing.kernels import clock, gate, measure, run
 from bench.timing.kernels.problem import make
 from bench.timing.kernels.settings import Settings, Shape, shapes
 from bench.timing.kernels.table import FIELDS, KEYS, Table
@@ -208,13 +209,13 @@ def test_hydra_command(tmp_path):
 
 def test_figures_need_no_second_length(tmp_path):
     row = dict.fromkeys(FIELDS, "1") | {"provider": "squeezed", "vs_sdpa": ""}
-    assert len(plots.write([row], tmp_path, "x")) == 3
+    assert len(figures.write([row], tmp_path, "x")) == 3
 
 
 def test_a_machine_without_the_plotting_library_says_so(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
-    monkeypatch.delitem(sys.modules, "bench.timing.kernels.plots", raising=False)
-    monkeypatch.delattr("bench.timing.kernels.plots")
+    monkeypatch.delitem(sys.modules, "bench.reporting.figures.kernels", raising=False)
+    monkeypatch.delattr("bench.reporting.figures.kernels")
     run.draw([dict.fromkeys(FIELDS, "1")], tmp_path, torch.device("cpu"))
     assert "no figures: " in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

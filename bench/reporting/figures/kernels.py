@@ -6,31 +6,34 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
-from bench.timing.kernels.table import Row
+from bench.reporting.output import write_image
+
+Row = dict[str, str]  # a row of the CSV of timings (bench.timing.kernels.table)
 
 Looks = dict[str, style.Style]
 
 
-@style.applied
 def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
-    """Writes the figures of all rows."""
-    written = []
+    """Writes ``NAME_FIGURE.png`` for each of ``FIGURES``; returns the paths."""
+    return [write_image(draw(rows, stem), folder / f"{name}_{stem}.png") for stem in FIGURES]
+
+
+@style.applied
+def draw(rows: list[Row], stem: str) -> Figure:
+    """One figure of all rows. ``stem``: a name in ``FIGURES``."""
+    lines, panel = FIGURES[stem]
     cells = _cells(rows)
-    for stem, lines, draw in FIGURES:
-        looks = style.styles(lines(rows))  # of all panels, so that a colour means the same in each
-        figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
-        for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
-            draw(axes, lines(part), looks)
-            axes.set_title(title)
-        style.legend(figure)
-        figure.suptitle(rows[0]["device"])
-        path = folder / f"{name}_{stem}.png"
-        # A fixed software tag: the same table gives the same file.
-        figure.savefig(path, dpi=130, metadata={"Software": None})
-        written.append(path)
-    return written
+    looks = style.styles(lines(rows))  # of all panels, so that a colour means the same in each
+    figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
+    for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
+        panel(axes, lines(part), looks)
+        axes.set_title(title)
+    style.legend(figure)
+    figure.suptitle(rows[0]["device"])
+    return figure
 
 
 def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -118,8 +121,9 @@ def _line(
     axes.plot(x, y, label=label, markersize=4, **drawn)
 
 
-FIGURES: tuple[tuple[str, Callable[..., Any], Callable[..., None]], ...] = (
-    ("latency", _curves, _latency),
-    ("speedup", _ratios, _speedup),
-    ("roofline", _curves, _roofline),
-)
+# By the end of the file's name: which lines there are, and what draws them into a panel.
+FIGURES: dict[str, tuple[Callable[..., Any], Callable[..., None]]] = {
+    "latency": (_curves, _latency),
+    "speedup": (_ratios, _speedup),
+    "roofline": (_curves, _roofline),
+}
