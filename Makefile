@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench figures test fuzz docs gpu-check card format clean help
+.PHONY: install bench figures reference test fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,6 +23,9 @@ bench: $(STAMP)  ## run the suite on the embedded model; table, plot and leaderb
 
 figures: $(STAMP)  ## tables, figures, leaderboard and page anew from the records under results/runs
 	$(BIN)/python -m bench.report
+
+reference: $(STAMP)  ## tables and figures of results/reference anew from its committed records
+	$(BIN)/python -m bench.cli.reference
 
 test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.config.errors import InputError
-from bench.reporting.figures import accuracy, kernels
+from bench.reporting.figures import accuracy, clustering, kernels
 from bench.reporting.leaderboard.rows import leaderboard
 from bench.reporting.reference.packed import read_rows, read_runs
 from bench.reporting.statistics.pooled import pool
@@ -160,7 +160,15 @@ def _clustering(rows: pd.DataFrame) -> Made:
             "time, scikit-learn = 1": ours["time / scikit-learn"].astype(float),
         }
     )
-    return Made(rows, shown, None, {"n": f"{len(rows)} rows"})
+    bars = pd.DataFrame(
+        {
+            "label": ours["data"] + ", " + ours["budget"],
+            "time": ours["time / scikit-learn"].astype(float),
+            "inertia": ours["inertia / scikit-learn"].astype(float),
+        }
+    )
+    facts = {"n": f"{len(rows)} rows, each the mean of {_several(rows['seeds'])} seeds"}
+    return Made(rows, shown, clustering.draw(bars), facts)
 
 
 TIMINGS: dict[str, Callable[[pd.DataFrame], Made]] = {
