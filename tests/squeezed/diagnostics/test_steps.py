@@ -1,4 +1,4 @@
-"""Diagnostics: hand-worked figures, figures against eager attention, and tables."""
+"""What a method kept: hand-worked figures, figures against eager attention, and their table."""
 
 import csv
 import math
@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import squeezed
-from squeezed.diagnostics.clusters import cluster_rows
 from squeezed.diagnostics.steps import diagnose, measure
 from squeezed.diagnostics.table import write_csv
 from squeezed.generation.watch import watch
@@ -164,21 +163,6 @@ def test_one_user_input_at_a_time(model, ctx):
 # --- Clusters -----------------------------------------------------------------------------------------------
 
 
-def test_cluster_rows(deep):
-    rows = cluster_rows(deep[2])
-    assert len(rows) == 3 * 2 * 2  # layers, levels, heads
-    for row in rows:
-        counts = deep[2].layers[row["layer"]].levels[row["level"]].counts[row["head"]]
-        assert row["clusters"] == len(counts) == (20, 100)[row["level"]]
-        assert row["mean"] * row["clusters"] == 2000
-        assert row["largest_share"] == pytest.approx(int(counts.max()) / 2000)
-        assert row["empty"] == 0
-        assert row["median"] == pytest.approx(counts.double().quantile(0.5).item())
-
-
-# --- Tables -------------------------------------------------------------------------------------------------
-
-
 def test_rows_come_back_from_the_table(tmp_path, model, ctx):
     rows = diagnose(model, ctx, QUESTION, squeezed.Squeezed(sparsity=0.8), 2)
     path = write_csv(rows, tmp_path / "new" / "table.csv")
@@ -187,20 +171,3 @@ def test_rows_come_back_from_the_table(tmp_path, model, ctx):
     assert [list(row) for row in found] == [COLUMNS] * len(rows)
     assert [float(row["mass"]) for row in found] == [row["mass"] for row in rows]
     assert [each.name for each in path.parent.iterdir()] == ["table.csv"]
-
-
-def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path):
-    path = write_csv([{"a": 1}], tmp_path / "table.csv")
-    before = path.read_bytes()
-    for rows, message in (([], "no row"), ([{"a": 1}, {"b": 2}], r"row 1 has columns \['b'\]")):
-        with pytest.raises(ValueError, match=message):
-            write_csv(rows, path)
-
-    class Unprintable:
-        def __str__(self):
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_csv([{"a": 1}, {"a": Unprintable()}], path)
-    assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == ["table.csv"]
