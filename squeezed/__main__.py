@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from squeezed.inspection import inspect, to_text
+from squeezed.diagnostics.inspection import inspect, to_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

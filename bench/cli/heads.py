@@ -18,7 +18,7 @@ from bench.reporting.output import write_text
 from bench.runs.answer import Asking, calibrated, scored
 from bench.runs.contexts import prepare
 from bench.runs.questions import contexts, loaded_model, loaded_tokenizer
-from squeezed.diagnostics import diagnose
+from squeezed.diagnostics.steps import diagnose
 
 CONTEXTS, QUESTIONS = 2, 4  # looked at; the figures are means over many steps of each
 
@@ -51,7 +51,7 @@ def _all() -> None:
 
 
 def look(spec: RunSpec) -> pd.DataFrame:
-    """Rows of ``squeezed.diagnostics.diagnose`` for the first questions of the first contexts.
+    """Rows of ``squeezed.diagnostics.steps.diagnose`` for the first questions of the first contexts.
 
     Raises:
         ImpossibleError: the asked size cannot be met. InputError: as ``bench.runs.run.execute``.

@@ -23,9 +23,10 @@ from torch.nn import functional
 
 from bench.config.errors import fail
 from bench.reporting.output import as_markdown
-from squeezed import attention
 from squeezed.clustering import STRATEGIES, Hierarchy, cluster_levels, spherical_kmeans
-from squeezed.prefill import LayerStates, prefill
+from squeezed.model import attention
+from squeezed.model.prefill import prefill
+from squeezed.model.states import LayerStates
 
 WINDOW = 100  # last positions of a context, which the engine does not cluster
 FINE = 0.05  # clusters as a share of the keys
