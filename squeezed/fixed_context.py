@@ -24,7 +24,7 @@ from squeezed.index.build import build_layer
 from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
 from squeezed.methods.base import Method
 from squeezed.model import attention, fingerprint
-from squeezed.model.prefill import prefill
+from squeezed.model.prefill import CHUNK, prefill
 from squeezed.model.states import LayerStates, LocalLayer
 from squeezed.storage.load import load_context
 from squeezed.storage.save import save_context
@@ -147,6 +147,7 @@ def prepare(
     balance: float | None = None,
     accumulate: bool = False,
     keep_queries: bool = True,
+    chunk: int = CHUNK,
 ) -> FixedContext:
     """Prefills a fixed context, clusters its keys and calibrates the thresholds (paper section 3.1).
 
@@ -165,6 +166,7 @@ def prepare(
             (``accumulate_for``).
         keep_queries: keep the window's queries, for calibrations at other coarse drops and for methods that
             observe them.
+        chunk: tokens that one forward pass of the prefill processes.
 
     Raises:
         ValueError: levels out of range, or a context not longer than the window.
@@ -173,7 +175,7 @@ def prepare(
     settings = Settings(validate_levels(levels), window, seed, strategy, balance, accumulate)
     ids = check_ids(context_ids, window)
     attention.switch(model)
-    states = prefill(model, ids, window, accumulate=accumulate)
+    states = prefill(model, ids, window, chunk, accumulate)
     layers = tuple(
         build_layer(state, settings.levels, window, seed, strategy=strategy, balance=balance)
         for state in states

@@ -105,7 +105,12 @@ def sliding_windows(model: PreTrainedModel) -> tuple[int | None, ...]:
 
 def text_config(model: PreTrainedModel) -> PreTrainedConfig:
     """The configuration of the language model, which may be a part of a larger one."""
-    return model.config.get_text_config(decoder=True)
+    return text_config_of(model.config)
+
+
+def text_config_of(config: PreTrainedConfig) -> PreTrainedConfig:
+    """The language model's part of a configuration, or the whole if it has no parts."""
+    return config.get_text_config(decoder=True)
 
 
 def layer_count(model: PreTrainedModel) -> int:
