@@ -182,10 +182,12 @@ def prepare(
         if isinstance(state, LayerStates)
     )
     local = {number: state for number, state in enumerate(states) if isinstance(state, LocalLayer)}
-    context = FixedContext(ids, layers, settings, fingerprint.of_model(model), local)
+    bare = tuple(number for number, state in enumerate(states) if state is None)
+    identity = fingerprint.of_model(model)
+    context = FixedContext(ids, layers, settings, identity, local, bare=bare)
     calibrations = context.calibrations(settings.coarse)
     if not keep_queries:
-        bare = tuple(replace(layer, queries=None) for layer in layers)
-        context = replace(context, layers=bare)
+        without = tuple(replace(layer, queries=None) for layer in layers)
+        context = replace(context, layers=without)
         context.derive(settings.coarse, lambda: calibrations)
     return context

@@ -107,7 +107,8 @@ def attend(
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
     batch, _, _ = _check_query(query, keys, None)
-    _check("values", values, tuple(keys.shape), query.device, keys.dtype)
+    wanted = (*keys.shape[:-1], values.shape[-1])
+    _check("values", values, wanted, query.device, keys.dtype)
     if keys.ndim != 4 or keys.shape[0] not in (1, batch):
         raise ValueError(
             f"keys is {tuple(keys.shape)}; expected [{batch} or 1, H, N, {query.shape[-1]}]"
@@ -115,6 +116,8 @@ def attend(
     if mask is not None and mask.dtype != torch.bool:
         raise ValueError(f"mask is {mask.dtype}; expected torch.bool")
     module = implementation(backend, query, keys)
+    if values.shape[-1] != keys.shape[-1]:
+        module = reference  # the others hold keys and values of one size
     if bias is not None or (mask is not None and mask.shape[2] != 1):
         module = reference  # the conversation's own tokens: short, and each query has its own mask
     pair: tuple[torch.Tensor, torch.Tensor] = module.attend(

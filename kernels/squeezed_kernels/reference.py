@@ -103,13 +103,14 @@ def attend(
     """Exact attention over the rows a mask keeps, with its log-sum-exp.
 
     Args:
-        query: ``[B, Hq, L, D]``. keys, values: ``[B or 1, H, N, D]``. scale: softmax scale.
+        query: ``[B, Hq, L, D]``. keys: ``[B or 1, H, N, D]``. values: ``[B or 1, H, N, Dv]``.
+        scale: softmax scale.
         mask: boolean, broadcastable to ``[B, H, L, N]``, true where a query may look; ``None`` keeps all.
         softcap: logits become ``softcap * tanh(logits / softcap)``; ``None``: no cap.
         bias: added to the logits, ``[H, N]``; the log of a row's weight if it stands for several keys.
 
     Returns:
-        Output ``[B, Hq, L, D]`` and log-sum-exp ``[B, Hq, L]``, float32 or float64. A query that sees no row
+        Output ``[B, Hq, L, Dv]`` and log-sum-exp ``[B, Hq, L]``, float32 or float64. A query that sees no row
         gets zeros and ``-inf``.
     """
     heads, length = keys.shape[1], query.shape[2]

@@ -1,17 +1,17 @@
 """The cache of conversations on a fixed context: what ``model.generate`` takes as ``past_key_values``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 from squeezed_kernels import resolve_backend
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer
 
+from squeezed.cache.chunked import ChunkedContextLayer
 from squeezed.cache.fixed import FixedContextLayer
 from squeezed.cache.local import LocalContextLayer
 from squeezed.cache.own_tokens import Progress
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Method
-from squeezed.model.states import LocalLayer
 from squeezed.selection.selectors import Selector
 
 
@@ -23,26 +23,30 @@ class FixedContextCache(Cache):
         progress: shared by the layers.
     """
 
-    def __init__(
-        self,
-        layers: tuple[LayerIndex, ...],
-        selectors: list[Selector],
-        backend: str,
-        progress: Progress,
-        local: Mapping[int, LocalLayer],
-    ) -> None:
-        full = [
-            FixedContextLayer(layer, selector, progress, backend)
-            for layer, selector in zip(layers, selectors, strict=True)
+    def __init__(self, context: Context, selectors: list[Selector], backend: str) -> None:
+        self.progress = Progress()
+        indexed = iter(zip(context.layers, selectors, strict=True))
+        own = [
+            self._layer(context, number, indexed, backend)
+            for number in range(len(context.layers) + len(context.local) + len(context.bare))
         ]
-        self.progress = progress
-        self.reads = [layer.reads for layer in full]
-        tokens, rest = layers[0].tokens, iter(full)
-        own: list[CacheLayerMixin] = [
-            LocalContextLayer(local[number], tokens, progress) if number in local else next(rest)
-            for number in range(len(full) + len(local))
-        ]
+        self.reads = [layer.reads for layer in own if isinstance(layer, FixedContextLayer)]
         super().__init__(layers=own)
+
+    def _layer(
+        self,
+        context: Context,
+        number: int,
+        indexed: Iterator[tuple[LayerIndex, Selector]],
+        backend: str,
+    ) -> CacheLayerMixin | DummyLayer:
+        if number in context.bare:
+            return DummyLayer()
+        local = context.local.get(number)
+        if local is None:
+            return FixedContextLayer(*next(indexed), self.progress, backend)
+        kind = ChunkedContextLayer if local.chunked else LocalContextLayer
+        return kind(local, context.tokens, self.progress)
 
 
 def make_cache(context: Context, method: Method, *, backend: str = "auto") -> FixedContextCache:
@@ -58,6 +62,4 @@ def make_cache(context: Context, method: Method, *, backend: str = "auto") -> Fi
     """
     for device in {layer.device for layer in context.layers}:
         resolve_backend(backend, device)
-    progress = Progress()
-    selectors = list(method.bind(context, backend))
-    return FixedContextCache(context.layers, selectors, backend, progress, context.local)
+    return FixedContextCache(context, list(method.bind(context, backend)), backend)

@@ -6,6 +6,8 @@ from squeezed_kernels import attend, attend_groups, causal_mask, merge
 from squeezed.cache.accounting import LayerReads
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
 from squeezed.index.layer import LayerIndex
+from squeezed.model.logits import Logits
+from squeezed.model.states import widened
 from squeezed.selection.kept import Selection, StandIns
 from squeezed.selection.selectors import Selector
 
@@ -27,28 +29,31 @@ class FixedContextLayer(OwnTokensLayer):
         self,
         module: torch.nn.Module,
         query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
         mask: torch.Tensor | None,
-        scale: float,
-        softcap: float | None,
+        logits: Logits,
     ) -> torch.Tensor:
-        """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2)."""
-        assert self.keys is not None
-        assert self.values is not None
+        """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2).
+
+        A sink joins the merge as a last part; it is no row of the fixed context, so it is not counted as read.
+        """
         self.progress.take()
-        length, block = query.shape[2], self.selector.block
-        aligned, valid = align(query, valid_tokens(mask), block)
+        length, block, value_size = query.shape[2], self.selector.block, values.shape[-1]
+        size = self.fixed.keys.shape[-1]
+        wide, keys, values = (widened(each, size) for each in (query, keys, values))
+        aligned, valid = align(wide, valid_tokens(mask), block)
         selection = self.selector.select(aligned, valid)
         self._count(selection, aligned, valid)
+        scale, softcap = logits.scale, logits.softcap
         part = self._attend_fixed(aligned, selection, scale, softcap)
         from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
         if mask is None:
-            mask = causal_mask(length, self.keys.shape[2], query.device)
+            mask = causal_mask(length, keys.shape[2], query.device)
         backend = self.backend
-        from_own = attend(
-            query, self.keys, self.values, mask, scale, softcap=softcap, backend=backend
-        )
-        output, _ = merge(from_fixed, from_own, backend=backend)
-        return output.to(query.dtype).transpose(1, 2).contiguous()
+        from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
+        output = logits.finish(*merge(from_fixed, from_own, backend=backend))
+        return output[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
 
     def _attend_fixed(
         self,

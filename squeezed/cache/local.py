@@ -4,11 +4,15 @@ Such a layer reads at most its window, however long the context is, so there is 
 index and is not part of the KV budget.
 """
 
+from typing import Any
+
 import torch
 
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
 from squeezed.model import attention
+from squeezed.model.logits import Logits
 from squeezed.model.states import LocalLayer
+from squeezed.model.tags import plain, tag
 
 
 class LocalContextLayer(OwnTokensLayer):
@@ -20,25 +24,54 @@ class LocalContextLayer(OwnTokensLayer):
         super().__init__(fixed_tokens, progress)
         self.fixed, self.sliding_window = fixed, fixed.sliding_window
 
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The kept end of the fixed context and the own tokens, ``[B, H, F + U, D]``."""
+        own = super().update(key_states, value_states)
+        batch = len(key_states)
+        keys, values = (
+            torch.cat([fixed.expand(batch, -1, -1, -1), plain(each)], dim=2)
+            for fixed, each in zip((self.fixed.keys, self.fixed.values), own, strict=True)
+        )
+        return tag(keys, self), tag(values, self)
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        kept = self.fixed.keys.shape[1]
+        return kept + self.own_tokens() + query_length, self.fixed_tokens - kept
+
     def attend(
         self,
         module: torch.nn.Module,
         query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
         mask: torch.Tensor | None,
-        scale: float,
-        softcap: float | None,
+        logits: Logits,
     ) -> torch.Tensor:
-        assert self.keys is not None
-        assert self.values is not None
         self.progress.take()
-        batch, length, window = len(query), query.shape[2], self.fixed.sliding_window
-        own = own_mask(mask, length, self.keys.shape[2], window, query.device)
-        seen = torch.cat([fixed_mask(own, self.fixed.keys.shape[1], window), own], dim=3)
-        keys, values = (
-            torch.cat([fixed.expand(batch, -1, -1, -1), each[:, :, -own.shape[3] :]], dim=2)
-            for fixed, each in ((self.fixed.keys, self.keys), (self.fixed.values, self.values))
-        )
-        return attention.dense(module, query, keys, values, seen, scale, softcap)
+        fixed = self.fixed.keys.shape[1]
+        if mask is not None:
+            mask = mask[..., fixed:]
+        seen, own = self.seen(mask, query.shape[2], keys.shape[2] - fixed, query.device)
+        if own < keys.shape[2] - fixed:  # own tokens that no query's window reaches any more
+            keys, values = (
+                torch.cat([each[:, :, :fixed], each[:, :, -own:]], dim=2) for each in (keys, values)
+            )
+        return attention.dense(module, query, keys, values, seen, logits)
+
+    def seen(
+        self, mask: torch.Tensor | None, length: int, own: int, device: torch.device
+    ) -> tuple[torch.Tensor, int]:
+        """Which kept and own tokens each query sees, boolean ``[B or 1, 1, L, F + U']``, and U'.
+
+        Args:
+            mask: over all ``own`` tokens, or ``None``. length: queries, the last own tokens.
+        """
+        window = self.fixed.sliding_window
+        mine = own_mask(mask, length, own, window, device)
+        before = fixed_mask(mine, self.fixed.keys.shape[1], window)
+        return torch.cat([before, mine], dim=3), mine.shape[3]
 
 
 def own_mask(

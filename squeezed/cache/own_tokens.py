@@ -7,7 +7,8 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 from squeezed.errors import UnsupportedModelError
-from squeezed.model.attention import tag
+from squeezed.model.logits import Logits
+from squeezed.model.tags import plain, stand_in, tag
 
 
 class Progress:
@@ -58,8 +59,15 @@ class OwnTokensLayer(DynamicLayer):
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self.progress.give()
-        keys, values = super().update(key_states, value_states)
+        keys, values = super().update(plain(key_states), plain(value_states))
         return tag(keys, self), tag(values, self)
+
+    def update_indexer(self, indexer_key_states: torch.Tensor) -> torch.Tensor:
+        """Stands in for the keys of a model's own indexer ``[B, U, Di]``, which chooses all of so few tokens.
+
+        What is chosen is not used (the attention function sees to it that all are), so neither are these.
+        """
+        return stand_in(indexer_key_states, self.own_tokens())
 
     def own_tokens(self) -> int:
         """Tokens seen after the fixed context."""
@@ -76,17 +84,20 @@ class OwnTokensLayer(DynamicLayer):
         self,
         module: torch.nn.Module,
         query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
         mask: torch.Tensor | None,
-        scale: float,
-        softcap: float | None,
+        logits: Logits,
     ) -> torch.Tensor:
         """Attention over the fixed context and the own tokens.
 
         Args:
-            module: the model's attention module. query: ``[B, Hq, L, D]``. scale: softmax scale.
+            module: the model's attention module. query: ``[B, Hq, L, D]``.
+            keys, values: what the model made of those that ``update`` returned, ``[B, H, U, D]`` and
+                ``[B, H, U, Dv]``.
             mask: boolean ``[B, 1, L, U]`` over the own tokens, or ``None`` for plain causal.
-            softcap: of the logits.
+            logits: scale, cap and sinks.
 
         Returns:
-            ``[B, L, Hq, D]`` in the query's dtype.
+            ``[B, L, Hq, Dv]`` in the query's dtype.
         """

@@ -21,12 +21,13 @@ class Context:
     Attributes:
         ids: its token ids, int64 ``[N]`` on the CPU.
         layers: one index for each layer that attends to the whole context, in the model's order.
-        local: what the other layers, those with a sliding window, keep, by their number in the model.
+        local: what the layers with a sliding window or chunks keep, by their number in the model.
         settings: what it was prepared with.
         model_fingerprint: of the model whose keys these are.
         samples: queries of sample user inputs, to calibrate on: for each layer, pairs of the user input's
             ``[Hq, L, D]`` and of the tokens generated after it ``[Hq, T, D]``. Empty: the observation window.
         calibrated_on: ``window`` or ``inputs``.
+        bare: numbers of the layers that keep nothing: they attend to another's keys, or not at all.
     """
 
     ids: torch.Tensor
@@ -36,6 +37,7 @@ class Context:
     local: Mapping[int, LocalLayer] = field(default_factory=dict)
     samples: tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...] = ()
     calibrated_on: str = "window"
+    bare: tuple[int, ...] = ()
     _derived: dict[Hashable, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

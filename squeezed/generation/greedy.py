@@ -76,12 +76,13 @@ def generate(
     cache = make_cache(ctx, method, backend=backend)
     stops = {*_stop_ids(model), *stop_ids}
     start = _now(model.device)
-    token = _first_token(model, ctx, cache, batch)
+    start_at = ctx.tokens + families.first_position(model)
+    token = _first_token(model, ctx, cache, batch, start_at)
     prefilled = _now(model.device)
     tokens = [token]
     lengths = torch.ones(len(token), dtype=torch.int64)
     running = ~_is_stop(token, stops if min_new_tokens <= 1 else set())
-    places = (batch.real.sum(1, keepdim=True) + ctx.tokens).to(model.device)
+    places = (batch.real.sum(1, keepdim=True) + start_at).to(model.device)
     real = batch.real
     while len(tokens) < max_new_tokens and bool(running.any()):
         real = torch.cat([real, torch.ones(len(token), 1, dtype=torch.bool)], dim=1)
@@ -104,10 +105,10 @@ def generate(
 
 
 def _first_token(
-    model: PreTrainedModel, ctx: Context, cache: FixedContextCache, batch: Batch
+    model: PreTrainedModel, ctx: Context, cache: FixedContextCache, batch: Batch, start_at: int
 ) -> torch.Tensor:
-    """Most likely first tokens ``[B, 1]`` after the user inputs."""
-    places = (batch.real.cumsum(1) - 1).clamp(min=0) + ctx.tokens
+    """Most likely first tokens ``[B, 1]`` after the user inputs, whose positions begin with ``start_at``."""
+    places = (batch.real.cumsum(1) - 1).clamp(min=0) + start_at
     return _step(model, ctx, cache, batch.ids.to(model.device), places.to(model.device), batch.real)
 
 

@@ -54,7 +54,11 @@ def watch(
     method: Method,
     max_new_tokens: int,
 ) -> list[list[tuple[torch.Tensor, Selection | None]]]:
-    """Answers a user input and returns, for every layer, the queries and the selection of each step."""
+    """Answers a user input and returns, for every layer, the queries and the selection of each step.
+
+    Where several layers of the model attend to one layer's keys, it is those of the first of them.
+    """
     watched = Watched(method)
-    generate(model, context, question_ids, method=watched, max_new_tokens=max_new_tokens)
-    return [layer.steps for layer in watched.layers]
+    out = generate(model, context, question_ids, method=watched, max_new_tokens=max_new_tokens)
+    passes = out.sequences.shape[1]
+    return [layer.steps[:: len(layer.steps) // passes] for layer in watched.layers]

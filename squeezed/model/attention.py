@@ -13,15 +13,17 @@ import torch
 from squeezed_kernels import attend, causal_mask
 
 from squeezed.errors import UnsupportedModelError
+from squeezed.model import families
 from squeezed.model.families import require_supported
+from squeezed.model.logits import Logits
+from squeezed.model.tags import layer_of, plain
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
 NAME = "squeezed"
-_TAG = "_squeezed_layer"
-# Arguments by which models ask for more than softmax(cap(scale q k)) over all keys: sinks, biases, sparsity.
-_CHANGES_SCORES = ("s_aux", "sinks", "position_bias", "alibi", "indices", "block_indices")
+# Arguments by which models ask for more than softmax(cap(scale q k)) over all keys and a sink.
+_CHANGES_SCORES = ("sinks", "position_bias", "alibi", "block_indices")
 
 
 class AttendingLayer(Protocol):
@@ -40,18 +42,16 @@ class AttendingLayer(Protocol):
         self,
         module: torch.nn.Module,
         query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
         mask: torch.Tensor | None,
-        scale: float,
-        softcap: float | None,
+        logits: Logits,
     ) -> torch.Tensor:
-        """``query`` ``[B, Hq, L, D]`` -> ``[B, L, Hq, D]``."""
+        """``query`` ``[B, Hq, L, D]`` -> ``[B, L, Hq, Dv]``.
 
-
-def tag(states: torch.Tensor, layer: AttendingLayer) -> torch.Tensor:
-    """A view of keys or values that leads the registered attention function to ``layer``."""
-    view = states.view_as(states)
-    setattr(view, _TAG, layer)
-    return view
+        ``keys`` ``[B, H, U, D]`` and ``values`` ``[B, H, U, Dv]`` are what the model made of those that the
+        layer's ``update`` returned, a token's from that token alone.
+        """
 
 
 def forward(
@@ -66,11 +66,13 @@ def forward(
 ) -> tuple[torch.Tensor, None]:
     """Attention in the shape transformers registers: ``query`` ``[B, Hq, L, D]`` -> ``[B, L, Hq, D]``."""
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    layer: AttendingLayer | None = getattr(key, _TAG, None)
+    logits = Logits(scale, softcap, kwargs.pop("s_aux", None))
+    layer: AttendingLayer | None = layer_of(key)
+    query, keys, values = plain(query), plain(key), plain(value)
     if layer is None:
-        return dense(module, query, key, value, attention_mask, scale, softcap, **kwargs), None
+        return dense(module, query, keys, values, attention_mask, logits, **kwargs), None
     _require_reproducible(module, layer, value, attention_mask, kwargs)
-    return layer.attend(module, query, attention_mask, scale, softcap), None
+    return layer.attend(module, query, keys, values, attention_mask, logits), None
 
 
 def _require_reproducible(
@@ -97,15 +99,30 @@ def _require_reproducible(
     causal = kwargs.get("is_causal")
     if not (getattr(module, "is_causal", True) if causal is None else causal):
         raise UnsupportedModelError(f"{name} attends in both directions; a causal LM is needed")
-    if getattr(value, _TAG, None) is not layer:
+    if layer_of(value) is not layer:
         raise UnsupportedModelError(
-            f"{name} changes values between cache and attention, so those in the cache cannot be attended"
+            f"{name} attends to values that do not come from its cache, so the cache cannot serve them"
         )
+    _require_unselected(module, layer, kwargs)
     window = kwargs.get("sliding_window")
     if window and window != layer.sliding_window and layer.get_seq_length() > window:
         raise UnsupportedModelError(
             f"{name} has a sliding window of {window} tokens, which its configuration does not tell of, and "
             f"{layer.get_seq_length()} tokens do not fit into it"
+        )
+
+
+def _require_unselected(
+    module: torch.nn.Module, layer: AttendingLayer, kwargs: dict[str, Any]
+) -> None:
+    """Refuses a model's own choice of keys, unless all tokens fit into it, so that it chooses them all."""
+    if kwargs.get("indices") is None:
+        return
+    most = families.indexed_tokens(getattr(module, "config", None))
+    if layer.get_seq_length() > most:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} chooses {most} keys by an indexer of its own, and "
+            f"{layer.get_seq_length()} tokens are more; the engine serves it up to {most} tokens"
         )
 
 
@@ -115,26 +132,26 @@ def dense(
     keys: torch.Tensor,
     values: torch.Tensor,
     mask: torch.Tensor | None,
-    scale: float,
-    softcap: float | None,
+    logits: Logits,
     **kwargs: Any,
 ) -> torch.Tensor:
-    """transformers' own attention over the given keys; result ``[B, L, Hq, D]``.
+    """transformers' own attention over the given keys; result ``[B, L, Hq, Dv]``.
 
-    That is its SDPA, except where logits are capped: SDPA cannot, so it is what its eager attention computes,
-    in float32 and without holding all logits at once.
+    That is its SDPA, except where logits are capped or there are sinks: SDPA cannot, so it is what its eager
+    attention computes, in float32 and without holding all logits at once.
     """
-    if softcap is None:
+    if logits.softcap is None and logits.sinks is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+        scale = logits.scale
         return sdpa_attention_forward(module, query, keys, values, mask, scaling=scale, **kwargs)[0]
     length = query.shape[2]
     if mask is None and length > 1:
         # No mask means that these tokens are the first; a cache of fixed size has room behind them.
         keys, values = keys[:, :, :length], values[:, :, :length]
         mask = causal_mask(length, length, query.device)
-    output, _ = attend(query, keys, values, mask, scale, softcap=softcap)
-    return output.to(query.dtype).transpose(1, 2).contiguous()
+    found = attend(query, keys, values, mask, logits.scale, softcap=logits.softcap)
+    return logits.finish(*found).to(query.dtype).transpose(1, 2).contiguous()
 
 
 def switch(model: PreTrainedModel) -> None:

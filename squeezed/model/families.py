@@ -1,7 +1,7 @@
 """Which models the engine reproduces exactly, and what each of their layers attends to.
 
-A decoder layer attends either to the whole context, and gets an index, or to a sliding window, and stays
-dense. Whatever cannot be right is refused here, by name and reason, before anything is computed.
+A decoder layer attends either to the whole context, and gets an index, or to a sliding window or a chunk, and
+stays dense. Whatever cannot be right is refused here, by name and reason, before anything is computed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from squeezed.errors import UnsupportedModelError
+from squeezed.model.layers import CHUNKED, FULL, INDEXED, NO_ATTENTION, SLIDING, attends
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig, PreTrainedModel
 
-FULL, SLIDING = "full_attention", "sliding_attention"
+# How use_bidirectional_attention says that only the tokens of one image see each other: text is causal.
+BETWEEN_IMAGES = "vision"
+SERVED = (FULL, SLIDING, CHUNKED, INDEXED, *NO_ATTENTION)
+RECURRENT = ("linear_attention", "conv", "hybrid", "hybrid_sliding")
+NO_INTERFACE = (
+    "does not compute its attention through transformers' AttentionInterface, so the engine cannot serve it"
+)
 
 
 def require_supported(model: PreTrainedModel) -> None:
@@ -26,50 +33,72 @@ def require_supported(model: PreTrainedModel) -> None:
     Raises:
         UnsupportedModelError: for the first of the reasons in ``refusals``.
     """
-    reason = next(refusals(model), None)
+    _require(text_config(model).model_type, refusals(model))
+
+
+def require_supported_config(config: PreTrainedConfig) -> None:
+    """The same by the configuration alone, before weights are loaded.
+
+    Raises:
+        UnsupportedModelError: for the first of the reasons in ``refusals_of_config``.
+    """
+    _require(text_config_of(config).model_type, refusals_of_config(config))
+
+
+def _require(model_type: str, reasons: Iterator[str]) -> None:
+    reason = next(reasons, None)
     if reason is not None:
-        raise UnsupportedModelError(f"{text_config(model).model_type} {reason}")
+        raise UnsupportedModelError(f"{model_type} {reason}")
 
 
 def refusals(model: PreTrainedModel) -> Iterator[str]:
     """The reasons why a model cannot be served, each as the end of a sentence about its family."""
-    config = text_config(model)
-    kinds = set(getattr(config, "layer_types", None) or ())
-    if model.config.is_encoder_decoder:
+    yield from refusals_of_config(model.config)
+    yield from refusals_of_class(type(model))
+
+
+def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
+    """Those of the reasons that the configuration tells; what it tells of layers, not what a class can do."""
+    if config.is_encoder_decoder:
         yield "is an encoder-decoder model; a causal LM is needed"
-    if getattr(model, "_is_stateful", False) or kinds & {"linear_attention", "conv", "hybrid"}:
+        return  # the rest is asked of one decoder
+    text = text_config_of(config)
+    if not getattr(text, "num_hidden_layers", None):
+        yield "does not say how many decoder layers it has"
+        return
+    layers = attends(text)
+    kinds = {layer.kind for layer in layers}
+    if kinds & set(RECURRENT):
         yield "has layers with a recurrent state (linear attention, SSM), which keep no keys to index"
-    if "chunked_attention" in kinds or getattr(config, "attention_chunk_size", None):
-        yield (
-            "has chunked-attention layers: a question in a new chunk does not see the fixed context there, "
-            "which the engine does not reproduce"
-        )
-    other = kinds - {FULL, SLIDING, "chunked_attention"}
+    other = kinds - {*SERVED, *RECURRENT}
     if other:
-        yield f"has layers of type {', '.join(sorted(other))}; {FULL} and {SLIDING} are supported"
-    if getattr(config, "num_kv_shared_layers", 0) or any(
-        getattr(config, "kv_sharing_modes", None) or ()
-    ):
-        yield "shares keys and values between layers, and the engine keeps an index for each layer"
-    if getattr(config, "kv_lora_rank", None):
-        yield (
-            "has multi-head latent attention (kv_lora_rank): keys and values are made from compressed ones "
-            "behind the cache, so there are none to index in it"
-        )
-    if any(name.rpartition(".")[2] == "sinks" for name, _ in model.named_parameters()):
-        yield "has attention sinks (a learned logit beside the keys'), which the engine does not apply"
-    if getattr(config, "alibi", False):
+        yield f"has layers of type {', '.join(sorted(other))}; {', '.join(SERVED[:4])} are supported"
+    if INDEXED in kinds and not indexed_tokens(text):
+        yield "chooses keys by an indexer of its own, and does not say by index_topk how many"
+    if getattr(text, "alibi", False):
         yield "biases attention by distance (ALiBi), which the engine does not apply"
-    if getattr(config, "use_bidirectional_attention", False) or not getattr(
-        config, "is_causal", True
-    ):
+    both = getattr(text, "use_bidirectional_attention", None)
+    if both not in (None, False, BETWEEN_IMAGES) or not getattr(text, "is_causal", True):
         yield "attends in both directions; a causal LM is needed"
-    windows = sliding_windows(model)
+    windows = [layer.window for layer in layers if not layer.bare]
     if windows and None not in windows:
         yield (
             f"has a sliding window of {windows[0]} tokens in every layer: none attends to the whole fixed "
             "context, so there is nothing to index; load it with sliding_window=None to attend to all of it"
         )
+
+
+def refusals_of_class(model_class: type[PreTrainedModel]) -> Iterator[str]:
+    """Those of the reasons that lie in a model's code, which needs no weights either."""
+    if getattr(model_class, "_is_stateful", False):
+        yield "has layers with a recurrent state (linear attention, SSM), which keep no keys to index"
+    if not model_class._can_set_attn_implementation():
+        yield NO_INTERFACE
+
+
+def indexed_tokens(config: PreTrainedConfig | None) -> int:
+    """Tokens up to which a model's own indexer chooses them all, so that it changes nothing; 0: not known."""
+    return int(getattr(config, "index_topk", None) or 0)
 
 
 def require_positions(model: PreTrainedModel) -> None:
@@ -85,22 +114,17 @@ def require_positions(model: PreTrainedModel) -> None:
         )
 
 
-def sliding_windows(model: PreTrainedModel) -> tuple[int | None, ...]:
-    """The window of each decoder layer, in tokens, itself included; ``None``: it attends to everything.
+def first_position(model: PreTrainedModel) -> int:
+    """The position that the model gives its first token: 0, or behind its padding token's (RoBERTa and kin)."""
+    for module in model.modules():
+        if hasattr(module, "create_position_ids_from_input_ids"):
+            return int(module.padding_idx) + 1
+    return 0
 
-    A window that no position the model is made for can leave is none. (Some long-context models have one; the
-    attention function watches that it is not left after all.)
-    """
-    config, layers = text_config(model), layer_count(model)
-    window = getattr(config, "sliding_window", None) or None
-    longest = getattr(config, "max_position_embeddings", None)
-    if window is not None and longest is not None and window >= longest:
-        window = None
-    kinds = getattr(config, "layer_types", None)
-    if kinds is None:
-        slides = window is not None and getattr(config, "use_sliding_window", True)
-        kinds = [SLIDING if slides else FULL] * layers
-    return tuple(window if kind == SLIDING else None for kind in kinds[:layers])
+
+def sliding_windows(model: PreTrainedModel) -> tuple[int | None, ...]:
+    """The window of each decoder layer, in tokens, itself included; ``None``: it attends to everything."""
+    return tuple(layer.window for layer in attends(text_config(model)))
 
 
 def text_config(model: PreTrainedModel) -> PreTrainedConfig:

@@ -9,13 +9,17 @@ from squeezed_kernels import capped, causal_mask
 from transformers.cache_utils import (
     Cache,
     CacheLayerMixin,
+    DummyLayer,
     DynamicLayer,
     DynamicSlidingWindowLayer,
 )
 
 from squeezed.model import attention, families
-from squeezed.model.attention import tag
-from squeezed.model.states import LayerStates, LocalLayer
+from squeezed.errors import UnsupportedModelError
+from squeezed.model.layers import Attends, attends
+from squeezed.model.logits import Logits
+from squeezed.model.states import LayerStates, LocalLayer, widened
+from squeezed.model.tags import plain, stand_in, tag
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -25,7 +29,11 @@ ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while
 
 
 class CaptureLayer(DynamicLayer):
-    """A cache layer that attends densely and keeps the queries of the last ``window`` positions."""
+    """A cache layer that attends densely and keeps the queries of the last ``window`` positions.
+
+    What it keeps of keys and values is what the model attends to, which it may make from what it caches. Several
+    decoder layers may attend to it, one after the other in each pass (shared keys and values).
+    """
 
     sliding_window: int | None = None
 
@@ -33,60 +41,110 @@ class CaptureLayer(DynamicLayer):
         super().__init__()
         self.first_captured = total - window
         self.total, self.accumulate = total, accumulate
-        self.queries: list[torch.Tensor] = []
-        self.scale = 0.0
-        self.softcap: float | None = None
+        self.queries: list[list[torch.Tensor]] = []  # of each layer that attends, a part a pass
+        self.turn = 0  # of the layers that attend in this pass
+        self.logits = Logits(0.0)
         self.accumulated: torch.Tensor | None = None
+        self.attended: tuple[torch.Tensor, torch.Tensor] | None = None  # in this pass
+        self.last: tuple[torch.Tensor, torch.Tensor] | None = None  # a token of the pass before
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        keys, values = super().update(key_states, value_states)
+        self.turn, self.attended = 0, None
+        keys, values = super().update(plain(key_states), plain(value_states))
         return tag(keys, self), tag(values, self)
+
+    def update_indexer(self, indexer_key_states: torch.Tensor) -> torch.Tensor:
+        """Stands in for the keys of a model's own indexer, which chooses all of so few tokens."""
+        return stand_in(indexer_key_states, self.get_seq_length())
 
     def attend(
         self,
         module: torch.nn.Module,
         query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
         mask: torch.Tensor | None,
-        scale: float,
-        softcap: float | None,
+        logits: Logits,
     ) -> torch.Tensor:
-        """Dense attention of one chunk; ``query`` ``[B, Hq, L, D]``, result ``[B, L, Hq, D]``."""
-        assert self.keys is not None
-        assert self.values is not None
-        start = self.keys.shape[-2] - query.shape[-2]
-        self.scale, self.softcap = scale, softcap
-        self.queries.append(query[0, :, max(0, self.first_captured - start) :])
+        """Dense attention of one chunk; ``query`` ``[B, Hq, L, D]``, result ``[B, L, Hq, Dv]``."""
+        start = keys.shape[-2] - query.shape[-2]
+        self._require_kept(module, keys, values, start)
+        self.logits = logits
+        if self.turn == len(self.queries):
+            self.queries.append([])
+        self.queries[self.turn].append(query[0, :, max(0, self.first_captured - start) :])
+        self.turn += 1
         if self.accumulate:
-            self._accumulate(query, start)
-        return attention.dense(module, query, self.keys, self.values, mask, scale, softcap)
+            self._accumulate(query, keys, start)
+        return attention.dense(module, query, keys, values, mask, logits)
 
-    def _accumulate(self, query: torch.Tensor, start: int) -> None:
+    def _require_kept(
+        self, module: torch.nn.Module, keys: torch.Tensor, values: torch.Tensor, start: int
+    ) -> None:
+        """Refuses keys and values that an index could not keep.
+
+        Raises:
+            UnsupportedModelError: their number is not the cache's, or those of the pass before have changed, so
+                they are not made token by token; or a layer attends to several values of one key.
+        """
+        name = type(module).__name__
+        if self.turn > 0:
+            assert self.attended is not None
+            for now, first in zip((keys, values), self.attended, strict=True):
+                if now.data_ptr() != first.data_ptr() or now.shape != first.shape:
+                    raise UnsupportedModelError(
+                        f"{name} attends to several values of one key, of which an index keeps one"
+                    )
+            return
+        changed = not keys.shape[2] == values.shape[2] == self.get_seq_length()
+        if not changed and self.last is not None:
+            before = (each[:, :, start - 1] for each in (keys, values))
+            changed = not all(map(_alike, before, self.last))
+        if changed:
+            raise UnsupportedModelError(
+                f"{name} makes keys and values behind the cache that are not each of one token"
+            )
+        self.attended = keys, values
+        self.last = keys[:, :, -1].clone(), values[:, :, -1].clone()
+
+    def _accumulate(self, query: torch.Tensor, keys: torch.Tensor, start: int) -> None:
         """Adds the attention weights of a chunk's queries, each over the keys up to itself."""
-        assert self.keys is not None
-        heads = self.keys.shape[1]
+        heads = keys.shape[1]
         if self.accumulated is None:
             self.accumulated = torch.zeros(heads, self.total, device=query.device)
-        keys = self.keys[0].float()
+        keys = keys[0].float()
         grouped = query[0].float().unflatten(0, (heads, -1))  # [H, G, L, D]
         for first in range(0, query.shape[2], ACCUMULATE_BLOCK):
             block = grouped[:, :, first : first + ACCUMULATE_BLOCK]
             seen = start + first + block.shape[2]
-            logits = self.scale * block @ keys[:, None, :seen].transpose(2, 3)
-            logits = capped(logits, self.softcap)
+            logits = self.logits.scale * block @ keys[:, None, :seen].transpose(2, 3)
+            logits = capped(logits, self.logits.softcap)
             causal = causal_mask(block.shape[2], seen, query.device)
             weights = logits.masked_fill(~causal, -torch.inf).softmax(-1)
             self.accumulated[:, :seen] += weights.mean(1).sum(1)
 
     def states(self) -> LayerStates:
         """Everything captured, after the last chunk."""
-        assert self.keys is not None
-        assert self.values is not None
-        queries = torch.cat(self.queries, dim=1)
+        assert self.attended is not None
+        (keys,), (values,) = self.attended
+        size = max(keys.shape[-1], values.shape[-1])
+        # Those of all layers that attend here, as if they were more query heads of each KV head.
+        queries = [torch.cat(parts, dim=1).unflatten(0, (len(keys), -1)) for parts in self.queries]
         return LayerStates(
-            self.keys[0], self.values[0], queries, self.scale, self.softcap, self.accumulated
+            widened(keys, size),
+            widened(values, size),
+            widened(torch.cat(queries, dim=1).flatten(0, 1), size),
+            self.logits.scale,
+            self.logits.softcap,
+            self.accumulated,
         )
+
+
+def _alike(now: torch.Tensor, before: torch.Tensor) -> bool:
+    """Equal up to what a matrix product of another size may round differently in 16 bits."""
+    return bool((now - before).abs().max() <= 0.05 * before.abs().max())
 
 
 @torch.inference_mode()
@@ -96,7 +154,7 @@ def prefill(
     window: int,
     chunk: int = CHUNK,
     accumulate: bool = False,
-) -> list[LayerStates | LocalLayer]:
+) -> list[LayerStates | LocalLayer | None]:
     """Runs the model densely over the fixed context.
 
     Args:
@@ -106,36 +164,51 @@ def prefill(
             about as long as the prefill again.
 
     Returns:
-        What each decoder layer computed: ``LocalLayer`` for those with a sliding window.
+        What each decoder layer computed: ``LocalLayer`` for those with a sliding window or chunks, ``None`` for
+        those that cache nothing.
 
     Raises:
-        UnsupportedModelError: the model's attention did not go through the engine.
+        UnsupportedModelError: the model's attention did not go through the engine, or a context longer than its
+            own indexer chooses.
     """
-    # Layers with a sliding window need nothing from the engine: transformers' own keep what is in the window.
-    layers: list[CacheLayerMixin] = [
-        CaptureLayer(len(ids), window, accumulate)
-        if sliding_window is None
-        else DynamicSlidingWindowLayer(sliding_window)
-        for sliding_window in families.sliding_windows(model)
-    ]
+    kinds = attends(families.text_config(model))
+    layers = [_layer(each, len(ids), window, accumulate) for each in kinds]
     cache = Cache(layers=layers)
     for start in range(0, len(ids), chunk):
         part = ids[None, start : start + chunk].to(model.device)
         model.base_model(input_ids=part, past_key_values=cache, use_cache=True)
         attention.require_reached(model, all(_reached(layer) for layer in layers))
-    return [_states(layer) for layer in layers]
+    return [_states(layer, kind, len(ids)) for layer, kind in zip(layers, kinds, strict=True)]
 
 
-def _reached(layer: CacheLayerMixin) -> bool:
+def _layer(kind: Attends, total: int, window: int, accumulate: bool) -> CacheLayerMixin | DummyLayer:
+    if kind.bare:
+        return DummyLayer()
+    # Layers with a window need nothing from the engine: transformers' own keep what is in the window.
+    if kind.window is not None:
+        return DynamicSlidingWindowLayer(kind.window)
+    return CaptureLayer(total, window, accumulate)
+
+
+def _reached(layer: CacheLayerMixin | DummyLayer) -> bool:
     """Whether the layer's tokens were attended; one that has no keys belongs to no attention at all."""
-    return bool(layer.queries) if isinstance(layer, CaptureLayer) else layer.keys is not None
+    if isinstance(layer, CaptureLayer):
+        return bool(layer.queries)
+    return isinstance(layer, DummyLayer) or layer.keys is not None
 
 
-def _states(layer: CacheLayerMixin) -> LayerStates | LocalLayer:
+def _states(
+    layer: CacheLayerMixin | DummyLayer, kind: Attends, total: int
+) -> LayerStates | LocalLayer | None:
+    if isinstance(layer, DummyLayer):
+        return None
     if isinstance(layer, CaptureLayer):
         return layer.states()
-    assert isinstance(layer, DynamicSlidingWindowLayer)
+    assert kind.window is not None
     assert layer.keys is not None
     assert layer.values is not None
+    kept = LocalLayer.kept(total, kind.window, kind.chunked)
+    first = layer.keys.shape[2] - kept
     # Views of longer tensors: a copy lets go of the rest.
-    return LocalLayer(layer.keys[0].clone(), layer.values[0].clone(), layer.sliding_window)
+    keys, values = (each[0, :, first:].clone() for each in (layer.keys, layer.values))
+    return LocalLayer(keys, values, kind.window, kind.chunked)

@@ -9,6 +9,8 @@ import torch
 class LayerStates:
     """What one layer that attends to everything computed for the fixed context.
 
+    Where keys and values differ in size (latent attention), zeros fill up the smaller, which changes nothing.
+
     Attributes:
         keys: after RoPE, ``[H, N, D]``. values: ``[H, N, D]``.
         queries: of the observation window, ``[Hq, W, D]``.
@@ -30,11 +32,24 @@ class LocalLayer:
     """What one sliding-window layer keeps of the fixed context.
 
     Attributes:
-        keys, values: of the last F tokens in their order, ``[H, F, D]``; F is ``sliding_window - 1``, or N if
-            the context is shorter.
-        sliding_window: tokens that a query sees, itself included.
+        keys, values: of the last F tokens in their order, as the model caches them, ``[H, F, D]`` (of latent
+            attention compressed, and of two sizes); F is ``sliding_window - 1``, or N if the context is shorter.
+        sliding_window: tokens that a query sees, itself included; or tokens of a chunk.
+        chunked: a query sees what is in its own chunk; F is what the last chunk of the context has begun.
     """
 
     keys: torch.Tensor
     values: torch.Tensor
     sliding_window: int
+    chunked: bool = False
+
+    @staticmethod
+    def kept(tokens: int, sliding_window: int, chunked: bool) -> int:
+        """How many of the last tokens of a context are kept, F."""
+        return tokens % sliding_window if chunked else min(tokens, sliding_window - 1)
+
+
+def widened(states: torch.Tensor, size: int) -> torch.Tensor:
+    """Keys, values or queries ``[..., D]`` with zeros behind them up to ``size``."""
+    missing = size - states.shape[-1]
+    return torch.nn.functional.pad(states, (0, missing)) if missing else states

@@ -39,6 +39,9 @@ def check_manifest(manifest: dict[str, Any]) -> None:
         value = manifest.get(name)
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         require(right, f"the manifest's {name} is {str(value)[:40]}", f"a {kind.__name__}")
+    bare = manifest.get("bare", [])
+    right = isinstance(bare, list) and all(type(number) is int for number in bare)
+    require(right, f"the manifest's bare is {str(bare)[:40]}", "a list of numbers")
     require(manifest["calibrated_on"] in ("window", "inputs"), "calibrated_on", "window or inputs")
 
 
@@ -108,7 +111,10 @@ def check_local(layer: LocalLayer) -> None:
     require(
         layer.keys.ndim == 3 and layer.keys.is_floating_point(), "a local layer's keys", "[H, F, D]"
     )
-    _shaped(layer.values, tuple(layer.keys.shape), "a local layer's values")
+    require(type(layer.chunked) is bool, f"chunked {layer.chunked}", "true or false")
+    # Of latent attention, as the model caches it, keys and values differ in size.
+    wanted = (*layer.keys.shape[:-1], layer.values.shape[-1])
+    _shaped(layer.values, wanted, "a local layer's values")
 
 
 def check_calibration(calibration: Calibration, layers: int, heads: int) -> None:

@@ -15,6 +15,7 @@ from squeezed.errors import IndexCorruptError, IndexMismatchError
 from squeezed.index.layer import LayerIndex, Level, in_cluster_order
 from squeezed.index.settings import Coarse
 from squeezed.model import attention, families, fingerprint
+from squeezed.model.layers import Attends, attends
 from squeezed.model.prefill import prefill
 from squeezed.model.states import LayerStates, LocalLayer
 from squeezed.storage import integrity
@@ -27,10 +28,10 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
 
 @dataclass(frozen=True)
 class Place:
-    """What the model says of one of its layers: the device it is on, and its sliding window, if any."""
+    """What the model says of one of its layers: the device it is on, and what it attends to."""
 
     device: torch.device
-    window: int | None
+    attends: Attends
 
 
 def load_context(folder: Path, model: PreTrainedModel) -> Context:
@@ -61,7 +62,11 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
         states = prefill(model, stored.ids, settings.window, accumulate=settings.accumulate)
         layers = _prefilled(layers, [state for state in states if isinstance(state, LayerStates)])
         local = {n: state for n, state in enumerate(states) if isinstance(state, LocalLayer)}
-    devices = [place.device for place in places if place.window is None]
+    devices = [
+        place.device
+        for place in places
+        if place.attends.window is None and not place.attends.bare
+    ]
     return replace(
         stored,
         layers=tuple(_to_device(*each) for each in zip(layers, devices, strict=True)),
@@ -71,8 +76,8 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
 
 def _places(model: PreTrainedModel) -> list[Place]:
     """Of each of the model's layers."""
-    devices, windows = families.layer_devices(model), families.sliding_windows(model)
-    return [Place(*each) for each in zip(devices, windows, strict=True)]
+    devices, kinds = families.layer_devices(model), attends(families.text_config(model))
+    return [Place(*each) for each in zip(devices, kinds, strict=True)]
 
 
 def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
@@ -106,7 +111,13 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
         raise IndexCorruptError(f"{folder}: {error}") from None
     integrity.require_finite(calibrations, f"load {folder}")
     context = Context(
-        ids, layers, settings, manifest["model"], local, calibrated_on=manifest["calibrated_on"]
+        ids,
+        layers,
+        settings,
+        manifest["model"],
+        local,
+        calibrated_on=manifest["calibrated_on"],
+        bare=tuple(manifest.get("bare", ())),
     )
     return context.with_derived(calibrations)
 
@@ -131,17 +142,24 @@ def _require_whole(
 
 def _require_layers(folder: Path, stored: Context, places: Sequence[Place]) -> None:
     """Raises ``IndexMismatchError`` unless the folder holds what the model's layers need."""
-    found = len(stored.layers) + len(stored.local)
+    found = len(stored.layers) + len(stored.local) + len(stored.bare)
     if found != len(places):
         raise IndexMismatchError(
             f"{folder}: holds {found} layers, but the given model has {len(places)}"
         )
-    windows = {number: layer.sliding_window for number, layer in stored.local.items()}
-    wanted = {n: place.window for n, place in enumerate(places) if place.window is not None}
+    kinds = {number: place.attends for number, place in enumerate(places)}
+    bare = tuple(number for number, kind in kinds.items() if kind.bare)
+    if stored.bare != bare:
+        raise IndexMismatchError(
+            f"{folder}: layers without keys of their own are {stored.bare}, but those of the given model are "
+            f"{bare}; prepare the context again"
+        )
+    windows = {n: (layer.sliding_window, layer.chunked) for n, layer in stored.local.items()}
+    wanted = {n: (k.window, k.chunked) for n, k in kinds.items() if k.window and not k.bare}
     if windows != wanted:
         raise IndexMismatchError(
-            f"{folder}: layers with a sliding window (number: tokens) are {windows or 'none'}, but those of "
-            f"the given model are {wanted or 'none'}; prepare the context again"
+            f"{folder}: layers with a sliding window (number: tokens, in chunks) are {windows or 'none'}, but "
+            f"those of the given model are {wanted or 'none'}; prepare the context again"
         )
 
 

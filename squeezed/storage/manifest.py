@@ -17,13 +17,14 @@ from squeezed.model import fingerprint
 from squeezed.storage import integrity
 
 FORMAT_VERSION = 3
+KINDS_VERSION = 4  # the same, of a model with kinds of layers that readers of version 3 do not know
 MANIFEST, TENSORS = "manifest.json", "tensors.safetensors"
 CHECKSUM = "checksum"  # of all other fields of the manifest
 
 
 def make_manifest(context: Context, tensors: Path, keys_values: bool) -> dict[str, Any]:
     """The manifest of a context whose tensors are in a file; ``keys_values``: whether those are in it."""
-    manifest = {
+    manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "model": context.model_fingerprint,
         "ids": fingerprint.of_ids(context.ids),
@@ -41,6 +42,12 @@ def make_manifest(context: Context, tensors: Path, keys_values: bool) -> dict[st
         "calibrated_on": context.calibrated_on,
         "sha256": sha256(tensors),
     }
+    for entry in manifest["local"]:
+        if context.local[entry["number"]].chunked:
+            entry["chunked"] = True
+            manifest["format_version"] = KINDS_VERSION
+    if context.bare:
+        manifest |= {"bare": list(context.bare), "format_version": KINDS_VERSION}
     manifest[CHECKSUM] = manifest_checksum(manifest)
     return manifest
 
@@ -67,10 +74,10 @@ def read_manifest(folder: Path) -> dict:
         raise IndexCorruptError(
             f"{folder / MANIFEST}: not a JSON object; prepare the context again"
         )
-    if manifest.get("format_version") != FORMAT_VERSION:
+    if manifest.get("format_version") not in (FORMAT_VERSION, KINDS_VERSION):
         raise IndexMismatchError(
             f"{folder}: format_version is {manifest.get('format_version')}, but this version of the "
-            f"suite reads {FORMAT_VERSION}; prepare the context again"
+            f"suite reads {FORMAT_VERSION} and {KINDS_VERSION}; prepare the context again"
         )
     if not signed:
         raise IndexCorruptError(

@@ -97,13 +97,14 @@ def layer_of(
     )
 
 
-def local_of(tensors: dict[str, torch.Tensor], entry: dict[str, int]) -> LocalLayer:
-    """A layer with a sliding window, by its entry in the manifest."""
+def local_of(tensors: dict[str, torch.Tensor], entry: dict[str, Any]) -> LocalLayer:
+    """A layer with a sliding window or chunks, by its entry in the manifest."""
     prefix, nothing = f"local{entry['number']}", torch.empty(0, 0, 0)
     return LocalLayer(
         tensors.get(f"{prefix}.keys", nothing),
         tensors.get(f"{prefix}.values", nothing),
         entry["sliding_window"],
+        entry.get("chunked", False),
     )
 
 

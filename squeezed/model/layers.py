@@ -1,0 +1,73 @@
+"""What each decoder layer attends to, by the configuration: everything, a sliding window, a chunk, or nothing.
+
+Numbers may differ from layer to layer (a *heterogeneous* configuration raises when one global number is read), so
+each is read from its own layer's configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedConfig
+
+FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
+INDEXED = "indexed_attention"  # chooses keys by an indexer of its own: everything, while that is few
+NO_ATTENTION = ("moe", "mlp")  # an MLP alone
+REUSED = "reuse"  # of a layer that attends to another's keys and values
+
+
+@dataclass(frozen=True)
+class Attends:
+    """What one decoder layer attends to.
+
+    Attributes:
+        kind: transformers' name for it. window: tokens a query sees, itself included, or tokens of a chunk;
+            ``None``: everything.
+        bare: the layer caches nothing: it attends to an earlier layer's keys and values, or not at all.
+    """
+
+    kind: str
+    window: int | None = None
+    bare: bool = False
+
+    @property
+    def chunked(self) -> bool:
+        """The window is a chunk: it begins anew at every multiple of its size."""
+        return self.kind == CHUNKED and self.window is not None
+
+
+def attends(config: PreTrainedConfig) -> tuple[Attends, ...]:
+    """Of each decoder layer of a language model's configuration.
+
+    A window that no position the model is made for can leave is none. (Some long-context models have one; the
+    attention function watches that it is not left after all.)
+    """
+    layers = int(config.num_hidden_layers)
+    each = [config.per_layer_config[number] for number in range(layers)]
+    kinds = list(getattr(config, "layer_types", None) or map(_inferred, each))[:layers]
+    sharing = list(getattr(config, "kv_sharing_modes", None) or ())
+    bare = [kind in NO_ATTENTION for kind in kinds]
+    for number, mode in enumerate(sharing[:layers]):
+        bare[number] |= mode == REUSED
+    return tuple(
+        Attends(kind, _window(own, kind), without)
+        for own, kind, without in zip(each, kinds, bare, strict=True)
+    )
+
+
+def _inferred(config: PreTrainedConfig) -> str:
+    """The kind of a layer whose configuration names none."""
+    if getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):
+        return SLIDING
+    return CHUNKED if getattr(config, "attention_chunk_size", None) else FULL
+
+
+def _window(config: PreTrainedConfig, kind: str) -> int | None:
+    if kind not in (SLIDING, CHUNKED):
+        return None
+    name = "sliding_window" if kind == SLIDING else "attention_chunk_size"
+    window = getattr(config, name, None) or None
+    longest = getattr(config, "max_position_embeddings", None)
+    return None if window is not None and longest is not None and window >= longest else window
