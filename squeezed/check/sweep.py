@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def _work(pipe: Connection) -> None:
     while True:
         job = pipe.recv()
         verdict = judge(*job)
-        pipe.send((verdict.outcome, verdict.reason, verdict.difference))
+        pipe.send(astuple(verdict))
 
 
 def read(path: Path) -> dict[Job, Verdict]:

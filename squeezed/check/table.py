@@ -7,55 +7,93 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from squeezed.check.exactness import TOLERANCE
 from squeezed.check.sweep import Job
-from squeezed.check.verdict import OUTCOMES, Verdict
+from squeezed.check.variants import DEFAULT, VARIANTS
+from squeezed.check.verdict import EXACT, OUTCOMES, Verdict
 
-HEAD = """# Models: exact, or refused with the reason
+HEAD = f"""# Models: exact, or refused with the reason
 
-Made by `python -m squeezed check --all --out docs/models.md`; do not edit it.
+Written by `python -m squeezed check --all --variants all --out docs/models.md`; not to be edited.
+Of **transformers {{transformers}}** and torch {{torch}}.
 
-transformers {transformers}, torch {torch}. Every type that transformers maps to a causal LM, as a tiny random
-model with sharp attention and all kinds of layers of its family. *Exact*: with nothing dropped, the engine's
-logits are those of the model's own single pass over context and question up to rounding (at most {tolerance:.0e} of
-the largest logit), after a prefill in four chunks; the greedy tokens are the same, and those of a padded batch
-of three questions. *Refused*: `squeezed.prepare` raises `UnsupportedModelError` with the reason. *Not built*: there
-is no model here to judge.
+Every type that transformers maps to a causal LM, as a tiny random model with sharp attention and all the kinds of
+layers of its family. The measure is the model's own single pass, with its eager attention, over context and question.
 
-{counts}
+- **exact**: with nothing dropped, logits differ from it by rounding (less than {TOLERANCE:.0e} of the largest
+  logit, or of 1), by `Full` and by `Squeezed(sparsity=0)`, after a prefill in four chunks. Greedy tokens are the
+  same, and so are those of a padded batch of three questions.
+- **refused**: `UnsupportedModelError` with the reason that the table gives.
+- **not built**: there is no model here to judge: another package is needed, or transformers itself cannot run it.
 
+A family whose default configuration has a sliding window in every layer is tried without the window, as its later
+checkpoints come; with it there is nothing to index, and it is refused. `python -m squeezed check FOLDER` says the
+same of one model's folder, from its configuration, before weights are loaded.
+
+{{counts}}
 """
-COLUMNS = ("type", "layers", "variant", "verdict", "largest difference", "reason or note")
+COLUMNS = ("type", "layers of the tiny model", "verdict", "largest difference", "reason or note")
 
 
-def write(
-    path: Path,
-    verdicts: Mapping[Job, Verdict],
-    kinds: Mapping[str, str],
-    versions: Mapping[str, str],
-    tolerance: float,
-) -> None:
-    """Writes the table as Markdown.
-
-    Args:
-        verdicts: by model type and variant. kinds: of layers, by model type.
-        versions: of transformers and torch.
-    """
-    counts = Counter(verdict.outcome for verdict in verdicts.values())
-    said = ", ".join(f"{counts[each]} {each}" for each in OUTCOMES)
-    lines = [HEAD.format(**versions, tolerance=tolerance, counts=f"{len(verdicts)} models: {said}.")]
-    lines.append(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n")
-    for (model_type, variant), verdict in verdicts.items():
-        difference = "" if verdict.difference is None else f"{verdict.difference:.0e}"
-        reason = verdict.reason.replace("|", "/")
-        cells = (model_type, kinds.get(model_type, ""), variant, verdict.outcome, difference, reason)
-        lines.append(f"| {' | '.join(cells)} |\n")
-    path.write_text("".join(lines), encoding="utf-8")
+def counts(verdicts: Mapping[Job, Verdict]) -> str:
+    """How many there are of each outcome, in one line."""
+    found = Counter(verdict.outcome for verdict in verdicts.values())
+    said = ", ".join(f"{found[each]} {each}" for each in OUTCOMES)
+    return f"{len(verdicts)} models: {said}"
 
 
-def read(path: Path) -> tuple[str, dict[Job, str]]:
-    """The version of transformers that a table is of, and its outcomes by model type and variant."""
+def write(path: Path, verdicts: Mapping[Job, Verdict]) -> None:
+    """Writes the tables as Markdown: all types, then the variants of each."""
+    import torch
+    import transformers
+
+    plain = {job: verdict for job, verdict in verdicts.items() if job[1] == DEFAULT}
+    versions = {"transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]}
+    parts = [HEAD.format(**versions, counts=f"{counts(plain)}.")]
+    parts.append("\n## Types\n\n" + _row(COLUMNS) + _row(["---"] * len(COLUMNS)))
+    for (model_type, _), each in plain.items():
+        difference = "" if each.difference is None else f"{each.difference:.0e}"
+        reason = each.reason.replace("|", "/")
+        parts.append(_row([model_type, each.layers, each.outcome, difference, reason]))
+    others = [name for name in VARIANTS if name != DEFAULT]
+    tried = {job: verdict for job, verdict in verdicts.items() if job[1] in others}
+    if tried:
+        parts.append(_variants(tried, others))
+    path.write_text("".join(parts), encoding="utf-8")
+
+
+def _variants(tried: Mapping[Job, Verdict], names: list[str]) -> str:
+    """A row for each type that has a variant at all; a column for each variant."""
+    text = "\n## RoPE types and bfloat16\n\n"
+    text += "A type without RoPE, or that does not take a RoPE type, has no verdict there. In bfloat16 the measure is\n"
+    text += "the float32 pass, and the engine may err as the model's own bfloat16 pass does, times three.\n\n"
+    built = {job: each for job, each in tried.items() if each.outcome in OUTCOMES[:-1]}
+    text += f"{counts(built)}.\n\n"
+    text += _row(["type", *names]) + _row(["---"] * (1 + len(names)))
+    for model_type in dict.fromkeys(kind for kind, _ in built):
+        cells = [built.get((model_type, name)) for name in names]
+        text += _row([model_type, *("" if each is None else each.outcome for each in cells)])
+    said: dict[str, list[str]] = {}
+    for (model_type, name), each in built.items():
+        if each.outcome != EXACT:
+            reason = each.reason.removeprefix(f"{model_type} ")
+            said.setdefault(f"{each.outcome}: {reason}", []).append(f"{model_type} {name}")
+    if said:
+        text += "\nNot exact among them:\n\n"
+        text += "".join(f"- {reason} ({', '.join(jobs)})\n" for reason, jobs in said.items())
+    return text
+
+
+def _row(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def read(path: Path) -> tuple[str, dict[str, str]]:
+    """The version of transformers that a table is of, and the outcome of each type's default."""
     text = path.read_text(encoding="utf-8")
-    version = re.search(r"^transformers (\S+),", text, re.MULTILINE)
-    rows = re.findall(r"^\| (\S+) \| [^|]* \| (\S+) \| ([^|]+) \|", text, re.MULTILINE)
-    found = {(kind, variant): outcome for kind, variant, outcome in rows if outcome in OUTCOMES}
+    version = re.search(r"\*\*transformers (\S+)\*\*", text)
+    types = text.partition("## Types")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\S+) \| [^|]* \| ([^|]+) \|", types, re.MULTILINE)
+    found = {kind: outcome for kind, outcome in rows if outcome in OUTCOMES}
     return (version.group(1) if version else ""), found
+

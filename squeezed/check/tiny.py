@@ -150,6 +150,8 @@ def sizes(default: PreTrainedConfig) -> dict[str, Any]:
     if _value(default, "sliding_window") is None:
         settings.pop("sliding_window", None)
     layers = 2
+    if not getattr(default, "layer_types", None) and "sliding_window" in settings:
+        settings["sliding_window"] = None  # or it would be in every layer, with nothing to index
     kinds = getattr(default, "layer_types", None)
     if kinds and isinstance(kinds, (list, tuple)):
         several = list(dict.fromkeys(kinds))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from squeezed.check.exactness import Plan, check, check_low
+from squeezed.check.of_config import layers_of
 from squeezed.check.tiny import VOCABULARY, tiny_config, tiny_model
 from squeezed.check.verdict import UNBUILDABLE, Verdict
 from squeezed.model import families
@@ -48,9 +50,9 @@ def judge(model_type: str, variant: str = DEFAULT) -> Verdict:
         text = " ".join(str(error).split())[:200]
         return Verdict(UNBUILDABLE, f"{type(error).__name__}: {text}")
     plan = Plan(vocabulary=VOCABULARY)
-    if variant == LOW:
-        return check_low(model, plan, torch.bfloat16)
-    return check(model, plan)
+    low = variant == LOW
+    verdict = check_low(model, plan, torch.bfloat16) if low else check(model, plan)
+    return replace(verdict, layers=layers_of(config))
 
 
 def set_rope(config: PreTrainedConfig, rope_type: str) -> None:

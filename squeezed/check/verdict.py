@@ -19,11 +19,13 @@ class Verdict:
         reason: why it was refused, what differs, or the error; for exact ones what to know, or empty.
         difference: largest difference of logits seen, over their largest size if that is above 1; ``None``
             where none was computed.
+        layers: the kinds of decoder layers, in words.
     """
 
     outcome: str
     reason: str = ""
     difference: float | None = None
+    layers: str = ""
 
     def line(self) -> str:
         """One line for people."""

@@ -167,9 +167,11 @@ def switch(model: PreTrainedModel) -> None:
     require_supported(model)
     AttentionInterface.register(NAME, forward)
     AttentionMaskInterface.register(NAME, sdpa_mask)
-    if model.config._attn_implementation != NAME:
+    # Of a model that also sees, the language model's: another part may keep an attention of its own.
+    language = families.text_config(model)
+    if language._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
-    require_reached(model, model.config._attn_implementation == NAME)
+    require_reached(model, language._attn_implementation == NAME)
 
 
 def require_reached(model: PreTrainedModel, reached: bool) -> None:

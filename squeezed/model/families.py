@@ -54,7 +54,7 @@ def _require(model_type: str, reasons: Iterator[str]) -> None:
 def refusals(model: PreTrainedModel) -> Iterator[str]:
     """The reasons why a model cannot be served, each as the end of a sentence about its family."""
     yield from refusals_of_config(model.config)
-    yield from refusals_of_class(type(model))
+    yield from refusals_of_class(type(language_model(model)))
 
 
 def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
@@ -135,6 +135,13 @@ def text_config(model: PreTrainedModel) -> PreTrainedConfig:
 def text_config_of(config: PreTrainedConfig) -> PreTrainedConfig:
     """The language model's part of a configuration, or the whole if it has no parts."""
     return config.get_text_config(decoder=True)
+
+
+def language_model(model: PreTrainedModel) -> PreTrainedModel:
+    """The part of a model that has the decoder layers: of one that also sees or hears, a part; else the whole."""
+    text = text_config(model)
+    found = (m for m in model.modules() if getattr(m, "config", None) is text)
+    return next((m for m in found if hasattr(m, "set_attn_implementation")), model)
 
 
 def layer_count(model: PreTrainedModel) -> int:
