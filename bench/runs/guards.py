@@ -6,6 +6,7 @@ lower bounds, and a refusal is never a guess.
 """
 
 import functools
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, RunSpec
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
+from squeezed.model.shape import Heads, indexed_heads
 
 RECORD_BYTES = 3500  # of a record with short answers and its provenance; measured on RULER's tasks
 ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -124,18 +126,36 @@ def index_bytes(shape: Shape, length: int, index: IndexSpec) -> int:
 
 @functools.cache
 def shape_of(model: ModelSpec) -> Shape | None:
-    """The model's shape from its configuration; None if that is not on this machine."""
+    """The shape of the layers that get an index; None if the configuration is not on this machine."""
     try:
         # Its own code is not needed to read numbers; a configuration that needs it stays unknown.
         config = AutoConfig.from_pretrained(
             model.source, trust_remote_code=False, local_files_only=True
-        ).get_text_config()
-        heads = int(config.num_attention_heads)
-        kv_heads = int(getattr(config, "num_key_value_heads", None) or heads)
-        head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        return Shape(int(config.num_hidden_layers), heads, kv_heads, head, model.dtype)
+        ).get_text_config(decoder=True)
+        return together(indexed_heads(config), model.dtype)
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return None
+
+
+def together(layers: Sequence[Heads], dtype: str) -> Shape | None:
+    """The shape of layers that get an index; where they differ, of one layer that holds as much as all.
+
+    Layers with a sliding window keep no more than that, so they are left out.
+    """
+    if not layers:
+        return None
+    if len(set(layers)) == 1:
+        one = layers[0]
+        return Shape(len(layers), one.query_heads, one.kv_heads, one.size, dtype)
+    size = math.gcd(*(each.size for each in layers))
+    query_heads, kv_heads = (
+        sum(heads * each.size for heads, each in counted) // size
+        for counted in (
+            [(each.query_heads, each) for each in layers],
+            [(each.kv_heads, each) for each in layers],
+        )
+    )
+    return Shape(1, query_heads, kv_heads, size, dtype)
 
 
 @functools.cache

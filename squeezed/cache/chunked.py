@@ -1,7 +1,7 @@
 """Layers with chunked attention (Llama 4): a query sees the tokens of its own chunk, up to itself.
 
-They keep the part of the fixed context that its last chunk has begun. A user input that begins a new chunk does
-not see the fixed context there at all, as in the model.
+They keep the part of the fixed context that its last chunk has begun. A user input that begins a new chunk
+does not see the fixed context there at all, as in the model.
 """
 
 from typing import Any
@@ -17,8 +17,8 @@ from squeezed.model.states import LocalLayer
 class ChunkedContextLayer(LocalContextLayer):
     """One chunked layer of a conversation's cache.
 
-    transformers counts chunks over places in the batch, which differ from positions where user inputs are padded
-    behind a fixed context; so the layer counts them itself, over the tokens that are no padding.
+    transformers counts chunks over places in the batch, which differ from positions where user inputs are
+    padded behind a fixed context; so the layer counts them itself, over the tokens that are no padding.
     """
 
     def __init__(self, fixed: LocalLayer, fixed_tokens: int, progress: Progress) -> None:

@@ -36,7 +36,8 @@ class FixedContextLayer(OwnTokensLayer):
     ) -> torch.Tensor:
         """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2).
 
-        A sink joins the merge as a last part; it is no row of the fixed context, so it is not counted as read.
+        A sink joins the merge as a last part; it is no row of the fixed context, so it is not counted as
+        read.
         """
         self.progress.take()
         length, block, value_size = query.shape[2], self.selector.block, values.shape[-1]

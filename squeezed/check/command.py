@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m squeezed
     )
     parser.add_argument("model", nargs="?", help="folder of a model, of which config.json is read")
     parser.add_argument("--all", action="store_true", help="judge tiny models of all known types")
-    parser.add_argument("--out", type=Path, help="with --all: write the table, Markdown, to this file")
+    parser.add_argument(
+        "--out", type=Path, help="with --all: write the table, Markdown, to this file"
+    )
     parser.add_argument("--types", help="with --all: only these model types, a comma between two")
     parser.add_argument("--variants", help="with --all: default, a RoPE type, bf16, or all")
     parser.add_argument("--work", type=Path, help="with --all: verdicts so far, to resume from")

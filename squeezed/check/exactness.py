@@ -21,7 +21,9 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
 TOLERANCE = 2e-4  # largest difference of logits in float32, over their size
-MARGIN = 3.0  # a low-precision model may differ from float32 by that multiple of what it does on its own
+MARGIN = (
+    3.0  # a low-precision model may differ from float32 by that multiple of what it does on its own
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Own:
 
 
 @torch.inference_mode()
-def check(model: PreTrainedModel, plan: Plan = Plan()) -> Verdict:  # noqa: B008 - it is frozen
+def check(model: PreTrainedModel, plan: Plan = Plan()) -> Verdict:
     """The verdict on a float32 model in evaluation mode, whose attention is still its own."""
     try:
         own = own_logits(model, plan)
@@ -79,8 +81,8 @@ def check_low(model: PreTrainedModel, plan: Plan, dtype: torch.dtype) -> Verdict
         low = own_logits(model.to(dtype), plan)
     except Exception as error:
         return Verdict(UNBUILDABLE, f"its own pass fails: {_said(error)}")
-    error = max(_difference(a, b) for a, b in zip(low.logits, wide.logits, strict=True))
-    return compare(model, wide, plan, MARGIN * error + TOLERANCE)
+    own_error = max(_difference(a, b) for a, b in zip(low.logits, wide.logits, strict=True))
+    return compare(model, wide, plan, MARGIN * own_error + TOLERANCE)
 
 
 def own_logits(model: PreTrainedModel, plan: Plan) -> Own:

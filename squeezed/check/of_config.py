@@ -1,4 +1,4 @@
-"""What a configuration says of a model before any weight is loaded: its layers, its limits, and why it is refused."""
+"""What a configuration says of a model before weights are loaded: layers, limits, why it is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Report:
         model_type: of the language model. layers: its kinds of layers, in words; empty if it does not say.
         reasons: why it is refused, each the end of a sentence about its type; none: it is served.
         notes: what to know of one that is served.
-        limits: lengths in tokens at which the configuration says that something changes, by its settings' names.
+        limits: lengths in tokens at which the configuration says that something changes, by its settings'
+        names.
     """
 
     model_type: str
@@ -113,13 +114,13 @@ def _notes(config: PreTrainedConfig) -> Iterator[str]:
     rank = getattr(config.per_layer_config[0], "kv_lora_rank", None)
     if rank:
         yield (
-            f"latent attention: transformers caches {rank} numbers a token and layer; the index holds the keys "
-            "and values that they are expanded to, for every head"
+            f"latent attention: transformers caches {rank} numbers a token and layer; the index holds the "
+            "keys and values that they are expanded to, for every head"
         )
     if INDEXED in kinds:
         yield (
-            f"its own indexer chooses {families.indexed_tokens(config)} tokens, so it is served up to that "
-            "many tokens, context and answer together, and refused beyond"
+            f"its own indexer chooses {families.indexed_tokens(config)} tokens, so it is served up to as "
+            "many, context and answer together, and refused beyond"
         )
     if CHUNKED in kinds:
         yield "layers with chunked attention keep the chunk that the context ends in, and have no index"

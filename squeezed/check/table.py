@@ -17,20 +17,29 @@ HEAD = f"""# Models: exact, or refused with the reason
 Written by `python -m squeezed check --all --variants all --out docs/models.md`; not to be edited.
 Of **transformers {{transformers}}** and torch {{torch}}.
 
-Every type that transformers maps to a causal LM, as a tiny random model with sharp attention and all the kinds of
-layers of its family. The measure is the model's own single pass, with its eager attention, over context and question.
+Every type that transformers maps to a causal LM, as a tiny random model with sharp attention and all the
+kinds of layers of its family. The measure is the model's own single pass, with its eager attention, over
+context and question.
 
 - **exact**: with nothing dropped, logits differ from it by rounding (less than {TOLERANCE:.0e} of the largest
-  logit, or of 1), by `Full` and by `Squeezed(sparsity=0)`, after a prefill in four chunks. Greedy tokens are the
-  same, and so are those of a padded batch of three questions.
+  logit, or of 1), by `Full` and by `Squeezed(sparsity=0)`, after a prefill in four chunks. Greedy tokens
+  are the same, and so are those of a padded batch of three questions.
 - **refused**: `UnsupportedModelError` with the reason that the table gives.
-- **not built**: there is no model here to judge: another package is needed, or transformers itself cannot run it.
+- **not built**: there is no model here to judge: another package is needed, or transformers itself cannot
+  run it.
 
-A family whose default configuration has a sliding window in every layer is tried without the window, as its later
-checkpoints come; with it there is nothing to index, and it is refused. `python -m squeezed check FOLDER` says the
-same of one model's folder, from its configuration, before weights are loaded.
+A family whose default configuration has a sliding window in every layer is tried without the window, as its
+later checkpoints come; with it there is nothing to index, and it is refused. `python -m squeezed check
+FOLDER` says the same of one model's folder, from its configuration, before weights are loaded.
 
 {{counts}}
+"""
+VARIANTS_HEAD = """
+## RoPE types and bfloat16
+
+A type without RoPE, or that does not take a RoPE type, has no verdict there. In bfloat16 the measure is the
+float32 pass, and the engine may err as the model's own bfloat16 pass does, times three.
+
 """
 COLUMNS = ("type", "layers of the tiny model", "verdict", "largest difference", "reason or note")
 
@@ -64,9 +73,7 @@ def write(path: Path, verdicts: Mapping[Job, Verdict]) -> None:
 
 def _variants(tried: Mapping[Job, Verdict], names: list[str]) -> str:
     """A row for each type that has a variant at all; a column for each variant."""
-    text = "\n## RoPE types and bfloat16\n\n"
-    text += "A type without RoPE, or that does not take a RoPE type, has no verdict there. In bfloat16 the measure is\n"
-    text += "the float32 pass, and the engine may err as the model's own bfloat16 pass does, times three.\n\n"
+    text = VARIANTS_HEAD
     built = {job: each for job, each in tried.items() if each.outcome in OUTCOMES[:-1]}
     text += f"{counts(built)}.\n\n"
     text += _row(["type", *names]) + _row(["---"] * (1 + len(names)))
@@ -96,4 +103,3 @@ def read(path: Path) -> tuple[str, dict[str, str]]:
     rows = re.findall(r"^\| (\S+) \| [^|]* \| ([^|]+) \|", types, re.MULTILINE)
     found = {kind: outcome for kind, outcome in rows if outcome in OUTCOMES}
     return (version.group(1) if version else ""), found
-

@@ -105,7 +105,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 16},
     **{name: {"is_decoder": True} for name in ("bert", "bert-generation", "big_bird", "camembert")},
-    **{name: {"is_decoder": True} for name in ("data2vec-text", "electra", "ernie", "megatron-bert")},
+    **{
+        name: {"is_decoder": True}
+        for name in ("data2vec-text", "electra", "ernie", "megatron-bert")
+    },
     **{name: {"is_decoder": True} for name in ("rembert", "roberta", "roberta-prelayernorm")},
     **{name: {"is_decoder": True} for name in ("roformer", "xlm-roberta", "xlm-roberta-xl")},
 }

@@ -21,7 +21,7 @@ DEFAULT, LOW = "default", "bf16"
 ORIGINAL = 160  # positions before a RoPE type changes: inside what is tried, behind the context
 ROPES: dict[str, dict[str, Any]] = {
     "linear": {"factor": 2.0},
-    "dynamic": {"factor": 2.0, "original_max_position_embeddings": ORIGINAL},
+    "dynamic": {"factor": 2.0},
     "yarn": {"factor": 4.0, "original_max_position_embeddings": ORIGINAL},
     "longrope": {"factor": 3.0, "original_max_position_embeddings": ORIGINAL},
     "llama3": {
@@ -70,6 +70,8 @@ def set_rope(config: PreTrainedConfig, rope_type: str) -> None:
         name: _rope(text, each, rope_type) if nested else each
         for name, each in (given.items() if nested else {"": given}.items())
     }
+    if rope_type == "dynamic":  # which changes beyond the positions that the model is made for
+        text.max_position_embeddings = ORIGINAL
     text.rope_parameters = new if nested else _rope(text, given, rope_type)
 
 

@@ -23,7 +23,8 @@ BETWEEN_IMAGES = "vision"
 SERVED = (FULL, SLIDING, CHUNKED, INDEXED, *NO_ATTENTION)
 RECURRENT = ("linear_attention", "conv", "hybrid", "hybrid_sliding")
 NO_INTERFACE = (
-    "does not compute its attention through transformers' AttentionInterface, so the engine cannot serve it"
+    "does not compute its attention through transformers' AttentionInterface, so the engine cannot "
+    "serve it"
 )
 
 
@@ -97,7 +98,7 @@ def refusals_of_class(model_class: type[PreTrainedModel]) -> Iterator[str]:
 
 
 def indexed_tokens(config: PreTrainedConfig | None) -> int:
-    """Tokens up to which a model's own indexer chooses them all, so that it changes nothing; 0: not known."""
+    """Tokens up to which a model's own indexer chooses all, so that it changes nothing; 0: not known."""
     return int(getattr(config, "index_topk", None) or 0)
 
 
@@ -115,7 +116,7 @@ def require_positions(model: PreTrainedModel) -> None:
 
 
 def first_position(model: PreTrainedModel) -> int:
-    """The position that the model gives its first token: 0, or behind its padding token's (RoBERTa and kin)."""
+    """The position of a model's first token: 0, or behind its padding token's number (RoBERTa and kin)."""
     for module in model.modules():
         if hasattr(module, "create_position_ids_from_input_ids"):
             return int(module.padding_idx) + 1
@@ -138,7 +139,7 @@ def text_config_of(config: PreTrainedConfig) -> PreTrainedConfig:
 
 
 def language_model(model: PreTrainedModel) -> PreTrainedModel:
-    """The part of a model that has the decoder layers: of one that also sees or hears, a part; else the whole."""
+    """The part of a model that has the decoder layers; the whole, unless it also sees or hears."""
     text = text_config(model)
     found = (m for m in model.modules() if getattr(m, "config", None) is text)
     return next((m for m in found if hasattr(m, "set_attn_implementation")), model)

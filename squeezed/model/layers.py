@@ -1,7 +1,7 @@
-"""What each decoder layer attends to, by the configuration: everything, a sliding window, a chunk, or nothing.
+"""What each decoder layer attends to, by the configuration: everything, a window, a chunk, or nothing.
 
-Numbers may differ from layer to layer (a *heterogeneous* configuration raises when one global number is read), so
-each is read from its own layer's configuration.
+Numbers may differ from layer to layer (a *heterogeneous* configuration raises when one global number is
+read), so each is read from its own layer's configuration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig
 
 FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
-INDEXED = "indexed_attention"  # chooses keys by an indexer of its own: everything, while that is few
+INDEXED = "indexed_attention"  # an indexer of its own chooses keys: all, while they are few
 NO_ATTENTION = ("moe", "mlp")  # an MLP alone
 REUSED = "reuse"  # of a layer that attends to another's keys and values
 

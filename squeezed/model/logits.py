@@ -11,9 +11,9 @@ class Logits:
 
     Attributes:
         scale: of ``q k``. softcap: logits become ``softcap * tanh(logits / softcap)``; ``None``: no cap.
-        sinks: a learned logit ``[Hq]`` for each query head that takes weight and has no value; ``None``: none.
-            The scores of clusters are the paper's softmax over the clustered keys, without it: a sink takes
-            from all keys alike, so it changes no order and no quantile.
+        sinks: a learned logit ``[Hq]`` for each query head that takes weight and has no value; ``None``:
+            none. The scores of clusters are the paper's softmax over the clustered keys, without it: a sink
+            takes from all keys alike, so it changes no order and no quantile.
     """
 
     scale: float

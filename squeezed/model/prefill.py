@@ -14,8 +14,8 @@ from transformers.cache_utils import (
     DynamicSlidingWindowLayer,
 )
 
-from squeezed.model import attention, families
 from squeezed.errors import UnsupportedModelError
+from squeezed.model import attention, families
 from squeezed.model.layers import Attends, attends
 from squeezed.model.logits import Logits
 from squeezed.model.states import LayerStates, LocalLayer, widened
@@ -31,8 +31,8 @@ ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while
 class CaptureLayer(DynamicLayer):
     """A cache layer that attends densely and keeps the queries of the last ``window`` positions.
 
-    What it keeps of keys and values is what the model attends to, which it may make from what it caches. Several
-    decoder layers may attend to it, one after the other in each pass (shared keys and values).
+    What it keeps of keys and values is what the model attends to, which it may make from what it caches.
+    Several decoder layers may attend to it, one after the other in each pass (shared keys and values).
     """
 
     sliding_window: int | None = None
@@ -86,8 +86,8 @@ class CaptureLayer(DynamicLayer):
         """Refuses keys and values that an index could not keep.
 
         Raises:
-            UnsupportedModelError: their number is not the cache's, or those of the pass before have changed, so
-                they are not made token by token; or a layer attends to several values of one key.
+            UnsupportedModelError: their number is not the cache's, or those of the pass before have
+                changed, so they are not made token by token; or a layer attends to several values of one key.
         """
         name = type(module).__name__
         if self.turn > 0:
@@ -122,7 +122,11 @@ class CaptureLayer(DynamicLayer):
             logits = self.logits.scale * block @ keys[:, None, :seen].transpose(2, 3)
             logits = capped(logits, self.logits.softcap)
             causal = causal_mask(block.shape[2], seen, query.device)
-            weights = logits.masked_fill(~causal, -torch.inf).softmax(-1)
+            logits = logits.masked_fill(~causal, -torch.inf)
+            weights = logits.softmax(-1)
+            if self.logits.sinks is not None:  # which takes its share from all keys
+                sinks = self.logits.sinks.float().view(heads, -1, 1)
+                weights = weights * torch.sigmoid(logits.logsumexp(-1) - sinks).unsqueeze(-1)
             self.accumulated[:, :seen] += weights.mean(1).sum(1)
 
     def states(self) -> LayerStates:
@@ -164,12 +168,12 @@ def prefill(
             about as long as the prefill again.
 
     Returns:
-        What each decoder layer computed: ``LocalLayer`` for those with a sliding window or chunks, ``None`` for
-        those that cache nothing.
+        What each decoder layer computed: ``LocalLayer`` for those with a sliding window or chunks, ``None``
+        for those that cache nothing.
 
     Raises:
-        UnsupportedModelError: the model's attention did not go through the engine, or a context longer than its
-            own indexer chooses.
+        UnsupportedModelError: the model's attention did not go through the engine, or a context longer than
+            its own indexer chooses.
     """
     kinds = attends(families.text_config(model))
     layers = [_layer(each, len(ids), window, accumulate) for each in kinds]
@@ -181,7 +185,9 @@ def prefill(
     return [_states(layer, kind, len(ids)) for layer, kind in zip(layers, kinds, strict=True)]
 
 
-def _layer(kind: Attends, total: int, window: int, accumulate: bool) -> CacheLayerMixin | DummyLayer:
+def _layer(
+    kind: Attends, total: int, window: int, accumulate: bool
+) -> CacheLayerMixin | DummyLayer:
     if kind.bare:
         return DummyLayer()
     # Layers with a window need nothing from the engine: transformers' own keep what is in the window.

@@ -33,7 +33,8 @@ class LocalLayer:
 
     Attributes:
         keys, values: of the last F tokens in their order, as the model caches them, ``[H, F, D]`` (of latent
-            attention compressed, and of two sizes); F is ``sliding_window - 1``, or N if the context is shorter.
+            attention compressed, and of two sizes); F is ``sliding_window - 1``, or N if the context is
+            shorter.
         sliding_window: tokens that a query sees, itself included; or tokens of a chunk.
         chunked: a query sees what is in its own chunk; F is what the last chunk of the context has begun.
     """

@@ -1,8 +1,8 @@
 """Keys and values that lead back to the cache layer they came from, and so does what a model makes of them.
 
 Between its cache and its attention a model may still work on keys and values: expand compressed ones (latent
-attention), repeat heads, join halves. ``Tagged`` is a tensor that passes its layer on to every result, so that the
-attention function finds it, and the layer attends to what the model made, not to what it cached.
+attention), repeat heads, join halves. ``Tagged`` is a tensor that passes its layer on to every result, so
+that the attention function finds it, and the layer attends to what the model made, not to what it cached.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -63,9 +63,7 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
         layers = _prefilled(layers, [state for state in states if isinstance(state, LayerStates)])
         local = {n: state for n, state in enumerate(states) if isinstance(state, LocalLayer)}
     devices = [
-        place.device
-        for place in places
-        if place.attends.window is None and not place.attends.bare
+        place.device for place in places if place.attends.window is None and not place.attends.bare
     ]
     return replace(
         stored,
@@ -158,8 +156,8 @@ def _require_layers(folder: Path, stored: Context, places: Sequence[Place]) -> N
     wanted = {n: (k.window, k.chunked) for n, k in kinds.items() if k.window and not k.bare}
     if windows != wanted:
         raise IndexMismatchError(
-            f"{folder}: layers with a sliding window (number: tokens, in chunks) are {windows or 'none'}, but "
-            f"those of the given model are {wanted or 'none'}; prepare the context again"
+            f"{folder}: layers with a sliding window (number: tokens, in chunks) are {windows or 'none'}, "
+            f"but those of the given model are {wanted or 'none'}; prepare the context again"
         )
 
 

@@ -322,7 +322,10 @@ REFUSED = {
     "jamba": (family("jamba", attn_layer_period=2, attn_layer_offset=1), "recurrent state"),
     "mamba": (family("mamba"), "recurrent state"),
     "falcon": (family("falcon", alibi=True), "ALiBi"),
-    "falcon-rotary": (family("falcon"), "falcon does not compute its attention through transformers'"),
+    "falcon-rotary": (
+        family("falcon"),
+        "falcon does not compute its attention through transformers'",
+    ),
     "bloom": (family("bloom"), "bloom does not compute its attention through transformers'"),
     "bert": (family("bert", is_decoder=False), "both directions"),
     "diffllama": (family("diffllama"), "attends to several values of one key"),
