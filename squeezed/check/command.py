@@ -53,14 +53,15 @@ def _one(model: str) -> int:
 
 def _all(asked: argparse.Namespace) -> int:
     from squeezed.check import sweep, table
-    from squeezed.check.tiny import model_types
+    from squeezed.check.tiny import model_types, seeing_types
     from squeezed.check.variants import DEFAULT, VARIANTS
 
     variants = _chosen(asked.variants or DEFAULT, VARIANTS, "variant")
-    types = _chosen(asked.types or "all", model_types(), "model type")
+    types = _chosen(asked.types or "all", (*model_types(), *seeing_types()), "model type")
     if variants is None or types is None:
         return 2
-    jobs = [(each, variant) for variant in variants for each in types]
+    writing = set(model_types())
+    jobs = [(t, v) for v in variants for t in types if t in writing or v == DEFAULT]
     with tempfile.TemporaryDirectory() as folder:
         work = asked.work or Path(folder) / "verdicts.jsonl"
         found = sweep.sweep(jobs, sweep.read(work), sweep.write(work))

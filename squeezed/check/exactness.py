@@ -100,6 +100,7 @@ def own_logits(model: PreTrainedModel, plan: Plan) -> Own:
     return Own(context, questions, logits)
 
 
+@torch.inference_mode()
 def compare(model: PreTrainedModel, own: Own, plan: Plan, tolerance: float) -> Verdict:
     """The engine against what the model said on its own.
 

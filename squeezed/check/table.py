@@ -9,6 +9,7 @@ from pathlib import Path
 
 from squeezed.check.exactness import TOLERANCE
 from squeezed.check.sweep import Job
+from squeezed.check.tiny import model_types
 from squeezed.check.variants import DEFAULT, VARIANTS
 from squeezed.check.verdict import EXACT, OUTCOMES, Verdict
 
@@ -34,6 +35,12 @@ FOLDER` says the same of one model's folder, from its configuration, before weig
 
 {{counts}}
 """
+SEEING_HEAD = """
+## Types that also see
+
+Other types that transformers maps to a model of images and text, asked with text alone.
+
+"""
 VARIANTS_HEAD = """
 ## RoPE types and bfloat16
 
@@ -56,19 +63,33 @@ def write(path: Path, verdicts: Mapping[Job, Verdict]) -> None:
     import torch
     import transformers
 
-    plain = {job: verdict for job, verdict in verdicts.items() if job[1] == DEFAULT}
+    plain, seeing = (
+        {
+            job: each
+            for job, each in verdicts.items()
+            if job[1] == DEFAULT and (job[0] in of) is here
+        }
+        for of, here in ((set(model_types()), True), (set(model_types()), False))
+    )
     versions = {"transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]}
     parts = [HEAD.format(**versions, counts=f"{counts(plain)}.")]
-    parts.append("\n## Types\n\n" + _row(COLUMNS) + _row(["---"] * len(COLUMNS)))
-    for (model_type, _), each in plain.items():
-        difference = "" if each.difference is None else f"{each.difference:.0e}"
-        reason = each.reason.replace("|", "/")
-        parts.append(_row([model_type, each.layers, each.outcome, difference, reason]))
+    parts.append("\n## Types\n\n" + _types(plain))
+    if seeing:
+        parts += [SEEING_HEAD, f"{counts(seeing)}.\n\n", _types(seeing)]
     others = [name for name in VARIANTS if name != DEFAULT]
     tried = {job: verdict for job, verdict in verdicts.items() if job[1] in others}
     if tried:
         parts.append(_variants(tried, others))
     path.write_text("".join(parts), encoding="utf-8")
+
+
+def _types(verdicts: Mapping[Job, Verdict]) -> str:
+    text = _row(COLUMNS) + _row(["---"] * len(COLUMNS))
+    for (model_type, _), each in verdicts.items():
+        difference = "" if each.difference is None else f"{each.difference:.0e}"
+        reason = each.reason.replace("|", "/")
+        text += _row([model_type, each.layers, each.outcome, difference, reason])
+    return text
 
 
 def _variants(tried: Mapping[Job, Verdict], names: list[str]) -> str:

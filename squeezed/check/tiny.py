@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from squeezed.check.types import AS_IS, CHANGES, DROPPED
+from squeezed.check.types import ABSENT, AS_IS, CHANGES, DROPPED
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -104,15 +104,45 @@ def model_types() -> tuple[str, ...]:
     return tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
+def seeing_types() -> tuple[str, ...]:
+    """Every other type that transformers maps to a model of images and text that writes text."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+    known = set(model_types())
+    return tuple(each for each in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES if each not in known)
+
+
 def tiny_config(model_type: str, **changes: Any) -> PreTrainedConfig:
     """The type's default configuration made small.
 
     Args:
         changes: settings of the text part that override the tables.
+
+    Raises:
+        ValueError: there is no model of this type alone.
     """
     from transformers import CONFIG_MAPPING
 
-    return _tiny(CONFIG_MAPPING[model_type], CHANGES.get(model_type, {}), changes)
+    if model_type in ABSENT:
+        raise ValueError(ABSENT[model_type])
+
+    config = _tiny(CONFIG_MAPPING[model_type], CHANGES.get(model_type, {}), changes)
+    _shrink_sections(config)
+    return config
+
+
+def _shrink_sections(config: PreTrainedConfig) -> None:
+    """Sections of rotary positions in time, height and width (MRoPE) for the small heads.
+
+    Models that read none leave them alone; the defaults of those that do are for larger heads.
+    """
+    text = config.get_text_config(decoder=True)
+    ropes = getattr(text, "rope_parameters", None)
+    if ropes and "rope_type" in ropes and config is not text:
+        size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        half = int(size * ropes.get("partial_rotary_factor", 1.0)) // 2
+        rest = 3 * half // 8
+        ropes["mrope_section"] = [half - 2 * rest, rest, rest]
 
 
 def _tiny(
@@ -131,7 +161,7 @@ def _tiny(
     settings |= fixed | as_is
     if text is None:
         settings |= changes
-    return kind(**{name: value for name, value in settings.items() if value is not DROPPED})
+    return kind(**{name: value for name, value in settings.items() if value != DROPPED})
 
 
 def sizes(default: PreTrainedConfig) -> dict[str, Any]:
@@ -151,7 +181,11 @@ def sizes(default: PreTrainedConfig) -> dict[str, Any]:
         settings.pop("sliding_window", None)
     layers = 2
     if not getattr(default, "layer_types", None) and "sliding_window" in settings:
-        settings["sliding_window"] = None  # or it would be in every layer, with nothing to index
+        # Or it would be in every layer, with nothing to index; one that cannot be left stays so.
+        field = type(default).__dataclass_fields__.get("sliding_window")
+        inside = default.sliding_window < _value(default, "max_position_embeddings")
+        inside &= field is None or "None" in str(field.type)
+        settings["sliding_window"] = None if inside else SIZES["max_position_embeddings"]
     kinds = getattr(default, "layer_types", None)
     if kinds and isinstance(kinds, (list, tuple)):
         several = list(dict.fromkeys(kinds))
@@ -183,12 +217,12 @@ def tiny_model(config: PreTrainedConfig, attention: str = "eager") -> PreTrained
     Args:
         attention: the implementation that it runs on its own.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(
-        config, dtype=torch.float32, attn_implementation=attention
-    )
+    writes = type(config) in AutoModelForCausalLM._model_mapping
+    auto = AutoModelForCausalLM if writes else AutoModelForImageTextToText
+    model = auto.from_config(config, dtype=torch.float32, attn_implementation=attention)
     draw = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, weight in model.named_parameters():

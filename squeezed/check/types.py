@@ -3,7 +3,7 @@
 from typing import Any
 
 FULL, SLIDING, LINEAR = "full_attention", "sliding_attention", "linear_attention"
-DROPPED = object()  # a setting that a type must not be given
+DROPPED = "dropped"  # a setting that a type must not be given
 AS_IS = "as is"  # what holds parts that are given without being made small
 _ROTARY = {"rotary_dim": 8}
 _PER_LAYER_INPUT = {"vocab_size_per_layer_input": 128, "hidden_size_per_layer_input": 16}
@@ -43,6 +43,10 @@ _DOTS3 = {
     "shared_experts_intermediate_size": 32,
 }
 
+# Types of which there is no model to try.
+_DRAFTS = "it drafts for another model, whose keys and values it attends to"
+ABSENT = {"gemma4_assistant": _DRAFTS, "gemma4_unified_assistant": _DRAFTS}
+
 # Settings by model type; a sub-configuration's name holds its own.
 CHANGES: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1, 3], **_MAMBA_LAYERS},
@@ -58,7 +62,11 @@ CHANGES: dict[str, dict[str, Any]] = {
         }
     },
     "dots3_note_text": _DOTS3,
-    "dots3_note": {"text_config": _DOTS3, "audio_config": {"adapter_in_dim": 64}},
+    "dots3_note": {
+        "text_config": _DOTS3,
+        "audio_config": {"adapter_input_size": 64, "adapter_output_size": 64},
+        "vision_config": {"adapter_in_dim": 64, "adapter_out_dim": 64},
+    },
     "gemma3n_text": _GEMMA3N,
     "gemma3n": {"text_config": _GEMMA3N},
     "gemma4_text": _GEMMA4,

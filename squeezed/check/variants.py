@@ -47,8 +47,7 @@ def judge(model_type: str, variant: str = DEFAULT) -> Verdict:
             set_rope(config, variant)
         model = tiny_model(config)
     except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        return Verdict(UNBUILDABLE, f"{type(error).__name__}: {text}")
+        return Verdict(UNBUILDABLE, " ".join(str(error).split())[:200])
     plan = Plan(vocabulary=VOCABULARY)
     low = variant == LOW
     verdict = check_low(model, plan, torch.bfloat16) if low else check(model, plan)

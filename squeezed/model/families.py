@@ -63,6 +63,8 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
     if config.is_encoder_decoder:
         yield "is an encoder-decoder model; a causal LM is needed"
         return  # the rest is asked of one decoder
+    if getattr(config, "canvas_length", None):
+        yield "writes by block diffusion, whose tokens see each other in both directions"
     text = text_config_of(config)
     if not getattr(text, "num_hidden_layers", None):
         yield "does not say how many decoder layers it has"
