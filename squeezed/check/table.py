@@ -45,7 +45,8 @@ VARIANTS_HEAD = """
 ## RoPE types and bfloat16
 
 A type without RoPE, or that does not take a RoPE type, has no verdict there. In bfloat16 the measure is the
-float32 pass, and the engine may err as the model's own bfloat16 pass does, times three.
+float32 pass, and the engine may err as the model's own bfloat16 pass does, times three: the median over
+tokens, since rounding decides between experts whose scores are near, and then the whole token differs.
 
 """
 COLUMNS = ("type", "layers of the tiny model", "verdict", "largest difference", "reason or note")

@@ -77,7 +77,9 @@ def test_an_own_backend_agrees_with_the_specification(
 
 
 def test_a_model_is_checked(run: Run) -> None:
-    assert "4 layers with an index" in run("check_model", "--tokens", "300")
+    said = run("check_model", "--tokens", "300")
+    assert "layers: 4 full" in said
+    assert "300 tokens (as asked): exact" in said
 
 
 def test_every_example_has_a_test() -> None:

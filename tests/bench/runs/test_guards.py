@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from bench.config.spec import IndexSpec
+from bench.config.spec import IndexSpec, ModelSpec
 from bench.runs import guards
-from bench.runs.guards import Shape, index_bytes
+from bench.runs.guards import Shape, index_bytes, shape_of
 from bench.runs.index_cache import IndexCache
+from squeezed.check.tiny import tiny_config
+from squeezed.model.shape import Heads
 
 Bench = Callable[..., Any]
 
@@ -33,6 +35,30 @@ def test_llama_3_1_8b_at_128k() -> None:
     assert shape.token_bytes == 131072  # 128 KiB a token, 16 GiB at 128K
     size = index_bytes(shape, 131072, IndexSpec((0.05,), 100, 0))
     assert 1.02 < size / (131072 * shape.token_bytes) < 1.06
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        ("gemma4_text", Shape(1, 4, 2, 32, "float32")),  # numbers differ between layers; two share
+        ("dots3_note_text", Shape(2, 4, 4, 24, "float32")),  # latent attention, expanded
+        ("gpt_oss", Shape(2, 4, 2, 16, "float32")),  # two slide
+        ("llama", Shape(2, 4, 2, 16, "float32")),
+    ],
+)
+def test_the_shape_is_that_of_the_layers_with_an_index(
+    tmp_path: Path, kind: str, shape: Shape
+) -> None:
+    tiny_config(kind).save_pretrained(tmp_path)
+    spec = ModelSpec("hf", str(tmp_path), "m", str(tmp_path), "float32", "cpu", "f")
+    assert shape_of(spec) == shape
+
+
+def test_layers_of_different_heads_hold_as_much_together() -> None:
+    shape = guards.together([Heads(8, 2, 64), Heads(4, 4, 96)], "float32")
+    assert shape is not None
+    assert shape.token_bytes == 2 * 4 * (2 * 64 + 4 * 96)
+    assert guards.together([], "float32") is None
 
 
 @pytest.mark.usefixtures("no_model")

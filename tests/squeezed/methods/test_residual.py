@@ -9,6 +9,7 @@ from squeezed_kernels import attend
 import squeezed
 from squeezed.cache.conversation import FixedContextCache
 from squeezed.index.layer import singletons
+from squeezed.model.logits import Logits
 from tests.squeezed.conftest import context_of, layer_of, logits, random_ids
 
 QUESTION = random_ids(11, seed=7)
@@ -47,7 +48,7 @@ def test_output_hand_worked():
     query = torch.ones(1, 1, 1, 1)
     own = torch.zeros(1, 1, 1, 1)
     cache.update(own, own, 0)
-    got = cache.layers[0].attend(torch.nn.Identity(), query, None, 1.0, None)
+    got = cache.layers[0].attend(torch.nn.Identity(), query, own, own, None, Logits(1.0))
     keys = torch.tensor([3.0] * 4 + [0.0] * 2 + [0.0] * 6 + [0.0]).view(1, 1, -1, 1)
     values = torch.tensor([6.0, 7, 8, 9, 10, 11] + [2.5] * 6 + [0.0]).view(1, 1, -1, 1)
     want, _ = attend(query, keys, values, None, 1.0)
