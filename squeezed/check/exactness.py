@@ -88,13 +88,13 @@ def check_low(model: PreTrainedModel, plan: Plan, dtype: torch.dtype) -> Verdict
     own_error = torch.cat([_differences(a, b) for a, b in pairs]).median().item()
     try:
         ctx = squeezed.prepare(model, wide.context, window=plan.window, chunk=plan.chunk)
-        error = torch.cat(_logits(model, ctx, wide)).median().item()
+        found = torch.cat(_logits(model, ctx, wide)).median().item()
     except UnsupportedModelError as refusal:
         return Verdict(REFUSED, str(refusal))
     except Exception as failure:
         return Verdict(CRASHED, _said(failure))
-    right = error <= MARGIN * own_error + TOLERANCE
-    return Verdict(EXACT if right else WRONG, "" if right else "logits", error)
+    right = found <= MARGIN * own_error + TOLERANCE
+    return Verdict(EXACT if right else WRONG, "" if right else "logits", found)
 
 
 def own_logits(model: PreTrainedModel, plan: Plan) -> Own:
