@@ -89,10 +89,11 @@ def test_mistral_without_a_sliding_window_works():
     torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
-def test_attention_sinks_are_refused_when_they_reach_the_engine(model, ctx):
+def test_changed_scores_are_refused_when_they_reach_the_engine(model, ctx):
     layer = model.model.layers[0].self_attn
     cache = ctx.cache(squeezed.Full())
     states = torch.zeros(1, 2, 3, 16)
     keys, values = cache.update(states, states, 0)
-    with pytest.raises(squeezed.UnsupportedModelError, match="s_aux"):
-        attention.forward(layer, torch.zeros(1, 4, 3, 16), keys, values, None, s_aux=torch.ones(4))
+    bias = torch.ones(1, 4, 3, 3)
+    with pytest.raises(squeezed.UnsupportedModelError, match="position_bias"):
+        attention.forward(layer, torch.zeros(1, 4, 3, 16), keys, values, None, position_bias=bias)
