@@ -92,7 +92,8 @@ def _by_task(part: pd.DataFrame) -> pd.DataFrame:
     """Scores of each subtask; as many methods as there is room for."""
     named = part.assign(label=labels(part, size=True))
     few = list(dict.fromkeys(named["label"]))[:4]
-    return overview.by_task(part)[["context_length", "subtask", *few]]
+    table = overview.by_task(part)[["context_length", "subtask", *few]]
+    return table.dropna(axis="columns", how="all")  # rows of a task may have lengths of their own
 
 
 def _facts(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> dict[str, str]:
