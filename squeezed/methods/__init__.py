@@ -5,12 +5,22 @@ import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
 
-from squeezed.methods.base import Method, Selection, Selector
+from squeezed.methods.base import (
+    BudgetedMethod,
+    Method,
+    Selection,
+    Selector,
+    Size,
+    StandIns,
+    Static,
+    best_rows,
+)
 from squeezed.methods.full import Full
 from squeezed.methods.h2o import H2O
 from squeezed.methods.oracle import Oracle
 from squeezed.methods.quest import Quest
 from squeezed.methods.random import Random
+from squeezed.methods.ruled import Rule, RuledMethod
 from squeezed.methods.snapkv import SnapKV
 from squeezed.methods.squeezed import Squeezed
 from squeezed.methods.streaming import StreamingLLM
@@ -41,14 +51,21 @@ METHODS: dict[str, type[Method]] = dict(_found())
 __all__ = [
     "H2O",
     "METHODS",
+    "BudgetedMethod",
     "Full",
     "Method",
     "Oracle",
     "Quest",
     "Random",
+    "Rule",
+    "RuledMethod",
     "Selection",
     "Selector",
+    "Size",
     "SnapKV",
     "Squeezed",
+    "StandIns",
+    "Static",
     "StreamingLLM",
+    "best_rows",
 ]
