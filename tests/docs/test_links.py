@@ -47,7 +47,7 @@ def test_quoted_code_is_that_of_the_file(page: str) -> None:
 def test_files_and_folders_named_in_code_exist(page: str) -> None:
     """Paths in single backquotes that begin with a folder of the repository."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    folders = "bench|squeezed|kernels|ruler|longbench|prefixqa|conf|docs|examples|tests"
+    folders = "bench|squeezed|kernels|rows|ruler|longbench|prefixqa|conf|docs|examples|findings|results/reference|tests"
     for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", text):
         base = (ROOT / page).parent if page.startswith("ruler") else ROOT
         assert (base / path).exists() or "NAME" in path, f"{page}: {path}"
