@@ -7,9 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from docutils.nodes import SkipNode
-from docutils.utils.math.latex2mathml import tex2mathml
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "squeezed",
@@ -99,6 +96,10 @@ def prepare(app: Any, page: str, source: list[str]) -> None:
 
 def formula(visitor: Any, node: Any) -> None:
     """A formula as MathML."""
+    # Here, so that the settings can be read where the tools are not.
+    from docutils.nodes import SkipNode
+    from docutils.utils.math.latex2mathml import tex2mathml
+
     visitor.body.append(str(tex2mathml(node.astext(), as_block=node.tagname == "math_block")))
     raise SkipNode
 

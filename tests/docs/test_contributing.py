@@ -1,11 +1,9 @@
 """The recipes of CONTRIBUTING.md, followed in a copy of the repository: what they say is all that is needed.
 
-The page marks what it adds: ``<!-- file PATH -->`` above a block is a new file, ``<!-- line PATH -->`` a line
-that another file gets. The commands ``python -m pytest`` of the page are run here in a smaller choice.
+The commands ``python -m pytest`` of the page are run here in a smaller choice.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, additions
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"<!-- (file|line) (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COPIED = ("bench", "conf", "docs", "longbench", "prefixqa", "rows", "ruler", "squeezed", "tests")
 NAMED = "tests/docs/test_reference.py::test_methods_tasks_and_studies_are_all_named"
 RECIPES = {
@@ -29,7 +26,7 @@ BENCH = "tests/bench/runs/test_answer.py::test_every_method_has_a_config_and_run
 def recipe(heading: str) -> list[tuple[str, str, str]]:
     """Kind, path and text of what a section adds."""
     section = PAGE.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    return BLOCK.findall(section)
+    return additions(section)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from bench.reporting.leaderboard.rows import COLUMNS, EXTRA_COLUMNS
 from bench.reporting.leaderboard.schema import Row
 from bench.reporting.studies import STUDIES
 from bench.tasks import TASKS
-from tests.docs.pages import PAGES, ROOT
+from tests.docs.pages import PAGES, ROOT, without_additions
 
 
 def table(page: str, heading: str) -> list[str]:
@@ -78,6 +78,6 @@ def test_settings_that_pages_set_exist() -> None:
         "dry_run",
     }
     for page in PAGES:
-        text = (ROOT / page).read_text(encoding="utf-8")
+        text = without_additions((ROOT / page).read_text(encoding="utf-8"))
         for group, key in re.findall(r"\b(model|method|index|task)\.(\w+)=", text):
             assert key in known[group], f"{page}: {group}.{key}"

@@ -16,7 +16,6 @@ TOOLS = ("sphinx", "myst_parser", "autoapi", "furo")
 @pytest.fixture
 def settings() -> dict[str, object]:
     """The names of the configuration."""
-    pytest.importorskip("docutils", minversion="0.21")
     return runpy.run_path(str(ROOT / "docs" / "conf.py"))
 
 
