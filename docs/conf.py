@@ -9,13 +9,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
-    "squeezed",
     "kernels/squeezed_kernels",
-    "bench",
-    "rows",
-    "ruler",
-    "longbench",
-    "prefixqa",
+    *sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"conf", "tests"}),
 )
 STUDIES = sorted(
     str(page.relative_to(ROOT)) for page in (ROOT / "results" / "reference").glob("*/README.md")
