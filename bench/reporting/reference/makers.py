@@ -72,20 +72,32 @@ def make(kind: str, records: Path) -> Made:
 
 
 def narrow(table: pd.DataFrame) -> pd.DataFrame:
-    """Cells of a pool in five or six columns; the length is named where there are several.
+    """Cells of a pool in at most six columns: a row a method, and a column of scores a length.
 
     Args:
         table: ``bench.reporting.statistics.pooled.Pool.table``.
     """
-    lengths = table["context_length"]
     shown = pd.DataFrame({"method": table["label"], "asked": table["asked"].fillna("")})
-    if lengths.nunique() > 1:
-        shown.insert(0, "tokens", lengths)
-    shown["KV budget"] = table["kv_budget"]
-    shown["score (95 % CI)"] = with_interval(table, "score")
-    if "delta" in table and len(shown.columns) < 5:
-        shown["minus full (95 % CI)"] = with_interval(table, "delta")
-    return shown.assign(n=table["n"])
+    lengths = sorted(table["context_length"].dropna().unique())
+    if len(lengths) < 2:
+        shown["KV budget"] = table["kv_budget"]
+        shown["score (95 % CI)"] = with_interval(table, "score")
+        if "delta" in table:
+            shown["minus full (95 % CI)"] = with_interval(table, "delta")
+        return shown.assign(n=table["n"])
+    keys = ["method", "asked"]
+    cells = shown.assign(
+        budget=table["kv_budget"],
+        length=table["context_length"],
+        score=with_interval(table, "score"),
+    )
+    wide = cells.pivot_table(
+        index=keys, columns="length", values="score", aggfunc="first", sort=False
+    )
+    budgets = cells.groupby(keys, sort=False)["budget"].mean()
+    wide = wide.rename(columns={length: f"at {length:g} (95 % CI)" for length in lengths})
+    wide.insert(0, "KV budget", budgets)
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def _by_task(part: pd.DataFrame) -> pd.DataFrame:
