@@ -1,4 +1,4 @@
-"""Attention skew: how unequally a method's budget is spread over layers and heads, and what it finds."""
+"""How unequally a method's budget is spread over layers and heads, and what each of them finds."""
 
 import json
 from pathlib import Path
@@ -20,15 +20,18 @@ SHOWN = {"kv_budget": "KV budget of the head", "mass": "attention that it holds"
 
 
 def write(runs: Path, out: Path) -> list[Path]:
-    """Writes ``MODEL-CELL-skew``, a table and a figure, for every diagnosed model, task and length."""
+    """Writes ``MODEL-CELL-heads``, a table and a figure, for every diagnosed model, task and length.
+
+    ``MODEL-CELL-heads-each`` has a row a method, layer and head.
+    """
     heads = load(runs)
     written = []
     for (name, setting), here in heads.groupby(["place", "setting"]) if len(heads) else ():
         several = heads.loc[heads["place"] == name, "setting"].nunique() > 1
-        stem = file_name(f"{name}-{setting}" if several else str(name)) + "-skew"
+        stem = file_name(f"{name}-{setting}" if several else str(name)) + "-heads"
         written += write_table(summary(here), out / "tables", stem)
         rows = here.drop(columns=["place", "setting", *METHOD])
-        written += write_table(rows, out / "tables", f"{stem}-heads")
+        written += write_table(rows, out / "tables", f"{stem}-each")
         written += write_figure(draw(here, str(name)), out / "figures", stem)
     return written
 
