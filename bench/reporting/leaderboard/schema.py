@@ -16,11 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bench.config.errors import InputError
 from bench.records.provenance import same_code
+from bench.reporting.variants import DENSE
 
 # What rows of one comparison share; the setting stands for prompts, seed and numbers of questions.
 COMPARISON = ("model", "task", "subtask", "context_length", "setting", "data", "prompts")
 METHOD = ("method", "rule", "depth", "variant", "asked", "window", "dtype", "device")
-DENSE = "full"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]

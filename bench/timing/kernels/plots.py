@@ -8,9 +8,10 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from bench.reporting.figures import style
+from bench.reporting.figures.looks import Look, looks
 from bench.timing.kernels.table import Row
 
-Looks = dict[str, style.Style]
+Looks = dict[str, Look]
 
 
 @style.applied
@@ -19,10 +20,10 @@ def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
     written = []
     cells = _cells(rows)
     for stem, lines, draw in FIGURES:
-        looks = style.styles(lines(rows))  # of all panels, so that a colour means the same in each
+        look = looks(lines(rows))  # of all panels, so that a colour means the same in each
         figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
         for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
-            draw(axes, lines(part), looks)
+            draw(axes, lines(part), look)
             axes.set_title(title)
         style.legend(figure)
         figure.suptitle(rows[0]["device"])
@@ -113,9 +114,8 @@ def _line(
     looks: Looks,
     line: str | None = None,
 ) -> None:
-    look = looks[label]
-    drawn: Any = {"color": look.colour, "marker": look.marker, "linestyle": line or look.line}
-    axes.plot(x, y, label=label, markersize=4, **drawn)
+    drawn = looks[label].drawn()
+    axes.plot(x, y, label=label, markersize=4, **drawn | ({"linestyle": line} if line else {}))
 
 
 FIGURES: tuple[tuple[str, Callable[..., Any], Callable[..., None]], ...] = (
