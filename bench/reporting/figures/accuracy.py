@@ -47,11 +47,12 @@ def write(board: pd.DataFrame, folder: Path) -> list[Path]:
 def plan(part: pd.DataFrame) -> Plan:
     """The panels of a group's figure, and sentences about those that are left out."""
     part = part.assign(label=labels(part), length=lengths(part))
+    several = part["length"].nunique() > 1
     panels, silent = [], {}
     for subtask in dict.fromkeys(part["subtask"]):
         for length, here in part[part["subtask"] == subtask].groupby("length", sort=False):
             if reason := style.silent(here):
-                silent[f"{subtask} ({length})"] = reason
+                silent[f"{subtask} ({length})" if several else str(subtask)] = reason
             else:
                 panels.append((str(subtask), str(length), here))
     return Plan(panels, style.left_out(silent))
@@ -86,7 +87,8 @@ def _curves(panels: list[tuple[str, str, pd.DataFrame]]) -> Figure:
         axes.set_visible(True)
         _panel(axes, here, look)
         axes.set_title(f"{subtask}\n{length}, {style.questions(here)}", fontsize=8)
-    grid[0][0].set_xlim(left=0)  # shared; here, where all is drawn
+    grid[0][0].set_xlim(left=0)  # shared, as the heights; here, where all is drawn
+    style.heights(grid[0][0], pd.concat(here for *_, here in panels))
     _label_outer(grid)
     style.legend(figure)
     return figure
@@ -112,7 +114,6 @@ def _panel(axes: Axes, here: pd.DataFrame, look: dict[str, Look]) -> None:
     band = others["label"].nunique() <= style.BANDS
     for label, runs in others.groupby("label", sort=False):
         style.curve(axes, runs["kv_budget"], runs, str(label), look[str(label)], band=band)
-    axes.set_ylim(-0.05, 1.08)
 
 
 def _colours(panels: list[tuple[str, str, pd.DataFrame]]) -> Figure:

@@ -14,7 +14,7 @@ from typing import Any
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     *("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
 )
-GREY = "#777777"
+GREY, BROWN = "#777777", "#8B5A2B"
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ KNOWN: dict[str, tuple[str, str]] = {  # by label: colour and marker
     "streaming": (PINK, "D"),
     "snapkv": (SKY, "<"),
     "snapkv, observe=input": (SKY, ">"),
-    "h2o": (GREY, "p"),
+    "h2o": (BROWN, "p"),
     "random": (GREY, "h"),
 }
 # Most are Paul Tol's muted colours, as safe as the others; no known method has one of them.
-FREE_COLOURS = ("#882255", "#999933", "#332288", "#44AA99", "#AA4499", "#8B5A2B")
+FREE_COLOURS = ("#882255", "#999933", "#332288", "#44AA99", "#AA4499")
 FREE_MARKERS = "osDPX^v<>dph*"
 FREE = tuple((colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS)
 DEPTH = re.compile(r" depth (\d+)")

@@ -44,12 +44,16 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
     # Rows with lengths of their own share one column.
     lengths_or_none = table["context_length"].fillna(0).astype(int)
     table = table.assign(label=labels(table, size=True), context_length=lengths_or_none)
+    every = table["label"].nunique()
+    if every > MOST:  # then one size of each method
+        first = table.assign(method=labels(table)).groupby("method")["label"].transform("first")
+        table = table[table["label"] == first]
     if table["subtask"].nunique() * table["label"].nunique() > MOST:
         table = pooled(table)
     subtasks, methods = (list(dict.fromkeys(table[each])) for each in ("subtask", "label"))
     methods = sorted(methods, key=lambda method: method != DENSE)
-    note = f"; the first {MOST} of {len(methods)} methods" if len(methods) > MOST else ""
     methods = methods[:MOST]
+    note = f"; {len(methods)} of {every} methods and sizes" if len(methods) < every else ""
     lengths = sorted(table["context_length"].unique())
     width = 0.9 + 0.35 * len(lengths)  # of a panel, in inches
     size = (1.6 + len(methods) * width, 1.8 + 1.7 * len(subtasks))

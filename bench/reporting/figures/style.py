@@ -25,6 +25,7 @@ RC: Any = {
     "pdf.fonttype": 42,  # text stays text
 }
 applied = mpl.rc_context(RC)  # a decorator of functions that draw
+LOW = 0.5  # scores below leave half of the panel empty
 BANDS = 6  # up to so many lines have a band; more have bars, which cover less
 
 
@@ -71,7 +72,7 @@ def panels(
     rows: int, columns: int, *, width: float = 3.4, height: float = 2.6, share: bool = True
 ) -> tuple[Figure, np.ndarray]:
     """A figure with a grid of panels, which share their axes or not, and room for a legend below."""
-    size = (max(5.4, width * columns + 0.6), height * rows + 0.8)
+    size = (max(6.6, width * columns + 0.6), height * rows + 0.8)
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
 
@@ -93,6 +94,14 @@ def curve(
         axes.fill_between(at, low, high, color=look.colour, alpha=0.1, linewidth=0)
     else:
         axes.vlines(at, low, high, color=look.colour, alpha=0.7, linewidth=1)
+
+
+def heights(axes: Axes, table: pd.DataFrame) -> None:
+    """Scores from 0 to 1, or to a little above the highest interval where all of it is low."""
+    most = table[["score", "score_ci_high"]].max().max()
+    axes.set_ylim(-0.05, 1.08)
+    if most < LOW:
+        axes.set_ylim(-0.05 * most, 1.3 * max(most, 0.05))
 
 
 def dense_line(axes: Axes, full: pd.DataFrame) -> None:

@@ -39,7 +39,7 @@ def sentences(found: Pool) -> list[str]:
     numbered = [part for part in lengths if part[1]["context_length"].notna().all()]
     longest, here = (numbered or lengths)[-1]
     dense = [
-        f"{row['score']:.3f}{_interval(row, 'score')} at {length}"
+        f"{row['score']:.3f}{_interval(row, 'score')}" + (f" at {length}" if numbered else "")
         for length, part in lengths
         for row in part[part["dense"] & part["score"].notna()].to_dict("records")[:1]
     ]
@@ -80,22 +80,21 @@ def _rival(cells: pd.DataFrame, budget: float) -> dict:
 
 
 def _kept(at: str, ours: dict, reference: float | None) -> str:
-    scores = (
-        f"{_name(ours)} scores {ours['score']:.3f} and reads {ours['kv_budget']:.3f} of the bytes"
-    )
+    """What our best method scores, what it reads for that, and how sure the difference from full is."""
+    name, reads = _name(ours), f"{ours['kv_budget']:.3f} of the bytes"
     if not reference:
-        return f"{at}{scores}."
-    share = ours["score"] / reference
-    if share < KEEPS:
-        about = f"no method with clusters keeps {KEEPS:.0%} of that; the best, {scores}"
+        return f"{at}{name} scores {ours['score']:.3f} and reads {reads}."
+    kind = "of the methods with clusters" if ours["clustered"] else "of the methods"
+    share = f"{ours['score']:.3f}, {ours['score'] / reference:.1%} of full attention's score"
+    if ours["score"] >= KEEPS * reference:
+        text = f"{at}{kind} that keep {KEEPS:.0%} of that, {name} reads least: {reads}. It scores {share}"
     else:
-        about = f"the least bytes that keep {KEEPS:.0%} of that are those of {scores}"
-    noise = "" if pd.isna(ours.get("delta")) else f"; {_sure(ours['inside_noise'])}"
-    difference = (
-        "" if pd.isna(ours.get("delta")) else f" (difference {ours['delta']:+.3f}{_bounds(ours)})"
-    )
-    text = f"{at}{about}: {share:.0%} of full attention's score{difference}{noise}."
-    return text[0].upper() + text[1:]
+        text = f"{at}none {kind} keeps {KEEPS:.0%} of that. The best, {name}, reads {reads}, and "
+        text += f"scores {share}"
+    if pd.notna(ours.get("delta")):
+        sure = _sure(ours["inside_noise"], ours["contexts"])
+        text += f"; the difference, {ours['delta']:+.3f}{_bounds(ours)}, is {sure}"
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _beside(rival: dict, budget: float, both: Comparison | None) -> str:
@@ -110,7 +109,8 @@ def _beside(rival: dict, budget: float, both: Comparison | None) -> str:
         return f"{text}."
     delta = both.delta
     bounds = "" if pd.isna(delta.low) else f" ({-delta.high:+.3f} to {-delta.low:+.3f})"
-    return f"{text}, {-delta.mean:+.3f}{bounds} from the first one; {_sure(both.inside_noise)}."
+    sure = _sure(both.inside_noise, rival["contexts"])
+    return f"{text}; its difference from the first, {-delta.mean:+.3f}{bounds}, is {sure}."
 
 
 def _size(cells: pd.DataFrame) -> list[str]:
@@ -121,10 +121,10 @@ def _size(cells: pd.DataFrame) -> list[str]:
     return [f"{few}."]
 
 
-def _sure(noise: bool) -> str:
-    return (
-        "the difference is inside the noise" if noise else "the difference is larger than the noise"
-    )
+def _sure(noise: bool, contexts: int) -> str:
+    if contexts < LEAST_CONTEXTS:
+        return "of too few contexts to be told from noise"
+    return "inside the noise" if noise else "larger than the noise"
 
 
 def _name(row: dict) -> str:
@@ -138,4 +138,4 @@ def _interval(row: dict, name: str) -> str:
 
 def _bounds(row: dict) -> str:
     low, high = row["delta_ci_low"], row["delta_ci_high"]
-    return "" if pd.isna(low) else f", {low:+.3f} to {high:+.3f}"
+    return "" if pd.isna(low) else f" ({low:+.3f} to {high:+.3f})"

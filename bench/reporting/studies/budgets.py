@@ -75,15 +75,17 @@ def draw(found: Pool, title: str) -> style.Drawn:
         beside = table["label"].isin(best)  # also below, to compare with
         for axes, (length, here) in zip(line, lengths, strict=True):
             style.dense_line(axes, here[here["dense"]])
-            for label, runs in here[(part | beside)[here.index]].groupby("label", sort=False):
-                style.curve(axes, runs["kv_budget"], runs, str(label), look[str(label)], band=True)
-            axes.set_ylim(-0.05, 1.08)
+            shown = here[(part | beside)[here.index]]
+            band = shown["label"].nunique() <= style.BANDS
+            for label, runs in shown.groupby("label", sort=False):
+                style.curve(axes, runs["kv_budget"], runs, str(label), look[str(label)], band=band)
             if number == 0:
                 axes.set_title(f"{length}, {style.questions(here)}")
         line[0].set_ylabel(f"score of\n{name}")
     for axes in grid[-1]:
         axes.set_xlabel("measured KV budget (1 = all read)")
-    grid[0][0].set_xlim(left=0)  # shared; here, where all is drawn
+    grid[0][0].set_xlim(left=0)  # shared, as the heights; here, where all is drawn
+    style.heights(grid[0][0], table)
     figure.suptitle(f"{title}, with 95 % intervals")
     style.legend(figure)
     return style.Drawn(figure, style.left_out(reasons))

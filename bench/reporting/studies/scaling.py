@@ -75,7 +75,7 @@ def draw(found: Pool, title: str) -> style.Drawn:
         axes.set_xlabel("context, tokens")
         axes.set_xscale("log", base=2)
         axes.set_xticks(lengths, [str(length) for length in lengths])
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     figure.suptitle(f"{title}\nmedian times, {style.questions(cells)}")
     style.legend(figure)
     return style.Drawn(figure)

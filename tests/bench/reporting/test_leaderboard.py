@@ -227,10 +227,8 @@ def test_panels_that_tell_nothing_are_left_out_and_named(tmp_path: Path) -> None
     assert len(board) == 6
     assert [subtask for subtask, *_ in plan.panels] == ["task0", "task1"]
     alone, flat = plan.notes
-    assert alone == (
-        "Not drawn, as fewer than two points beside full attention: alone (1024 tokens)."
-    )
-    assert flat == "Not drawn, as every method scores 1.000: flat (1024 tokens)."
+    assert alone == ("Not drawn, as fewer than two points beside full attention: alone.")
+    assert flat == "Not drawn, as every method scores 1.000: flat."
 
 
 def test_very_many_subtasks_stand_in_one_table_of_colours(tmp_path: Path) -> None:

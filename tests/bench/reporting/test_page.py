@@ -77,10 +77,11 @@ def test_the_page_begins_with_what_the_results_say(sweep: None, tmp_path: Path) 
     assert "float32 on cpu, commit abc" in said
     assert "Full attention scores 0.750 (0.500 to 1.000) at 1024 tokens." in said
     # 0.2 of the bytes do not keep it, 0.3 do.
-    assert "squeezed topk, sparsity 0.8 scores 0.750 and reads 0.300 of the bytes" in said
-    assert "100% of full attention's score" in said
-    assert "streaming, sparsity 0.9, scores 0.250 and reads 0.200, -0.500" in said
-    assert "inside the noise" in said
+    assert "squeezed topk, sparsity 0.8 reads least: 0.300 of the bytes" in said
+    assert "It scores 0.750, 100.0% of full attention's score" in said
+    assert "streaming, sparsity 0.9, scores 0.250 and reads 0.200" in said
+    assert "difference from the first, -0.500" in said
+    assert "too few contexts to be told from noise" in said
     assert "4 questions on 2 contexts: too few to show any difference." in said
 
 
