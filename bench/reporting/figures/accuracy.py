@@ -146,10 +146,10 @@ def _colours(panels: list[tuple[str, str, pd.DataFrame]]) -> Figure:
         vmax=most,
         aspect="auto",
     )
+    dark_at = np.abs(deltas.to_numpy(dtype=float)) > WHITE_UP_TO * most
     for (i, j), score in np.ndenumerate(scores.to_numpy(dtype=float)):
         if not np.isnan(score):
-            dark = abs(deltas.iloc[i, j]) > WHITE_UP_TO * most
-            colour = "white" if dark else "black"
+            colour = "white" if dark_at[i, j] else "black"
             axes.text(j, i, f"{score:.2f}", ha="center", va="center", fontsize=7, color=colour)
     names = [name.replace(", ", "\n").replace(" ", "\n", 1) for name in columns]
     axes.set_xticks(range(len(columns)), names, rotation=90, fontsize=7)

@@ -7,9 +7,11 @@ import pandas as pd
 from bench.reporting.studies.base import with_interval
 
 ROWS, COLUMNS = 40, 8  # of a study's table on the page; the CSV has all
-MINOR = ("lookup_budget", "measured_sparsity", "p_sign", "p_wilcoxon", "inside_noise", "identical")
-MINOR += ("empty", "tasks", "contexts", "complete", "delta_ci_low", "delta_ci_high")
-MINOR += ("score_ci_low", "score_ci_high", "index_bytes", "index, bytes")
+MINOR = [
+    *("lookup_budget", "measured_sparsity", "p_sign", "p_wilcoxon", "inside_noise", "identical"),
+    *("empty", "tasks", "contexts", "complete", "delta_ci_low", "delta_ci_high"),
+    *("score_ci_low", "score_ci_high", "index_bytes", "index, bytes"),
+]
 
 
 def whole(table: pd.DataFrame) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class Pool:
         for length, here in by_length(pd.concat([full, cells]) if len(full) else cells):
             common = choose(here, self.examples)
             notes += [f"{length}: {note}" for note in common.notes]
-            for row in here.to_dict("records"):
-                cell = row[CELL]
+            for cell, given in zip(here[CELL], here.to_dict("records"), strict=True):
+                row: dict[Any, Any] = dict(given)
                 kept = self.examples[cell]
                 whole = len(kept)
                 kept = kept[kept["example"].isin(common.questions)]
