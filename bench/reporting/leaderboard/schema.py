@@ -58,7 +58,7 @@ class Row(BaseModel):
     kv_budget: float = Field(gt=0, allow_inf_nan=False, description="measured share of bytes read")
     score: Share = Field(description="mean over n questions")
     score_ci_low: OptionalShare = Field(
-        description="95 % interval, whole contexts drawn; Wilson's where all are 0 or all are 1"
+        description="95 % interval, whole contexts drawn; Wilson's where draws do not differ"
     )
     score_ci_high: OptionalShare
     full_score: OptionalShare = Field(description="of the dense row, on the same questions")

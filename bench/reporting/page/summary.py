@@ -8,9 +8,8 @@ from bench.reporting.studies.base import with_interval
 
 KEEPS = 0.95  # share of full attention's score that counts as kept
 NEAR = 1.1  # times the budget: up to here another method reads about as much
-BOUNDS = (
-    "oracle",
-)  # choose by exact scores at no cost: no alternatives, but what a lookup could reach
+# Methods that choose by exact scores at no cost: no alternatives, but what a lookup could reach.
+BOUNDS = frozenset({"oracle"})
 COLUMNS = {"length": "length", "label": "method", "asked": "asked", "kv_budget": "read (budget)"}
 
 
@@ -26,8 +25,9 @@ def table(found: Pool) -> pd.DataFrame:
     shown = cells[list(COLUMNS)].rename(columns=COLUMNS).assign(score=with_interval(cells, "score"))
     if "delta" in cells:
         shown["minus full"] = with_interval(cells, "delta").where(~cells["dense"], "")
-        words = cells["inside_noise"].map({True: "inside the noise", False: "outside"})
-        shown["difference"] = words.where(~cells["dense"], "").fillna("")
+        words = cells["inside_noise"].map({True: "inside the noise", False: "larger than noise"})
+        words = words.where(cells["contexts"] >= LEAST_CONTEXTS, "too few contexts")
+        shown["difference"] = words.where(~cells["dense"] & cells["delta"].notna(), "")
     if cells["length"].nunique() == 1:
         shown = shown.drop(columns="length")
     return shown.assign(n=cells["n"])

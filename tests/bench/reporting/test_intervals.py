@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from scipy import stats
 
 from bench.reporting.statistics.intervals import cluster_mean, score_mean
 
@@ -52,6 +53,15 @@ def test_a_share_at_the_edge_has_wilsons_interval_over_contexts(edge: float) -> 
     # Questions that share contexts count as often as there are contexts.
     assert score_mean([edge] * 40, list("abcd") * 10) == alone
     assert (alone.high if edge else alone.low) == edge
+
+
+@pytest.mark.parametrize(("right", "contexts"), [(0, 4), (3, 4), (4, 4), (12, 16)])
+def test_wilsons_interval_is_scipys(right: int, contexts: int) -> None:
+    # Every context has the same share of right ones, so that no draw differs from another.
+    each = [1.0] * right + [0.0] * (contexts - right)
+    found = score_mean(each * contexts, [name for name in range(contexts) for _ in each])
+    expected = stats.binomtest(right, contexts).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_scores_inside_are_drawn_by_context() -> None:
