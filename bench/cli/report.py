@@ -18,6 +18,7 @@ from bench.reporting.leaderboard.rows import Run, leaderboard, load_runs
 from bench.reporting.output import as_markdown, write_text
 from bench.reporting.page.write import write as write_page
 from bench.reporting.studies import STUDIES
+from bench.reporting.studies.write import failures
 from bench.reporting.studies.write import write as write_studies
 from bench.reporting.tables import longbench, needle_places, overview, prefixqa
 
@@ -53,7 +54,7 @@ def _leaderboard_or_all(arguments: list[str]) -> int:
     board = leaderboard(runs)
     if options.study is not None:
         return _one_study(options.study, runs, board, options.out)
-    paths = write(options.runs, runs, board, options.out)
+    paths, failed = write(options.runs, runs, board, options.out)
     for name, part in overview.groups(board):
         print(f"\n{name}\n{as_markdown(overview.overview(part))}")
     print()
@@ -64,11 +65,17 @@ def _leaderboard_or_all(arguments: list[str]) -> int:
         print(f"left out of {boards.FILE}: {problem.reason} ({run})")
     for path in paths:
         print(f"wrote {path}")
-    return 0
+    return max((fail(1, line) for line in failed), default=0)
 
 
-def write(folder: Path, runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
-    """Writes the leaderboard, all tables and all figures of the runs in a folder; returns their paths."""
+def write(
+    folder: Path, runs: list[Run], board: pd.DataFrame, out: Path
+) -> tuple[list[Path], list[str]]:
+    """Writes the leaderboard, all tables and all figures of the runs in a folder.
+
+    Returns:
+        The paths, and a line for each study that could not be made.
+    """
     rows, _ = boards.accepted(board)
     paths = [write_text(out / boards.FILE, boards.as_csv(rows))]
     paths += overview.write(board, out / "tables")
@@ -82,7 +89,8 @@ def write(folder: Path, runs: list[Run], board: pd.DataFrame, out: Path) -> list
     studies = write_studies(STUDIES.values(), runs, board, out)
     paths += [path for study in studies for path in study.paths]
     groups = [(name, part, overview.overview(part)) for name, part in overview.groups(board)]
-    return [*paths, write_page(runs, groups, studies, out / "figures", out)]
+    page = write_page(runs, groups, studies, out / "figures", out)
+    return [*paths, page], failures(studies)
 
 
 def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> int:
@@ -94,10 +102,12 @@ def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> in
     for study in written:
         for title, table in study.tables.items():
             print(f"\n{title}\n{as_markdown(table)}")
+        for note in study.notes:
+            print(note)
     for study in written:
         for path in study.paths:
             print(f"wrote {path}")
-    return 0
+    return max((fail(1, line) for line in failures(written)), default=0)
 
 
 if __name__ == "__main__":

@@ -64,11 +64,12 @@ def make(kind: str, records: Path) -> Made:
         known = ", ".join(["overview", "tasks", *STUDIES, *TIMINGS])
         raise InputError(f"{records}: unknown kind of study {kind!r}; known: {known}")
     study = STUDIES[kind]
-    found = study.tables(cells)
-    if not found:
+    found = study.cells(cells)
+    if found.table.empty:
         raise InputError(f"{records} does not make the study {kind}")
-    figure = None if study.draw is None else study.draw(cells, study.title)
-    return Made(next(iter(found.values())), narrow(cells.table), figure, facts)
+    whole = next(iter(study.tables(found).values()))
+    figure = None if study.draw is None else study.draw(found, study.title).figure
+    return Made(whole, narrow(found.table), figure, facts)
 
 
 def narrow(table: pd.DataFrame) -> pd.DataFrame:
