@@ -14,7 +14,7 @@ FORMATS = ("tex", "pdf")  # that are written beside CSV, Markdown and PNG only w
 def write_table(
     table: pd.DataFrame, folder: Path, name: str, formats: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes ``NAME.csv`` and ``NAME.md``, with ``tex`` in ``formats`` for booktabs too; returns the paths."""
+    """Writes ``NAME.csv`` and ``NAME.md``, and with ``tex`` in ``formats`` LaTeX; returns the paths."""
     contents = {
         "csv": table.to_csv(index=False, float_format="%.6g"),
         "md": as_markdown(table) + "\n",

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
+from bench.reporting.figures.files import write_figure
 from bench.reporting.figures.looks import Look, looks
 from bench.reporting.tables.overview import groups
 from bench.reporting.variants import DENSE, labels, lengths

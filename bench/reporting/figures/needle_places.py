@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from bench.reporting.figures import style
+from bench.reporting.figures.files import write_figure
 from bench.reporting.tables.needle_places import BINS
 from bench.reporting.variants import DENSE, labels
 
