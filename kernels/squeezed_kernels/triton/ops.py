@@ -1,7 +1,7 @@
 """The ``triton`` backend: launches the kernels. Nothing here waits for the device.
 
-Block sizes of attention are constants, the fastest of a sweep on an H200 at 131,072 keys in bfloat16, 32 heads on
-32 (results/reference/kernels-h200): decode 0.093 ms where the 64 rows and 4 warps of before took 0.124, prefill of
+Block sizes of attention are the fastest of a sweep on an H200 at 131,072 keys in bfloat16, 32 heads on
+32 (results/reference/kernels-h200): decode 0.093 ms where 64 rows and 4 warps took 0.124, prefill of
 4,096 tokens 5.2 in place of 8.2 ms. Those of the lookup made no difference above the noise.
 """
 
