@@ -7,8 +7,8 @@
 #   several passes. The first chunk is halved, all others stay whole. 400 tokens in chunks of 40 leave
 #   380 keys instead of 200. Nothing is said.
 # Why it matters: long prompts are fed in chunks to save memory, so exactly the long runs are hit. The
-#   method then looks far better than it is, at ten times the budget that the table states. Calling the
-#   model twice on one cache (a second turn, a shared prefix) is the same case.
+#   method then looks far better than it is: it keeps nearly all keys, whatever ratio the table states.
+#   Calling the model twice on one cache (a second turn, a shared prefix) is the same case.
 # How sure: certain. It follows from how a press tells prefill from decoding.
 # Versions: kvpress 0.5.5, transformers 5.2.0 (kvpress asks for less than 5.3), torch 2.13.0.
 # Source: found by running it.
