@@ -97,12 +97,10 @@ class FixedContextCache(Cache):
             layer.selector = selector
 
     def activate_past_recording(self) -> None:
-        """Refuses decoding with drafts.
+        """Refuses decoding with drafts, which asks for this before anything is fed.
 
         Raises:
-            ValueError: always. transformers then feeds the whole sequence, the context once more, and no
-            method
-                is asked for single tokens, so that its budget is not that of decoding.
+            ValueError: always: transformers would then feed the whole sequence, the context once more.
         """
         raise ValueError(
             "assisted decoding and prompt lookup are refused on a fixed context: transformers feeds the "
