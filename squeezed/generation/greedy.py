@@ -13,8 +13,9 @@ from squeezed.cache.accounting import GenerationStats, summarise
 from squeezed.cache.conversation import FixedContextCache, make_cache
 from squeezed.context.data import Context
 from squeezed.generation.batch import Batch, UserInputs, left_padded
+from squeezed.generation.checkpoint import Checkpoint
 from squeezed.methods.base import Method
-from squeezed.model import attention, families, fingerprint
+from squeezed.model import attention, families, fingerprint, positions, rope
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -29,11 +30,15 @@ class Generation:
             shorter rows are filled up behind it with the padding token, or a stop token where there is none.
         lengths: new tokens of each row, stop token included.
         stats: measured KV budget and times.
+        applied: the checkpoint's generation settings that were applied, by name (a repetition penalty, say).
+        ignored: those that change greedy answers too and could not be applied (beams, say).
     """
 
     sequences: torch.Tensor
     lengths: tuple[int, ...]
     stats: GenerationStats
+    applied: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @torch.inference_mode()
@@ -50,7 +55,8 @@ def generate(
 ) -> Generation:
     """Answers one user input, or a batch of them, on a fixed context, greedily.
 
-    The user input's prefill uses the method too, not only the decoding. All members of a batch share one
+    The user input's prefill uses the method too, not only the decoding. What the checkpoint's own generation
+    settings do to logits is done as by ``model.generate(do_sample=False)``. All members of a batch share one
     index and one copy of the context's keys and values. For sampling and the like use ``model.generate`` with
     ``ctx.cache(method)``.
 
@@ -62,9 +68,11 @@ def generate(
         backend: of the kernels: ``auto``, or a name.
 
     Raises:
-        ValueError: an empty user input, a number of tokens below 1, or a size the method cannot meet.
+        ValueError: an empty user input, a number of tokens below 1, a size the method cannot meet, or more
+            tokens than the model has positions for.
         IndexMismatchError: the context belongs to another model.
-        UnsupportedModelError: inputs of different lengths for a model that takes no positions.
+        UnsupportedModelError: inputs of different lengths for a model that takes no positions, or a length at
+            which the model's RoPE rotates the context's keys otherwise.
     """
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; expected at least 1")
@@ -72,11 +80,15 @@ def generate(
     fingerprint.require_model(model, ctx.model_fingerprint)
     if not bool(batch.real.all()):
         families.require_positions(model)
+    whole = ctx.tokens + batch.ids.shape[1] + max_new_tokens - 1  # the last token is not fed again
+    positions.require_within(model.config, whole)
+    rope.require_one_length(families.text_config(model), ctx.tokens, whole)
     attention.switch(model)
+    checkpoint = Checkpoint(model, ctx.ids, batch, max_new_tokens)
     cache = make_cache(ctx, method, backend=backend)
     stops = {*_stop_ids(model), *stop_ids}
     start = _now(model.device)
-    token = _first_token(model, ctx, cache, batch)
+    token = checkpoint.choose(_first_logits(model, ctx, cache, batch))
     prefilled = _now(model.device)
     tokens = [token]
     lengths = torch.ones(len(token), dtype=torch.int64)
@@ -86,7 +98,7 @@ def generate(
     while len(tokens) < max_new_tokens and bool(running.any()):
         real = torch.cat([real, torch.ones(len(token), 1, dtype=torch.bool)], dim=1)
         cache.progress.active = running
-        token = _step(model, ctx, cache, token, places, real)
+        token = checkpoint.choose(_logits(model, ctx, cache, token, places, real))
         places = places + 1
         tokens.append(token)
         lengths += running
@@ -99,19 +111,25 @@ def generate(
         decode_ms=1e3 * (decoded - prefilled) / steps if steps else float("nan"),
     )
     return Generation(
-        _filled(tokens, lengths, _fill_id(model, stops)), tuple(lengths.tolist()), stats
+        _filled(tokens, lengths, _fill_id(model, stops)),
+        tuple(lengths.tolist()),
+        stats,
+        checkpoint.applied,
+        checkpoint.ignored,
     )
 
 
-def _first_token(
+def _first_logits(
     model: PreTrainedModel, ctx: Context, cache: FixedContextCache, batch: Batch
 ) -> torch.Tensor:
-    """Most likely first tokens ``[B, 1]`` after the user inputs."""
+    """Logits ``[B, V]`` of the first tokens after the user inputs."""
     places = (batch.real.cumsum(1) - 1).clamp(min=0) + ctx.tokens
-    return _step(model, ctx, cache, batch.ids.to(model.device), places.to(model.device), batch.real)
+    return _logits(
+        model, ctx, cache, batch.ids.to(model.device), places.to(model.device), batch.real
+    )
 
 
-def _step(
+def _logits(
     model: PreTrainedModel,
     ctx: Context,
     cache: FixedContextCache,
@@ -119,7 +137,7 @@ def _step(
     places: torch.Tensor,
     real: torch.Tensor,
 ) -> torch.Tensor:
-    """Most likely next tokens ``[B, 1]`` after feeding ``ids`` ``[B, L]`` at ``places``."""
+    """Logits ``[B, V]`` of the next tokens after feeding ``ids`` ``[B, L]`` at ``places``."""
     mask = None
     if not bool(real.all()):
         context = torch.ones(len(real), ctx.tokens, dtype=torch.bool)
@@ -132,7 +150,8 @@ def _step(
         use_cache=True,
         logits_to_keep=1,
     )
-    return output.logits[:, -1:].argmax(-1)
+    logits: torch.Tensor = output.logits[:, -1]
+    return logits
 
 
 def _is_stop(token: torch.Tensor, stops: set[int]) -> torch.Tensor:

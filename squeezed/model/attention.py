@@ -36,6 +36,15 @@ class AttendingLayer(Protocol):
     def get_seq_length(self) -> int:
         """Tokens seen so far."""
 
+    def check(
+        self,
+        module: torch.nn.Module,
+        length: int,
+        mask: torch.Tensor | None,
+        positions: torch.Tensor | None,
+    ) -> None:
+        """Refuses ``length`` query tokens that are not where they belong; ``positions`` ``[B or 1, L]``."""
+
     def attend(
         self,
         module: torch.nn.Module,
@@ -70,6 +79,7 @@ def forward(
     if layer is None:
         return dense(module, query, key, value, attention_mask, scale, softcap, **kwargs), None
     _require_reproducible(module, layer, value, attention_mask, kwargs)
+    layer.check(module, query.shape[2], attention_mask, kwargs.get("position_ids"))
     return layer.attend(module, query, attention_mask, scale, softcap), None
 
 

@@ -13,7 +13,7 @@ from transformers.cache_utils import (
     DynamicSlidingWindowLayer,
 )
 
-from squeezed.model import attention, families
+from squeezed.model import attention, families, positions, rope
 from squeezed.model.attention import tag
 from squeezed.model.states import LayerStates, LocalLayer
 
@@ -43,6 +43,9 @@ class CaptureLayer(DynamicLayer):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         keys, values = super().update(key_states, value_states)
         return tag(keys, self), tag(values, self)
+
+    def check(self, module: torch.nn.Module, *args: Any) -> None:
+        """Nothing to check: the tokens are the context itself."""
 
     def attend(
         self,
@@ -109,8 +112,11 @@ def prefill(
         What each decoder layer computed: ``LocalLayer`` for those with a sliding window.
 
     Raises:
-        UnsupportedModelError: the model's attention did not go through the engine.
+        UnsupportedModelError: the model's attention did not go through the engine, or its RoPE makes keys
+            that cannot be kept. ValueError: the model has not that many positions.
     """
+    positions.require_within(model.config, len(ids))
+    rope.require_one_length(families.text_config(model), len(ids), len(ids))
     # Layers with a sliding window need nothing from the engine: transformers' own keep what is in the window.
     layers: list[CacheLayerMixin] = [
         CaptureLayer(len(ids), window, accumulate)
@@ -119,10 +125,11 @@ def prefill(
         for sliding_window in families.sliding_windows(model)
     ]
     cache = Cache(layers=layers)
-    for start in range(0, len(ids), chunk):
-        part = ids[None, start : start + chunk].to(model.device)
-        model.base_model(input_ids=part, past_key_values=cache, use_cache=True)
-        attention.require_reached(model, all(_reached(layer) for layer in layers))
+    with rope.one_length(model, len(ids)):
+        for start in range(0, len(ids), chunk):
+            part = ids[None, start : start + chunk].to(model.device)
+            model.base_model(input_ids=part, past_key_values=cache, use_cache=True)
+            attention.require_reached(model, all(_reached(layer) for layer in layers))
     return [_states(layer) for layer in layers]
 
 
