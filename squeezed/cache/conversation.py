@@ -1,17 +1,26 @@
 """The cache of conversations on a fixed context: what ``model.generate`` takes as ``past_key_values``."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from squeezed_kernels import resolve_backend
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer
 
+from squeezed.cache import passes
 from squeezed.cache.fixed import FixedContextLayer
 from squeezed.cache.local import LocalContextLayer
-from squeezed.cache.own_tokens import Progress
+from squeezed.cache.own_tokens import OwnTokensLayer, Progress
+from squeezed.cache.recurrent import (
+    ConversationStates,
+    HybridContextLayer,
+    HybridLocalLayer,
+    RecurrentContextLayer,
+    irreversible,
+)
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Method
-from squeezed.model.states import LocalLayer
+from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.selection.selectors import Selector
 
 
@@ -30,19 +39,64 @@ class FixedContextCache(Cache):
         backend: str,
         progress: Progress,
         local: Mapping[int, LocalLayer],
+        recurrent: Mapping[int, RecurrentLayer] = MappingProxyType({}),
     ) -> None:
-        full = [
-            FixedContextLayer(layer, selector, progress, backend)
-            for layer, selector in zip(layers, selectors, strict=True)
-        ]
         self.progress = progress
-        self.reads = [layer.reads for layer in full]
-        tokens, rest = layers[0].tokens, iter(full)
-        own: list[CacheLayerMixin] = [
-            LocalContextLayer(local[number], tokens, progress) if number in local else next(rest)
-            for number in range(len(full) + len(local))
-        ]
+        tokens, indexed = layers[0].tokens, iter(zip(layers, selectors, strict=True))
+        silent = sum(not state.attends for state in recurrent.values())
+        own: list[AnyLayer] = []
+        for number in range(len(layers) + len(local) + silent):
+            state = recurrent.get(number)
+            if state is not None and not state.attends:
+                own.append(RecurrentContextLayer(state) if state.nbytes else DummyLayer())
+            elif number in local:
+                own.append(_local_layer(local[number], tokens, progress, state))
+            else:
+                own.append(_full_layer(*next(indexed), progress, backend, state))
+        self.reads = [layer.reads for layer in own if isinstance(layer, FixedContextLayer)]
+        self._stateful = [layer for layer in own if isinstance(layer, ConversationStates)]
         super().__init__(layers=own)
+
+    def before_pass(self, batch: int, length: int, padded: bool) -> None:
+        """Called before each forward pass of a model with recurrent states; see ``passes.meet``."""
+        passes.meet(self._stateful, self.own_tokens() == 0, batch, length, padded)
+
+    def own_tokens(self) -> int:
+        """Tokens that followed the fixed context."""
+        return next(each.own_tokens() for each in self.layers if isinstance(each, OwnTokensLayer))
+
+    def crop(self, tokens_to_remove: int) -> None:
+        """Takes the last ``-tokens_to_remove`` tokens back.
+
+        Raises:
+            UnsupportedModelError: the model has recurrent states, which cannot go back.
+        """
+        if self._stateful and tokens_to_remove:
+            raise irreversible()
+        super().crop(tokens_to_remove)
+
+
+AnyLayer = CacheLayerMixin | ConversationStates | DummyLayer
+
+
+def _full_layer(
+    fixed: LayerIndex,
+    selector: Selector,
+    progress: Progress,
+    backend: str,
+    state: RecurrentLayer | None,
+) -> FixedContextLayer:
+    if state is None:
+        return FixedContextLayer(fixed, selector, progress, backend)
+    return HybridContextLayer(fixed, selector, progress, backend, state)
+
+
+def _local_layer(
+    fixed: LocalLayer, tokens: int, progress: Progress, state: RecurrentLayer | None
+) -> LocalContextLayer:
+    if state is None:
+        return LocalContextLayer(fixed, tokens, progress)
+    return HybridLocalLayer(fixed, tokens, progress, state)
 
 
 def make_cache(context: Context, method: Method, *, backend: str = "auto") -> FixedContextCache:
@@ -60,4 +114,6 @@ def make_cache(context: Context, method: Method, *, backend: str = "auto") -> Fi
         resolve_backend(backend, device)
     progress = Progress()
     selectors = list(method.bind(context, backend))
-    return FixedContextCache(context.layers, selectors, backend, progress, context.local)
+    return FixedContextCache(
+        context.layers, selectors, backend, progress, context.local, context.recurrent
+    )
