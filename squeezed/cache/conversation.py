@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeAlias
 
 from squeezed_kernels import resolve_backend
 from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer
@@ -76,7 +77,7 @@ class FixedContextCache(Cache):
         super().crop(tokens_to_remove)
 
 
-AnyLayer = CacheLayerMixin | ConversationStates | DummyLayer
+AnyLayer: TypeAlias = CacheLayerMixin | ConversationStates | DummyLayer
 
 
 def _full_layer(

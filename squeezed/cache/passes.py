@@ -6,16 +6,19 @@ from squeezed.cache.recurrent import ConversationStates
 from squeezed.errors import UnsupportedModelError
 
 PADDED = (
-    "user inputs of different lengths cannot be answered in one batch on a model with recurrent layers: padding "
-    "between the context and a user input would change its state; ask them one by one (squeezed.generate does)"
+    "user inputs of different lengths cannot be answered in one batch on a model with recurrent layers: "
+    "padding between the context and a user input would change its state; ask them one by one, as "
+    "squeezed.generate does"
 )
 SEVERAL = (
-    "this model forgets its recurrent state in a pass of several tokens, so that tokens after a fixed context "
-    "must come one by one (squeezed.generate does that)"
+    "this model forgets its recurrent state in a pass of several tokens, so that tokens after a fixed "
+    "context must come one by one (squeezed.generate does that)"
 )
 
 
-def meet(layers: Sequence[ConversationStates], fresh: bool, batch: int, length: int, padded: bool) -> None:
+def meet(
+    layers: Sequence[ConversationStates], fresh: bool, batch: int, length: int, padded: bool
+) -> None:
     """Makes copies of the states for a new batch, and refuses a pass that would come out wrong.
 
     Args:

@@ -42,7 +42,7 @@ class ConversationStates(LinearAttentionCacheLayerMixin):
     def adopt(self, context: RecurrentLayer) -> None:
         """Starts from what the fixed context left."""
         numbers = [*context.conv, *context.recurrent]
-        LinearAttentionLayer.__init__(self, number_of_states=max(numbers, default=0) + 1)  # type: ignore[arg-type]
+        LinearAttentionLayer.__init__(self, number_of_states=max(numbers, default=0) + 1)
         self.context = context
         self.start(1)
 
@@ -117,19 +117,19 @@ class _StatesAndKeys(ConversationStates):
 
     def reset(self) -> None:
         super().reset()
-        DynamicLayer.reset(self)  # type: ignore[arg-type]
+        DynamicLayer.reset(self)
 
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
         super().reorder_cache(beam_idx)
-        DynamicLayer.reorder_cache(self, beam_idx)  # type: ignore[arg-type]
+        DynamicLayer.reorder_cache(self, beam_idx)
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         super().batch_select_indices(indices)
-        DynamicLayer.batch_select_indices(self, indices)  # type: ignore[arg-type]
+        DynamicLayer.batch_select_indices(self, indices)
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         super().batch_repeat_interleave(repeats)
-        DynamicLayer.batch_repeat_interleave(self, repeats)  # type: ignore[arg-type]
+        DynamicLayer.batch_repeat_interleave(self, repeats)
 
 
 class HybridContextLayer(_StatesAndKeys, FixedContextLayer, LinearAttentionAndFullAttentionLayer):

@@ -101,9 +101,7 @@ def sliding_windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     if kinds is None:
         slides = window is not None and getattr(config, "use_sliding_window", True)
         kinds = [SLIDING if slides else FULL] * layers
-    return tuple(
-        window if kind in (SLIDING, "hybrid_sliding") else None for kind in kinds[:layers]
-    )
+    return tuple(window if kind in (SLIDING, "hybrid_sliding") else None for kind in kinds[:layers])
 
 
 def text_config(model: PreTrainedModel) -> PreTrainedConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from squeezed_kernels import capped, causal_mask
@@ -102,7 +102,7 @@ class HybridCaptureLayer(CaptureLayer, LinearAttentionAndFullAttentionLayer):
         LinearAttentionLayer.__init__(self, number_of_states=states)
 
 
-PrefillLayer = CacheLayerMixin | LinearAttentionCacheLayerMixin | DummyLayer
+PrefillLayer: TypeAlias = CacheLayerMixin | LinearAttentionCacheLayerMixin | DummyLayer
 
 
 @torch.inference_mode()
@@ -137,9 +137,9 @@ def prefill(
         for number in range(families.layer_count(model))
     ]
     cache = Cache(layers=layers)
-    for start in range(0, len(ids), len(ids) if restarts else chunk):
-        part = ids[None, start : len(ids) if restarts else start + chunk].to(model.device)
-        where = recurrent.positions(model, start, start + part.shape[1]) if stateful else {}
+    for start, stop in recurrent.passes(len(ids), len(ids) if restarts else chunk, stateful):
+        part = ids[None, start:stop].to(model.device)
+        where = recurrent.positions(model, start, stop) if stateful else {}
         model.base_model(input_ids=part, past_key_values=cache, use_cache=True, **where)
         attention.require_reached(model, all(_reached(layer) for layer in layers))
     named = recurrent.recurrent_layers(config)

@@ -1,8 +1,8 @@
 """Layers with a recurrent state: linear attention, state-space models (SSM), short convolutions.
 
-Such a layer keeps no key of a token, but a state of one size, which each token changes. After the prefill of a
-fixed context the state is kept; each conversation goes on from a copy of it. transformers keeps the states of
-one layer in a cache layer (``LinearAttentionLayer``): inputs of a convolution, and recurrent states proper.
+Such a layer keeps no key of a token, but a state of one size, which each token changes. After the prefill of
+a fixed context the state is kept; each conversation goes on from a copy of it. transformers keeps the states
+of one layer in a cache layer (``LinearAttentionLayer``): inputs of a convolution, and recurrent states.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def _own_cache(model: PreTrainedModel) -> str | None:
     """The name of the cache class that the model's own module defines."""
     module = vars(sys.modules[type(model).__module__])
     found = (each for each in module.values() if isinstance(each, type) and issubclass(each, Cache))
-    return next((each.__name__ for each in found if each.__module__ == type(model).__module__), None)
+    return next(
+        (each.__name__ for each in found if each.__module__ == type(model).__module__), None
+    )
 
 
 def state_of(layer: Any, attends: bool, restarts: bool) -> RecurrentLayer:
@@ -96,13 +98,26 @@ def positions(model: PreTrainedModel, start: int, stop: int) -> dict[str, torch.
     return {"position_ids": torch.arange(start, stop, device=model.device)[None]}
 
 
+def passes(total: int, chunk: int, stateful: bool = True) -> list[tuple[int, int]]:
+    """Where the passes of a prefill in chunks begin and end.
+
+    Recurrent layers compute a single token by other code, which differs from that for many in some models
+    (Nemotron-H and Zamba2 in transformers 5.23 bound the time step only there). So no chunk of theirs is of
+    one token, unless ``chunk`` is.
+    """
+    ends = [*range(chunk, total, chunk), total]
+    if stateful and len(ends) > 1 and ends[-1] - ends[-2] == 1 and chunk > 2:
+        ends[-2] -= 1
+    return list(zip([0, *ends], ends, strict=False))
+
+
 def restarts(model: PreTrainedModel, ids: torch.Tensor) -> bool:
     """Whether a pass of several tokens forgets the recurrent state that the tokens before it left.
 
     Tried, not looked up: two passes go on from the same tokens, one of them with another state in the first
     layer that has one. If that state comes out the same to the last bit, and the model's output does not
-    change, the state was not read. Some models do that (Jamba and Zamba in transformers 5.23): theirs is right
-    in a first pass and in passes of one token only.
+    change, the state was not read. Some models do that (Jamba and Zamba in transformers 5.23): theirs is
+    right in a first pass and in passes of one token only.
 
     Args:
         ids: token ids ``[N]``; the first few are used.

@@ -47,8 +47,8 @@ class RecurrentLayer:
 
     Attributes:
         conv: the last inputs of its convolutions, ``[channels, kernel]`` each, by transformers' number of the
-            state. recurrent: its recurrent states, in the model's own shapes without the batch. Both are empty
-            for a layer that is an MLP alone.
+            state. recurrent: its recurrent states, in the model's own shapes without the batch. Both are
+            empty for a layer that is an MLP alone.
         attends: the layer keeps keys as well: it also has an index or a ``LocalLayer``.
         restarts: a pass of several tokens forgets the state, so that tokens have to come one by one.
     """

@@ -5,7 +5,7 @@ kernels take offsets and positions at their word. Everything is an ``IndexCorrup
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -124,6 +124,15 @@ def check_recurrent(layer: RecurrentLayer, stored: bool) -> None:
             right = state.ndim >= least and state.is_floating_point()
             require(right and bool(state.isfinite().all()), name, "finite and of a floating type")
             require(not stored or state.numel() > 0, name, "not empty")
+
+
+def check_states_told(
+    tensors: Mapping[str, torch.Tensor], layers: Iterable[RecurrentLayer]
+) -> None:
+    """That a file holds no recurrent state that its manifest does not tell of."""
+    held = sum(name.startswith("recurrent") for name in tensors)
+    told = sum(len(layer.conv) + len(layer.recurrent) for layer in layers)
+    require(held in (0, told), f"recurrent states: {held}", f"the {told} of the manifest")
 
 
 def check_calibration(calibration: Calibration, layers: int, heads: int) -> None:

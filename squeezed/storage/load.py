@@ -118,6 +118,7 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
         }
         for state in recurrent.values():
             integrity.check_recurrent(state, manifest["keys_values"])
+        integrity.check_states_told(tensors, recurrent.values())
         _require_whole(ids, layers, local, calibrations, manifest["keys_values"])
     except (KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
         raise IndexCorruptError(
@@ -176,8 +177,8 @@ def _require_layers(folder: Path, stored: Context, places: Sequence[Place]) -> N
     needed = {n: place.attends for n, place in enumerate(places) if place.attends is not None}
     if states != needed:
         raise IndexMismatchError(
-            f"{folder}: layers with a recurrent state (number: has keys) are {states or 'none'}, but those of "
-            f"the given model are {needed or 'none'}; prepare the context again"
+            f"{folder}: layers with a recurrent state (number: has keys) are {states or 'none'}, but those "
+            f"of the given model are {needed or 'none'}; prepare the context again"
         )
 
 
