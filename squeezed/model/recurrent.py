@@ -93,9 +93,17 @@ def positions(model: PreTrainedModel, start: int, stop: int) -> dict[str, torch.
 
     Some forget to count what is in the cache when it is left out (Bamba in transformers 5.23).
     """
-    if "position_ids" not in inspect.signature(model.base_model.forward).parameters:
+    if not _takes_positions(model.base_model):
         return {}
     return {"position_ids": torch.arange(start, stop, device=model.device)[None]}
+
+
+def _takes_positions(module: torch.nn.Module) -> bool:
+    parameters = inspect.signature(module.forward).parameters
+    wrapper = all(
+        each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()
+    )
+    return wrapper or "position_ids" in parameters
 
 
 def passes(total: int, chunk: int, stateful: bool = True) -> list[tuple[int, int]]:
@@ -122,11 +130,12 @@ def restarts(model: PreTrainedModel, ids: torch.Tensor) -> bool:
     Args:
         ids: token ids ``[N]``; the first few are used.
     """
-    first, second = ids[None, :4].to(model.device), ids[None, 4:6].to(model.device)
+    few = ids[:6].repeat(6)[None, :6].to(model.device)
+    first, second = few[:, :4], few[:, 4:]
     cache = DynamicCache(config=model.config)
     _pass(model, first, cache, 0)
     number = next((n for n, layer in enumerate(cache.layers) if _recurrent(layer)), None)
-    if number is None or second.shape[1] < 2:
+    if number is None:
         return False
     other = copy.deepcopy(cache)
     for state in _recurrent(other.layers[number]).values():
@@ -141,7 +150,7 @@ def restarts(model: PreTrainedModel, ids: torch.Tensor) -> bool:
 def _pass(model: PreTrainedModel, ids: torch.Tensor, cache: Cache, start: int) -> torch.Tensor:
     where = positions(model, start, start + ids.shape[1])
     output = model.base_model(input_ids=ids, past_key_values=cache, use_cache=True, **where)
-    return output.last_hidden_state.float()
+    return output[0].float()
 
 
 def _recurrent(layer: Any) -> dict[int, torch.Tensor]:
@@ -188,8 +197,7 @@ def _announce(
             "a fixed context on a model with recurrent layers takes masks of shape [B, tokens] only"
         )
     cache.before_pass(batch, length, mask is not None and not bool(mask[:, -length:].all()))
-    takes = "position_ids" in inspect.signature(module.forward).parameters
-    if takes and kwargs.get("position_ids") is None:  # see ``positions``
+    if _takes_positions(module) and kwargs.get("position_ids") is None:  # see ``positions``
         start = cache.get_seq_length()
         where = torch.arange(start, start + length, device=tokens.device)
         kwargs = {**kwargs, "position_ids": where.expand(batch, -1)}
