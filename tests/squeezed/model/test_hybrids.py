@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
 import squeezed
+from squeezed.diagnostics.inspection import inspect, to_text
 from squeezed.model import families, recurrent
 from squeezed.model.prefill import prefill
 from squeezed.storage.manifest import CHECKSUM, MANIFEST, manifest_checksum
@@ -248,6 +249,9 @@ def test_saved_and_loaded_context_has_the_same_states(case, tmp_path):
     for keys_values in (True, False) if case.name in SOME else (True,):
         folder = case.ctx.save(tmp_path / "index", keys_values=keys_values)
         loaded = squeezed.FixedContext.load(folder, model=case.model)
+        report = inspect(folder)
+        assert report["bytes"]["states"] == (case.ctx.state_bytes if keys_values else 0)
+        assert ("recurrent states" in to_text(report)) is keys_values
         assert loaded.recurrent.keys() == case.ctx.recurrent.keys()
         assert loaded.state_bytes == case.ctx.state_bytes > 0
         for number, want in case.ctx.recurrent.items():
