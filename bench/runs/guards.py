@@ -18,6 +18,7 @@ from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, RunSpec
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
+from squeezed.model.recurrent import without_attention
 
 RECORD_BYTES = 3500  # of a record with short answers and its provenance; measured on RULER's tasks
 ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -26,7 +27,7 @@ POSITION_BYTES = 4
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a model's attention: layers, query heads, KV heads and their size."""
+    """Of a model's attention: layers that have one, query heads, KV heads and their size."""
 
     layers: int
     query_heads: int
@@ -133,7 +134,8 @@ def shape_of(model: ModelSpec) -> Shape | None:
         heads = int(config.num_attention_heads)
         kv_heads = int(getattr(config, "num_key_value_heads", None) or heads)
         head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        return Shape(int(config.num_hidden_layers), heads, kv_heads, head, model.dtype)
+        layers = int(config.num_hidden_layers) - len(without_attention(config))
+        return Shape(layers, heads, kv_heads, head, model.dtype)
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return None
 

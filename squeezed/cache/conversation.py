@@ -2,19 +2,28 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
 
 import torch
 from squeezed_kernels import resolve_backend
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer
 
-from squeezed.cache import asking
+from squeezed.cache import asking, passes
 from squeezed.cache.fixed import FixedContextLayer
 from squeezed.cache.local import LocalContextLayer
-from squeezed.cache.own_tokens import Progress
+from squeezed.cache.own_tokens import OwnTokensLayer, Progress
+from squeezed.cache.recurrent import (
+    ConversationStates,
+    HybridContextLayer,
+    HybridLocalLayer,
+    RecurrentContextLayer,
+    irreversible,
+)
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Method
-from squeezed.model.states import LocalLayer
+from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.selection.selectors import Selector
 
 
@@ -38,19 +47,24 @@ class FixedContextCache(Cache):
         backend: str,
         progress: Progress,
         local: Mapping[int, LocalLayer],
+        recurrent: Mapping[int, RecurrentLayer] = MappingProxyType({}),
     ) -> None:
-        full = [
-            FixedContextLayer(layer, selector, progress, backend)
-            for layer, selector in zip(layers, bind(), strict=True)
-        ]
-        self._ids, self._bind, self._full = ids, bind, full
         self.progress = progress
-        self.reads = [layer.reads for layer in full]
-        tokens, rest = layers[0].tokens, iter(full)
-        own: list[CacheLayerMixin] = [
-            LocalContextLayer(local[number], tokens, progress) if number in local else next(rest)
-            for number in range(len(full) + len(local))
-        ]
+        tokens, indexed = layers[0].tokens, iter(zip(layers, bind(), strict=True))
+        silent = sum(not state.attends for state in recurrent.values())
+        own: list[AnyLayer] = []
+        for number in range(len(layers) + len(local) + silent):
+            state = recurrent.get(number)
+            if state is not None and not state.attends:
+                own.append(RecurrentContextLayer(state) if state.nbytes else DummyLayer())
+            elif number in local:
+                own.append(_local_layer(local[number], tokens, progress, state))
+            else:
+                own.append(_full_layer(*next(indexed), progress, backend, state))
+        self._ids, self._bind = ids, bind
+        self._full = [layer for layer in own if isinstance(layer, FixedContextLayer)]
+        self.reads = [layer.reads for layer in self._full]
+        self._stateful = [layer for layer in own if isinstance(layer, ConversationStates)]
         super().__init__(layers=own)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -79,8 +93,11 @@ class FixedContextCache(Cache):
 
         Raises:
             ValueError: a positive number, or more tokens than there are behind the fixed context.
+            UnsupportedModelError: the model has recurrent states, which cannot go back.
         """
-        own = self._full[0].own_tokens()
+        if self._stateful and tokens_to_remove:
+            raise irreversible()
+        own = self.own_tokens()
         if tokens_to_remove > 0 or -tokens_to_remove > own:
             raise ValueError(
                 f"crop({tokens_to_remove}): give the number of tokens to remove, negative, and at most the "
@@ -126,6 +143,37 @@ class FixedContextCache(Cache):
             "first token on; repeat the input ids instead (num_return_sequences and num_beams do)"
         )
 
+    def before_pass(self, batch: int, length: int, padded: bool) -> None:
+        """Called before each forward pass of a model with recurrent states; see ``passes.meet``."""
+        passes.meet(self._stateful, self.own_tokens() == 0, batch, length, padded)
+
+    def own_tokens(self) -> int:
+        """Tokens that followed the fixed context."""
+        return next(each.own_tokens() for each in self.layers if isinstance(each, OwnTokensLayer))
+
+
+AnyLayer: TypeAlias = CacheLayerMixin | ConversationStates | DummyLayer
+
+
+def _full_layer(
+    fixed: LayerIndex,
+    selector: Selector,
+    progress: Progress,
+    backend: str,
+    state: RecurrentLayer | None,
+) -> FixedContextLayer:
+    if state is None:
+        return FixedContextLayer(fixed, selector, progress, backend)
+    return HybridContextLayer(fixed, selector, progress, backend, state)
+
+
+def _local_layer(
+    fixed: LocalLayer, tokens: int, progress: Progress, state: RecurrentLayer | None
+) -> LocalContextLayer:
+    if state is None:
+        return LocalContextLayer(fixed, tokens, progress)
+    return HybridLocalLayer(fixed, tokens, progress, state)
+
 
 def make_cache(context: Context, method: Method, *, backend: str = "auto") -> FixedContextCache:
     """A new ``past_key_values`` that holds a context and attends to it by ``method``.
@@ -144,4 +192,12 @@ def make_cache(context: Context, method: Method, *, backend: str = "auto") -> Fi
     def bind() -> Sequence[Selector]:
         return method.bind(context, backend)
 
-    return FixedContextCache(context.ids, context.layers, bind, backend, Progress(), context.local)
+    return FixedContextCache(
+        context.ids,
+        context.layers,
+        bind,
+        backend,
+        Progress(),
+        context.local,
+        context.recurrent,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from squeezed.cache.conversation import FixedContextCache, make_cache
 from squeezed.context.data import Context
 from squeezed.generation.batch import Batch, UserInputs, left_padded
 from squeezed.generation.checkpoint import Checkpoint
+from squeezed.generation.lengths import by_length, in_order, together
 from squeezed.methods.base import Method
 from squeezed.model import attention, families, fingerprint, positions, rope
 
@@ -60,6 +61,9 @@ def generate(
     index and one copy of the context's keys and values. For sampling and the like use ``model.generate`` with
     ``ctx.cache(method)``.
 
+    Padding would change the state of recurrent layers. On models that have some, user inputs of different
+    lengths are answered one length after the other, and times are added up.
+
     Args:
         model: the model the context was prepared with.
         question_ids: one user input's token ids ``[L]`` or ``[1, L]``, or a list of several ``[L_i]``.
@@ -79,6 +83,21 @@ def generate(
     batch = left_padded(question_ids)
     fingerprint.require_model(model, ctx.model_fingerprint)
     if not bool(batch.real.all()):
+        if ctx.state_bytes:
+            return _by_length(
+                batch,
+                _fill_id(model, {*_stop_ids(model), *stop_ids}),
+                lambda ids: generate(
+                    model,
+                    ctx,
+                    ids,
+                    method=method,
+                    max_new_tokens=max_new_tokens,
+                    stop_ids=stop_ids,
+                    min_new_tokens=min_new_tokens,
+                    backend=backend,
+                ),
+            )
         families.require_positions(model)
     whole = ctx.tokens + batch.ids.shape[1] + max_new_tokens - 1  # the last token is not fed again
     positions.require_within(model.config, whole)
@@ -119,14 +138,36 @@ def generate(
     )
 
 
+def _by_length(
+    batch: Batch, fill: int, answer: Callable[[Sequence[torch.Tensor]], Generation]
+) -> Generation:
+    """Answers the user inputs of one length after those of the other; the outcome is as of one batch."""
+    places = by_length(batch)
+    parts = [answer([batch.ids[place, batch.real[place]] for place in part]) for part in places]
+    sequences = [part.sequences for part in parts]
+    lengths = [torch.tensor(part.lengths)[:, None] for part in parts]
+    steps = [each.shape[1] - 1 for each in sequences]
+    return Generation(
+        in_order(sequences, places, fill),
+        tuple(in_order(lengths, places, 0)[:, 0].tolist()),
+        together([part.stats for part in parts], places, steps),
+        parts[0].applied,
+        parts[0].ignored,
+    )
+
+
 def _first_logits(
     model: PreTrainedModel, ctx: Context, cache: FixedContextCache, batch: Batch
 ) -> torch.Tensor:
     """Logits ``[B, V]`` of the first tokens after the user inputs."""
-    places = (batch.real.cumsum(1) - 1).clamp(min=0) + ctx.tokens
-    return _logits(
-        model, ctx, cache, batch.ids.to(model.device), places.to(model.device), batch.real
-    )
+    places = ((batch.real.cumsum(1) - 1).clamp(min=0) + ctx.tokens).to(model.device)
+    ids, real = batch.ids.to(model.device), batch.real
+    if any(state.restarts for state in ctx.recurrent.values()):  # all but the last, one by one
+        for place in range(real.shape[1] - 1):
+            here = slice(place, place + 1)
+            _logits(model, ctx, cache, ids[:, here], places[:, here], real[:, : place + 1])
+        ids, places = ids[:, -1:], places[:, -1:]
+    return _logits(model, ctx, cache, ids, places, real)
 
 
 def _logits(

@@ -13,7 +13,8 @@ import torch
 from squeezed_kernels import attend, causal_mask
 
 from squeezed.errors import UnsupportedModelError
-from squeezed.model.families import require_supported
+from squeezed.model.families import require_supported, text_config
+from squeezed.model.recurrent import announce_passes, has_states
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -163,6 +164,8 @@ def switch(model: PreTrainedModel) -> None:
     if model.config._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
     require_reached(model, model.config._attn_implementation == NAME)
+    if has_states(text_config(model)):
+        announce_passes(model)
 
 
 def require_reached(model: PreTrainedModel, reached: bool) -> None:

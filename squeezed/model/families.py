@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from squeezed.errors import UnsupportedModelError
+from squeezed.model import recurrent
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -34,17 +35,16 @@ def require_supported(model: PreTrainedModel) -> None:
 def refusals(model: PreTrainedModel) -> Iterator[str]:
     """The reasons why a model cannot be served, each as the end of a sentence about its family."""
     config = text_config(model)
-    kinds = set(getattr(config, "layer_types", None) or ())
+    kinds = set(recurrent.kinds(config))
     if model.config.is_encoder_decoder:
         yield "is an encoder-decoder model; a causal LM is needed"
-    if getattr(model, "_is_stateful", False) or kinds & {"linear_attention", "conv", "hybrid"}:
-        yield "has layers with a recurrent state (linear attention, SSM), which keep no keys to index"
+    yield from recurrent.refusals(model, config)
     if "chunked_attention" in kinds or getattr(config, "attention_chunk_size", None):
         yield (
             "has chunked-attention layers: a question in a new chunk does not see the fixed context there, "
             "which the engine does not reproduce"
         )
-    other = kinds - {FULL, SLIDING, "chunked_attention"}
+    other = kinds - {FULL, SLIDING, "chunked_attention"} - recurrent.KINDS
     if other:
         yield f"has layers of type {', '.join(sorted(other))}; {FULL} and {SLIDING} are supported"
     if getattr(config, "num_kv_shared_layers", 0) or any(
@@ -64,7 +64,8 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
         config, "is_causal", True
     ):
         yield "attends in both directions; a causal LM is needed"
-    windows = sliding_windows(model)
+    silent = recurrent.without_attention(config)
+    windows = [each for n, each in enumerate(sliding_windows(model)) if n not in silent]
     if windows and None not in windows:
         yield (
             f"has a sliding window of {windows[0]} tokens in every layer: none attends to the whole fixed "
@@ -100,7 +101,7 @@ def sliding_windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     if kinds is None:
         slides = window is not None and getattr(config, "use_sliding_window", True)
         kinds = [SLIDING if slides else FULL] * layers
-    return tuple(window if kind == SLIDING else None for kind in kinds[:layers])
+    return tuple(window if kind in (SLIDING, "hybrid_sliding") else None for kind in kinds[:layers])
 
 
 def text_config(model: PreTrainedModel) -> PreTrainedConfig:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from squeezed_kernels import capped, causal_mask
 from transformers.cache_utils import (
     Cache,
     CacheLayerMixin,
+    DummyLayer,
     DynamicLayer,
     DynamicSlidingWindowLayer,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionAndSlidingWindowAttentionLayer,
+    LinearAttentionCacheLayerMixin,
+    LinearAttentionLayer,
 )
 
-from squeezed.model import attention, families, positions, rope
+from squeezed.model import attention, families, positions, recurrent, rope
 from squeezed.model.attention import tag
-from squeezed.model.states import LayerStates, LocalLayer
+from squeezed.model.states import AnyLayer, HybridLayer, LayerStates, LocalLayer
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -92,6 +97,17 @@ class CaptureLayer(DynamicLayer):
         )
 
 
+class HybridCaptureLayer(CaptureLayer, LinearAttentionAndFullAttentionLayer):
+    """The same of a layer that keeps recurrent states beside its keys."""
+
+    def __init__(self, total: int, window: int, accumulate: bool, states: int) -> None:
+        super().__init__(total, window, accumulate)
+        LinearAttentionLayer.__init__(self, number_of_states=states)
+
+
+PrefillLayer: TypeAlias = CacheLayerMixin | LinearAttentionCacheLayerMixin | DummyLayer
+
+
 @torch.inference_mode()
 def prefill(
     model: PreTrainedModel,
@@ -99,46 +115,78 @@ def prefill(
     window: int,
     chunk: int = CHUNK,
     accumulate: bool = False,
-) -> list[LayerStates | LocalLayer]:
+) -> list[AnyLayer]:
     """Runs the model densely over the fixed context.
 
     Args:
         model: a causal LM whose attention is switched to the engine's.
         ids: token ids ``[N]``, ``N > window``. window: observation window W, in tokens.
-        chunk: tokens a forward pass. accumulate: sum up the attention that each key receives, which takes
-            about as long as the prefill again.
+        chunk: tokens a forward pass; all at once for models that forget their state between passes.
+        accumulate: sum up the attention that each key receives, which takes about as long as the prefill
+            again.
 
     Returns:
-        What each decoder layer computed: ``LocalLayer`` for those with a sliding window.
+        What each decoder layer computed: ``LayerStates`` for those that attend to everything, ``LocalLayer``
+        for those with a sliding window, ``RecurrentLayer`` and ``HybridLayer`` for those with a state.
 
     Raises:
         UnsupportedModelError: the model's attention did not go through the engine, or its RoPE makes keys
             that cannot be kept. ValueError: the model has not that many positions.
     """
     positions.require_within(model.config, len(ids))
-    rope.require_one_length(families.text_config(model), len(ids), len(ids))
-    # Layers with a sliding window need nothing from the engine: transformers' own keep what is in the window.
-    layers: list[CacheLayerMixin] = [
-        CaptureLayer(len(ids), window, accumulate)
-        if sliding_window is None
-        else DynamicSlidingWindowLayer(sliding_window)
-        for sliding_window in families.sliding_windows(model)
+    config = families.text_config(model)
+    rope.require_one_length(config, len(ids), len(ids))
+    stateful = recurrent.has_states(config)
+    restarts = stateful and recurrent.restarts(model, ids)
+    layers = [
+        _layer(model, number, (len(ids), window, accumulate))
+        for number in range(families.layer_count(model))
     ]
     cache = Cache(layers=layers)
     with rope.one_length(model, len(ids)):
-        for start in range(0, len(ids), chunk):
-            part = ids[None, start : start + chunk].to(model.device)
-            model.base_model(input_ids=part, past_key_values=cache, use_cache=True)
+        for start, stop in recurrent.passes(len(ids), len(ids) if restarts else chunk, stateful):
+            part = ids[None, start:stop].to(model.device)
+            where = recurrent.positions(model, start, stop) if stateful else {}
+            model.base_model(input_ids=part, past_key_values=cache, use_cache=True, **where)
             attention.require_reached(model, all(_reached(layer) for layer in layers))
-    return [_states(layer) for layer in layers]
+    named = recurrent.recurrent_layers(config)
+    return [_states(layer, named.get(n), restarts) for n, layer in enumerate(layers)]
 
 
-def _reached(layer: CacheLayerMixin) -> bool:
+def _layer(model: PreTrainedModel, number: int, size: tuple[int, int, bool]) -> PrefillLayer:
+    """The cache layer that takes a decoder layer's keys or states; ``size``: of a ``CaptureLayer``."""
+    config = families.text_config(model)
+    # Layers with a sliding window need nothing from the engine: transformers' own keep what is in the window.
+    sliding_window = families.sliding_windows(model)[number]
+    attends = recurrent.recurrent_layers(config).get(number)
+    if attends is None:
+        if sliding_window is None:
+            return CaptureLayer(*size)
+        return DynamicSlidingWindowLayer(sliding_window)
+    states = int(getattr(config, "number_of_conv_states", 1))
+    if not attends:
+        keeps = recurrent.kinds(config)[number] in recurrent.STATE_ONLY
+        return LinearAttentionLayer(number_of_states=states) if keeps else DummyLayer()
+    if sliding_window is None:
+        return HybridCaptureLayer(*size, states)
+    return LinearAttentionAndSlidingWindowAttentionLayer(sliding_window, number_of_states=states)
+
+
+def _reached(layer: PrefillLayer) -> bool:
     """Whether the layer's tokens were attended; one that has no keys belongs to no attention at all."""
-    return bool(layer.queries) if isinstance(layer, CaptureLayer) else layer.keys is not None
+    if isinstance(layer, CaptureLayer):
+        return bool(layer.queries)
+    return not isinstance(layer, CacheLayerMixin) or layer.keys is not None
 
 
-def _states(layer: CacheLayerMixin) -> LayerStates | LocalLayer:
+def _states(layer: PrefillLayer, attends: bool | None, restarts: bool) -> AnyLayer:
+    if attends is None:
+        return _attention(layer)
+    state = recurrent.state_of(layer, attends, restarts)
+    return HybridLayer(_attention(layer), state) if attends else state
+
+
+def _attention(layer: PrefillLayer) -> LayerStates | LocalLayer:
     if isinstance(layer, CaptureLayer):
         return layer.states()
     assert isinstance(layer, DynamicSlidingWindowLayer)

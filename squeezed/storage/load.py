@@ -16,10 +16,11 @@ from squeezed.index.layer import LayerIndex, Level, in_cluster_order
 from squeezed.index.settings import Coarse
 from squeezed.model import attention, families, fingerprint
 from squeezed.model.prefill import prefill
-from squeezed.model.states import LayerStates, LocalLayer
+from squeezed.model.recurrent import recurrent_layers
+from squeezed.model.states import LayerStates, LocalLayer, sort_out
 from squeezed.storage import integrity
 from squeezed.storage.manifest import read_manifest, read_settings
-from squeezed.storage.tensors import calibrations_of, layer_of, local_of, read_tensors
+from squeezed.storage.tensors import calibrations_of, layer_of, local_of, read_tensors, recurrent_of
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -27,10 +28,20 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
 
 @dataclass(frozen=True)
 class Place:
-    """What the model says of one of its layers: the device it is on, and its sliding window, if any."""
+    """What the model says of one of its layers.
+
+    Attributes:
+        device: it is on. window: its sliding window, if any.
+        attends: whether it keeps keys beside its recurrent state; ``None``: it has no such state.
+    """
 
     device: torch.device
     window: int | None
+    attends: bool | None
+
+    @property
+    def indexed(self) -> bool:
+        return self.window is None and self.attends is not False
 
 
 def load_context(folder: Path, model: PreTrainedModel) -> Context:
@@ -55,24 +66,29 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
     places = _places(model)
     _require_layers(folder, stored, places)
     layers: Sequence[LayerIndex] = stored.layers
-    local = stored.local
+    local, recurrent = stored.local, stored.recurrent
     if not manifest["keys_values"]:
         settings = stored.settings
         states = prefill(model, stored.ids, settings.window, accumulate=settings.accumulate)
-        layers = _prefilled(layers, [state for state in states if isinstance(state, LayerStates)])
-        local = {n: state for n, state in enumerate(states) if isinstance(state, LocalLayer)}
-    devices = [place.device for place in places if place.window is None]
+        full, local, recurrent = sort_out(states)
+        layers = _prefilled(layers, full)
+    devices = [place.device for place in places if place.indexed]
     return replace(
         stored,
         layers=tuple(_to_device(*each) for each in zip(layers, devices, strict=True)),
         local={n: _local_to_device(layer, places[n].device) for n, layer in local.items()},
+        recurrent={n: state.to(places[n].device) for n, state in recurrent.items()},
     ).with_derived(stored.derived)
 
 
 def _places(model: PreTrainedModel) -> list[Place]:
     """Of each of the model's layers."""
     devices, windows = families.layer_devices(model), families.sliding_windows(model)
-    return [Place(*each) for each in zip(devices, windows, strict=True)]
+    attends = recurrent_layers(families.text_config(model))
+    return [
+        Place(*each, attends.get(number))
+        for number, each in enumerate(zip(devices, windows, strict=True))
+    ]
 
 
 def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
@@ -97,6 +113,12 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
             layer_of(tensors, number, entry, settings)
             for number, entry in enumerate(manifest["layers"])
         )
+        recurrent = {
+            entry["number"]: recurrent_of(tensors, entry) for entry in manifest.get("recurrent", ())
+        }
+        for state in recurrent.values():
+            integrity.check_recurrent(state, manifest["keys_values"])
+        integrity.check_states_told(tensors, recurrent.values())
         _require_whole(ids, layers, local, calibrations, manifest["keys_values"])
     except (KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
         raise IndexCorruptError(
@@ -106,7 +128,13 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
         raise IndexCorruptError(f"{folder}: {error}") from None
     integrity.require_finite(calibrations, f"load {folder}")
     context = Context(
-        ids, layers, settings, manifest["model"], local, calibrated_on=manifest["calibrated_on"]
+        ids,
+        layers,
+        settings,
+        manifest["model"],
+        local,
+        calibrated_on=manifest["calibrated_on"],
+        recurrent=recurrent,
     )
     return context.with_derived(calibrations)
 
@@ -131,7 +159,8 @@ def _require_whole(
 
 def _require_layers(folder: Path, stored: Context, places: Sequence[Place]) -> None:
     """Raises ``IndexMismatchError`` unless the folder holds what the model's layers need."""
-    found = len(stored.layers) + len(stored.local)
+    silent = sum(not state.attends for state in stored.recurrent.values())
+    found = len(stored.layers) + len(stored.local) + silent
     if found != len(places):
         raise IndexMismatchError(
             f"{folder}: holds {found} layers, but the given model has {len(places)}"
@@ -142,6 +171,14 @@ def _require_layers(folder: Path, stored: Context, places: Sequence[Place]) -> N
         raise IndexMismatchError(
             f"{folder}: layers with a sliding window (number: tokens) are {windows or 'none'}, but those of "
             f"the given model are {wanted or 'none'}; prepare the context again"
+        )
+
+    states = {number: state.attends for number, state in stored.recurrent.items()}
+    needed = {n: place.attends for n, place in enumerate(places) if place.attends is not None}
+    if states != needed:
+        raise IndexMismatchError(
+            f"{folder}: layers with a recurrent state (number: has keys) are {states or 'none'}, but those "
+            f"of the given model are {needed or 'none'}; prepare the context again"
         )
 
 

@@ -41,6 +41,17 @@ def make_manifest(context: Context, tensors: Path, keys_values: bool) -> dict[st
         "calibrated_on": context.calibrated_on,
         "sha256": sha256(tensors),
     }
+    if context.recurrent:  # a field of its own kind of model: files of all others stay as they were
+        manifest["recurrent"] = [
+            {
+                "number": number,
+                "conv": list(state.conv),
+                "states": list(state.recurrent),
+                "attends": state.attends,
+                "restarts": state.restarts,
+            }
+            for number, state in context.recurrent.items()
+        ]
     manifest[CHECKSUM] = manifest_checksum(manifest)
     return manifest
 

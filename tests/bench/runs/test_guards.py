@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from transformers import AutoConfig
 
-from bench.config.spec import IndexSpec
+from bench.config.spec import IndexSpec, ModelSpec
 from bench.runs import guards
 from bench.runs.guards import Shape, index_bytes
 from bench.runs.index_cache import IndexCache
@@ -33,6 +34,15 @@ def test_llama_3_1_8b_at_128k() -> None:
     assert shape.token_bytes == 131072  # 128 KiB a token, 16 GiB at 128K
     size = index_bytes(shape, 131072, IndexSpec((0.05,), 100, 0))
     assert 1.02 < size / (131072 * shape.token_bytes) < 1.06
+
+
+def test_recurrent_layers_take_no_keys(tmp_path: Path) -> None:
+    kinds = ["conv", "full_attention", "conv", "full_attention"]
+    AutoConfig.for_model("lfm2", layer_types=kinds, num_hidden_layers=4).save_pretrained(tmp_path)
+    spec = ModelSpec("x", str(tmp_path), "x", str(tmp_path), "float32", "cpu", "f")
+    shape = guards.shape_of(spec)
+    assert shape is not None
+    assert shape.layers == 2
 
 
 @pytest.mark.usefixtures("no_model")

@@ -322,9 +322,8 @@ REFUSED = {
         family("llama4_text", intermediate_size_mlp=96, head_dim=16, attention_chunk_size=64),
         "chunked-attention layers",
     ),
-    "qwen3_next": (family("qwen3_next", head_dim=16), "recurrent state"),
-    "jamba": (family("jamba", attn_layer_period=2, attn_layer_offset=1), "recurrent state"),
-    "mamba": (family("mamba"), "recurrent state"),
+    "qwen3_next": (family("qwen3_next", head_dim=16), "no layer with attention"),
+    "mamba": (family("mamba"), "no layer with attention"),
     "gpt_oss": (family("gpt_oss", head_dim=16, sliding_window=SLIDING), "attention sinks"),
     "deepseek_v3": (
         family("deepseek_v3", kv_lora_rank=16, q_lora_rank=16, n_routed_experts=4, n_group=1),
