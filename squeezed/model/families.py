@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from squeezed.errors import UnsupportedModelError
+from squeezed.model import adapters, weights
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -64,6 +65,8 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
         config, "is_causal", True
     ):
         yield "attends in both directions; a causal LM is needed"
+    yield from adapters.refusals(model)
+    yield from weights.refusals(model)
     windows = sliding_windows(model)
     if windows and None not in windows:
         yield (
