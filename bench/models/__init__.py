@@ -43,6 +43,7 @@ def load_model(
     device: str = "auto",
     spread: bool = False,
     trust_remote_code: bool = False,
+    revision: str | None = None,
 ) -> tuple[Any, Any]:
     """Loads a model and its tokenizer.
 
@@ -50,6 +51,7 @@ def load_model(
         name, path, dtype: as for ``check``. device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
         spread: put the layers on all CUDA devices there are, in place of ``device``; needs accelerate.
         trust_remote_code: let the checkpoint's own Python code run.
+        revision: commit, tag or branch of a hub id.
 
     Returns:
         The model in evaluation mode, and its tokenizer.
@@ -60,20 +62,34 @@ def load_model(
     """
     check(name, path, dtype)
     import torch  # late: checking settings must not wait for it
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     source = path or str(MINI)
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(source, trust_remote_code, revision)
     model = AutoModelForCausalLM.from_pretrained(
         source,
         dtype=getattr(torch, dtype),
         trust_remote_code=trust_remote_code,
+        revision=revision or "main",
         use_safetensors=True,
         device_map="auto" if spread else None,
     )
     return (model if spread else model.to(device)).eval(), tokenizer
+
+
+def load_tokenizer(source: str, trust_remote_code: bool = False, revision: str | None = None) -> Any:
+    """The tokenizer of a checkpoint folder or hub id, without its model.
+
+    Raises:
+        OSError, ValueError, ImportError: there is none, or it cannot be read here.
+    """
+    from transformers import AutoTokenizer  # late: as in ``load_model``
+
+    return AutoTokenizer.from_pretrained(
+        source, trust_remote_code=trust_remote_code, revision=revision or "main"
+    )
 
 
 def _is_folder(path: str) -> bool:

@@ -47,7 +47,9 @@ def refusals(model: nn.Module) -> Iterator[str]:
         # transformers' own models answer by a method, PEFT's by a property.
         loaded = getattr(module, "_hf_peft_config_loaded", False)
         active = _names(module, "active_adapters", "active_adapter")
-        for name in active or (module.active_adapters() if loaded else ()):
+        if active is None and loaded:
+            active = list(module.active_adapters())  # type: ignore[operator]
+        for name in active or ():
             if (reason := _refusal(configs.get(name))) is not None:
                 yield f"has the adapter {name!r}, which {reason}"
 
