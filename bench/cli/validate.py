@@ -17,6 +17,7 @@ from bench.config.method_settings import index_spec, method_spec
 from bench.config.model_settings import chat_turn, hub_fingerprint
 from bench.config.schema import Config, ModelConf, TaskConf
 from bench.config.spec import ModelSpec, RunSpec, TaskSpec
+from bench.models import checkpoint
 from bench.records.provenance import fingerprint
 from bench.runs.questions import check
 from bench.tasks import get_task
@@ -107,6 +108,12 @@ def model_spec(config: ModelConf) -> ModelSpec:
     turn = chat_turn(config)
     source = config.path or str(models.MINI)
     folder = Path(source).resolve() if Path(source).is_dir() else None
+    if folder and config.revision is not None:
+        raise InputError(
+            f"model.revision is {config.revision!r}, but model.path={config.path} is a folder; a revision "
+            "pins a hub id"
+        )
+    checkpoint.check_here(source, config.dtype, device, config.trust_remote_code, config.revision)
     return ModelSpec(
         name=name,
         path=config.path,

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from bench import models
 from bench.config.errors import InputError
 from bench.config.spec import ModelSpec, TaskSpec
+from bench.models import checkpoint
 from bench.tasks import get_task
 from bench.tasks.base import Rules
 from rows import turn
@@ -48,16 +49,23 @@ class Context:
 
 @functools.lru_cache(maxsize=1)
 def loaded_model(spec: ModelSpec) -> Any:
-    """The model; the runs of one sweep share it."""
-    model, _ = models.load_model(
-        spec.name,
-        path=spec.path,
-        dtype=spec.dtype,
-        device=spec.device,
-        spread=spec.spread,
-        trust_remote_code=spec.trust_remote_code,
-        revision=spec.revision,
-    )
+    """The model; the runs of one sweep share it.
+
+    Raises:
+        InputError: it is one that cannot be used. OSError: its files cannot be read.
+    """
+    try:
+        model, _ = models.load_model(
+            spec.name,
+            path=spec.path,
+            dtype=spec.dtype,
+            device=spec.device,
+            spread=spec.spread,
+            trust_remote_code=spec.trust_remote_code,
+            revision=spec.revision,
+        )
+    except (ValueError, ImportError) as error:
+        raise InputError(f"model {spec.source}: {error}") from error
     return model
 
 
@@ -90,7 +98,8 @@ def _loaded_tokenizer(
     try:
         return models.load_tokenizer(source, trust_remote_code, revision)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"no tokenizer can be loaded from {source}: {error}") from error
+        hint = checkpoint.hint(error)
+        raise InputError(f"no tokenizer can be loaded from {source}: {error}{hint}") from error
 
 
 @functools.lru_cache(maxsize=4)

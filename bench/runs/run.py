@@ -26,6 +26,7 @@ from bench.records.files import (
 )
 from bench.runs.answer import Asking, answer, batches, calibrated, scored
 from bench.runs.contexts import prepare
+from bench.runs.lengths import check_rows
 from bench.runs.questions import (
     Context,
     contexts,
@@ -132,6 +133,7 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
     require_same_rows(records.records, groups, rows)
     if all(each.row.id in records.ids for _, examples in wanted for each in examples):
         return
+    check_rows(spec, groups)
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
     model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
