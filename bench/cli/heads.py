@@ -17,7 +17,7 @@ from bench.reporting.heads import DIAGNOSTICS
 from bench.reporting.output import write_text
 from bench.runs.answer import Asking, calibrated, scored
 from bench.runs.contexts import prepare
-from bench.runs.questions import contexts, loaded_model, loaded_tokenizer
+from bench.runs.questions import contexts, loaded_model, tokenizer_of
 from squeezed.diagnostics.steps import diagnose
 
 CONTEXTS, QUESTIONS = 2, 4  # looked at; the figures are means over many steps of each
@@ -56,7 +56,7 @@ def look(spec: RunSpec) -> pd.DataFrame:
     Raises:
         ImpossibleError: the asked size cannot be met. InputError: as ``bench.runs.run.execute``.
     """
-    model, tokenizer = loaded_model(spec.model), loaded_tokenizer(spec.model.source)
+    model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
     asking = Asking.of(spec, model, tokenizer)
     tables = []
     for group in contexts(spec.model, spec.task)[:CONTEXTS]:

@@ -21,6 +21,7 @@ from bench.config.errors import InputError, RunError, fail
 from bench.config.spec import RunSpec
 from bench.records import manifest
 from bench.runs import guards, sweep
+from bench.runs.lengths import check_lengths
 from bench.runs.work import Done, failed_last, work
 
 
@@ -92,6 +93,7 @@ def run_all(plan: list[RunSpec]) -> None:
         RunError: as there; or, of several runs, some are not done.
     """
     launcher = launch.asked()
+    check_lengths(plan)
     guards.check(plan, here=not launch.elsewhere(launcher))
     if len(plan) > 1:
         _note(plan)

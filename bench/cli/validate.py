@@ -14,8 +14,10 @@ import squeezed
 from bench import models
 from bench.config.errors import InputError
 from bench.config.method_settings import index_spec, method_spec
+from bench.config.model_settings import chat_turn, hub_fingerprint
 from bench.config.schema import Config, ModelConf, TaskConf
-from bench.config.spec import ModelSpec, RunSpec, TaskSpec, digest
+from bench.config.spec import ModelSpec, RunSpec, TaskSpec
+from bench.models import checkpoint
 from bench.records.provenance import fingerprint
 from bench.runs.questions import check
 from bench.tasks import get_task
@@ -103,8 +105,15 @@ def model_spec(config: ModelConf) -> ModelSpec:
     device = resolve_device(config.device)
     if config.spread:
         _check_spread(device)
+    turn = chat_turn(config)
     source = config.path or str(models.MINI)
     folder = Path(source).resolve() if Path(source).is_dir() else None
+    if folder and config.revision is not None:
+        raise InputError(
+            f"model.revision is {config.revision!r}, but model.path={config.path} is a folder; a revision "
+            "pins a hub id"
+        )
+    checkpoint.check_here(source, config.dtype, device, config.trust_remote_code, config.revision)
     return ModelSpec(
         name=name,
         path=config.path,
@@ -112,10 +121,12 @@ def model_spec(config: ModelConf) -> ModelSpec:
         source=source,
         dtype=config.dtype,
         device=device,
-        fingerprint=fingerprint(folder) if folder else digest(source)[:16],
+        fingerprint=fingerprint(folder) if folder else hub_fingerprint(source, config.revision),
         threads=config.threads,
         trust_remote_code=config.trust_remote_code,
         spread=config.spread,
+        revision=config.revision,
+        turn=turn,
     )
 
 

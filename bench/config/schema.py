@@ -19,6 +19,9 @@ class ModelConf:
     ``spread``: put the layers on all GPUs that the process sees, for a model too big for one.
     ``threads``: CPU threads; null: as many as torch takes.
     ``trust_remote_code``: let the checkpoint's own Python code run; only for checkpoints that you trust.
+    ``revision``: commit, tag or branch of a Hugging Face id; null: the newest.
+    ``system``: text of a system turn before the prompt, where there is a chat template; null: none.
+    ``chat_template_kwargs``: variables of the chat template, such as {enable_thinking: false}; null: none.
     """
 
     name: str | None = None
@@ -28,6 +31,9 @@ class ModelConf:
     spread: bool = False
     threads: int | None = None
     trust_remote_code: bool = False
+    revision: str | None = None
+    system: str | None = None
+    chat_template_kwargs: Any = None
 
 
 @dataclass

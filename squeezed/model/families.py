@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from squeezed.errors import UnsupportedModelError
-from squeezed.model import recurrent
+from squeezed.model import adapters, recurrent, weights
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -64,6 +64,8 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
         config, "is_causal", True
     ):
         yield "attends in both directions; a causal LM is needed"
+    yield from adapters.refusals(model)
+    yield from weights.refusals(model)
     silent = recurrent.without_attention(config)
     windows = [each for n, each in enumerate(sliding_windows(model)) if n not in silent]
     if windows and None not in windows:

@@ -21,7 +21,7 @@ from bench.reporting.tables import longbench
 from bench.tasks.longbench import LongBench, LongBenchConf
 from longbench.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, PAPER_TASKS, TASKS
-from rows.frame import encode
+from rows.encode import encode
 
 TASK = LongBench()
 CHAT = "{% for m in messages %}<u>{{ m['content'] }}</u>{% endfor %}<a>"
