@@ -6,8 +6,6 @@ Hydra fills them; ``bench.cli.validate`` turns them into a ``RunSpec`` once, at 
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
 
 
 @dataclass
@@ -37,7 +35,7 @@ class TaskConf:
     ``max_new_tokens``: tokens generated at most; null: what the task says for each row.
     """
 
-    name: str = MISSING
+    name: str = "???"  # as OmegaConf writes that it must be given
     max_new_tokens: int | None = None
 
 
@@ -126,4 +124,6 @@ class Config:
 
 def register() -> None:
     """Makes the schemas known to Hydra."""
+    from hydra.core.config_store import ConfigStore  # late: the schema itself needs no Hydra
+
     ConfigStore.instance().store(name="schema", node=Config)

@@ -28,11 +28,21 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
                 "model.path=FOLDER_OR_HUB_ID"
             )
         path = str(MINI)
+    path = expanded(path) or path
+    if Path(path).is_file():
+        raise FileNotFoundError(
+            f"model.path={path} is a file; expected the folder that save_pretrained wrote"
+        )
     if _is_folder(path) and not (Path(path) / "config.json").is_file():
         reason = "holds no config.json" if Path(path).is_dir() else "does not exist"
         raise FileNotFoundError(
             f"model folder {path} {reason}; give a folder saved by save_pretrained"
         )
+
+
+def expanded(path: str | None) -> str | None:
+    """A path with the user's own folder in place of ``~``; the id of a hub stays as it is."""
+    return str(Path(path).expanduser()) if path and path.startswith("~") else path
 
 
 def load_model(
@@ -64,7 +74,7 @@ def load_model(
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    source = path or str(MINI)
+    source = expanded(path) or str(MINI)
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     model = AutoModelForCausalLM.from_pretrained(
         source,

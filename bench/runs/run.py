@@ -27,6 +27,7 @@ from bench.records.files import (
 from bench.runs.answer import Asking, answer, batches, calibrated, scored
 from bench.runs.contexts import prepare
 from bench.runs.questions import Context, contexts, fingerprint, loaded_model, loaded_tokenizer
+from bench.runs.sizes import obstacle
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
     wanted = [(group, scored(spec, group)) for group in groups]
     if all(each.row.id in records.ids for _, examples in wanted for each in examples):
         return
+    for group in groups:
+        if reason := obstacle(spec, group.ids.numel()):
+            raise ImpossibleError(f"{spec.title}: {reason}")
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
     model, tokenizer = (

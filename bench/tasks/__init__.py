@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
 from bench.config.errors import InputError
 from bench.tasks.base import Task
 from bench.tasks.longbench import LongBench
@@ -26,5 +24,7 @@ def get_task(name: str) -> Task[Any, Any]:
 
 def register() -> None:
     """Makes every task's schema known to Hydra, as ``task/NAME_schema``."""
+    from hydra.core.config_store import ConfigStore  # late: what tasks there are is asked without it
+
     for task in TASKS.values():
         ConfigStore.instance().store(group="task", name=f"{task.name}_schema", node=task.conf)

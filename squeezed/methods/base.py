@@ -4,7 +4,7 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import torch
 from squeezed_kernels import children
@@ -87,7 +87,16 @@ class Method(abc.ABC):
     """Chooses the fixed-context rows that the queries of one forward pass attend to.
 
     A method holds settings only. The observation window is always attended and is not the method's business.
+
+    Attributes:
+        clustered: it reads the levels of clusters, so contexts are prepared with its own.
+        needs: names of the prefill statistics it needs; ``received_attention``: what each key received.
+        indexed: it uses the index at all.
     """
+
+    clustered: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    indexed: ClassVar[bool] = True
 
     @abc.abstractmethod
     def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from squeezed.methods.base import Everything, Method, Selector
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Full(Method):
     """Keeps every row."""
+
+    indexed: ClassVar[bool] = False
 
     def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
         return [Everything() for _ in context.layers]

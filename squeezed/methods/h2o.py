@@ -1,7 +1,7 @@
 """H2O (Zhang et al., arXiv 2306.14048): keys that received most attention so far, and recent ones."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from squeezed.methods.base import BudgetedMethod, Selector, Size, Static, best_rows
 
@@ -22,6 +22,8 @@ class H2O(BudgetedMethod):
     Raises:
         ValueError: a share outside [0, 1]; at ``bind``: the context was prepared without ``accumulate``.
     """
+
+    needs: ClassVar[tuple[str, ...]] = ("received_attention",)
 
     recent: float = 0.5
 

@@ -1,7 +1,7 @@
 """Squeezed Attention (Hooper et al., arXiv 2411.09688): score centroids, keep important clusters."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from squeezed_kernels import children, lookup
@@ -34,6 +34,8 @@ class Squeezed(RuledMethod):
     Raises:
         ValueError: a share outside [0, 1), a tuple that falls, or an unknown score.
     """
+
+    clustered: ClassVar[bool] = True
 
     coarse_sparsity: float | tuple[float, ...] = COARSE_SPARSITY
     coarse_score: str = MEAN

@@ -1,7 +1,6 @@
 """A random model of the embedded model's kind, and the command line in this process."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,6 @@ def bench(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Result]:
     """Runs ``python -m bench`` here, on the random model, with small rows, in ``tmp_path``."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the app sets it; undone after the test
     defaults = [
         f"model.path={tiny}",
         "model.device=cpu",
@@ -66,9 +64,8 @@ def bench(
     def run(*arguments: str) -> Result:
         given = {argument.split("=")[0] for argument in arguments}
         kept = [each for each in defaults if each.split("=")[0] not in given]
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments, *kept])
         capsys.readouterr()
-        code = cli.main()
+        code = cli.main([*arguments, *kept])
         return Result(code, *capsys.readouterr())
 
     return run

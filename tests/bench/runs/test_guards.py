@@ -10,8 +10,9 @@ import pytest
 
 from bench.config.spec import IndexSpec
 from bench.runs import guards
-from bench.runs.guards import Shape, index_bytes
+from bench.runs.guards import index_bytes
 from bench.runs.index_cache import IndexCache
+from bench.runs.shapes import Shape
 
 Bench = Callable[..., Any]
 
