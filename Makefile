@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench figures test fuzz docs gpu-check card format clean help
+.PHONY: install bench figures reference test fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -24,10 +24,14 @@ bench: $(STAMP)  ## run the suite on the embedded model; table, plot and leaderb
 figures: $(STAMP)  ## tables, figures, leaderboard and page anew from the records under results/runs
 	$(BIN)/python -m bench.report
 
+reference: $(STAMP)  ## tables and figures of results/reference anew from its committed records
+	$(BIN)/python -m bench.cli.reference
+
 test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	# One worker a core: more threads only wait. Compiled modules are kept, for the tests that start commands.
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
@@ -43,21 +47,21 @@ docs: $(STAMP)  ## pages of all public names, from their docstrings, in build/ap
 
 # On a GPU machine with its own torch and triton; neither Hydra nor the data sets' libraries are needed.
 GPU_PYTHON ?= python3
-GPU_OUT ?= results/kernels
+GPU_OUT ?= results
 
 gpu-check:  ## GPU tests and kernel timings in at most ten minutes, into one folder
-	mkdir -p $(GPU_OUT)
+	mkdir -p $(GPU_OUT)/kernels
 	PYTHONPATH=.:kernels timeout 200 $(GPU_PYTHON) -m pytest tests/kernels -q -p no:cacheprovider \
-		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/gpu_tests.txt 2>&1; \
-	status=$$?; tail -n 15 $(GPU_OUT)/gpu_tests.txt; \
-	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.timing.kernels.run --device cuda --minutes 5 --seconds 2 \
-		--out $(GPU_OUT) && exit $$status
+		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/kernels/gpu_tests.txt 2>&1; \
+	status=$$?; tail -n 15 $(GPU_OUT)/kernels/gpu_tests.txt; \
+	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.kernels device=cuda minutes=5 seconds=2 \
+		results=$(GPU_OUT) && exit $$status
 
 card: $(STAMP)  ## measure the embedded model's card under results/card
 	$(BIN)/python -m bench experiment=card
 	$(BIN)/python -m bench experiment=card task.length=8192 \
 		task.subtask=niah_single_1,niah_multikey_1,niah_multikey_2,niah_multiquery
-	$(BIN)/python -m bench.report --runs results/card/runs --out results/card
+	$(BIN)/python -m bench.report results=results/card
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import squeezed
 from bench.models import load_model
-from squeezed.methods.base import BudgetedMethod, Selector, Size, Static, best_rows
+from squeezed.methods import BudgetedMethod, Context, Selector, Size, Static, best_rows
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,7 @@ class SmallKeys(BudgetedMethod):
 
     largest: bool = False
 
-    def selector(
-        self, context: squeezed.FixedContext, number: int, size: Size, backend: str
-    ) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         norms = layer.keys[:, : layer.clustered].float().norm(dim=-1).to(layer.device)  # [H, M]
         return Static(best_rows(norms if self.largest else -norms, size.row_count(layer)))

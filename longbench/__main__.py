@@ -13,6 +13,7 @@ def _work(settings: LongBenchConfig) -> None:
 
 
 COMMAND = Command("longbench", LongBenchConfig, "files go", register, _work)
+main = COMMAND.main
 
 if __name__ == "__main__":
-    sys.exit(COMMAND.main())
+    sys.exit(main())

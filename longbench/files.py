@@ -94,4 +94,3 @@ def _note(path: Path, name: str, found: list[Row]) -> None:
         content = {}  # damaged; what it says can be made again
     content[name] = {"rows": len(found), **{key: found[0].meta[key] for key in KEPT}}
     write_whole(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
-

@@ -13,6 +13,7 @@ def _work(settings: PrefixqaConfig) -> None:
 
 
 COMMAND = Command("prefixqa", PrefixqaConfig, "set goes", register, _work)
+main = COMMAND.main
 
 if __name__ == "__main__":
-    sys.exit(COMMAND.main())
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The command line that the generators share: ``key=value``, and one line where the user's input is at fault."""
+"""The command line that the generators share: ``key=value``, and one line where the input is at fault."""
 
 import os
 import sys
@@ -43,7 +43,9 @@ class Command:
         try:
             self._run(sys.argv[1:] if arguments is None else arguments)
         except KeyboardInterrupt:
-            return self._fail("stopped; files that are whole stay, the same command goes on", STOPPED)
+            return self._fail(
+                "stopped; files that are whole stay, the same command goes on", STOPPED
+            )
         except BrokenPipeError:  # whoever read the output has enough of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1

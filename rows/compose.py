@@ -76,7 +76,9 @@ class Composition:
         if not self.multirun:
             for each in self._parsed:
                 if each.is_sweep_override():
-                    raise SettingError(f"{each.input_line} has several values; -m runs each of them")
+                    raise SettingError(
+                        f"{each.input_line} has several values; -m runs each of them"
+                    )
         params = (self.base.hydra.sweeper.params or {}) if self.multirun else {}
         written = self._parse([f"{key}={value}" for key, value in params.items()])
         last = {each.get_key_element(): each for each in (*written, *self._parsed)}
@@ -90,7 +92,8 @@ class Composition:
         """
         groups = set(OmegaConf.to_container(self.base.hydra.runtime.choices))  # type: ignore[arg-type]
         for lines in itertools.product(*self.swept.values()):
-            first, later = [], []
+            first: list[str] = []
+            later: list[str] = []
             for line, key in zip(lines, self.swept, strict=True):
                 # A file is chosen by composing; a value alone is put into what was composed.
                 swept = len(self.swept[key]) > 1 and key not in groups and key[:1] not in "+~"
@@ -150,7 +153,9 @@ def help_text(folder: Path, composed: Composition) -> str:
     header, footer = str(page.header).strip(), str(page.footer).strip()
     raw = str(OmegaConf.to_container(page, resolve=False)["template"])  # type: ignore[index, call-overload]
     raw = raw.replace("${hydra.help.header}", header).replace("${hydra.help.footer}", footer)
-    resolved = str(OmegaConf.create({"page": raw}).page)  # names of tasks, by resolvers of the commands
+    resolved = str(
+        OmegaConf.create({"page": raw}).page
+    )  # names of tasks, by resolvers of the commands
     filled = Template(resolved).safe_substitute(
         APP_CONFIG_GROUPS=_groups(folder), CONFIG=OmegaConf.to_yaml(config).rstrip()
     )

@@ -44,7 +44,9 @@ def meant(word: str, known: Iterable[str]) -> str:
     group, dot, last = word.rpartition(".")
     known = list(known)
     # Inside a group the common beginning says nothing; outside, the last part alone may be right.
-    inside = {name[len(group) + 1 :]: name for name in known if dot and name.startswith(group + dot)}
+    inside = {
+        name[len(group) + 1 :]: name for name in known if dot and name.startswith(group + dot)
+    }
     anywhere = {name.rpartition(".")[2]: name for name in reversed(known)}
     places = [(last, inside)] if inside else [(word, {name: name for name in known})]
     for wanted, names in (*places, (last, anywhere)):
@@ -72,7 +74,9 @@ def quoted(argument: str, keys: Mapping[str, Any], *, several: bool, whole: Iter
     if not equals or not is_text(keys.get(key)) or not _plain(value):
         return argument
     parts = value.split(",") if several and key not in whole else [value]
-    return f"{mark}{key}=" + ",".join(part if not _plain(part) else _in_quotes(part) for part in parts)
+    return f"{mark}{key}=" + ",".join(
+        part if not _plain(part) else _in_quotes(part) for part in parts
+    )
 
 
 def _plain(value: str) -> bool:

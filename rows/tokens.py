@@ -8,12 +8,9 @@ import operator
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rows.frame import encode, make_frame
-
-if TYPE_CHECKING:
-    from ruler.sample import Question
 
 # What tokenizers cut differently: cases, digits, blanks, line ends, accents, other scripts.
 PROBE = "It's Ünïcode, HTTPServer_v2:  1234567 (3.14)\n\n\tdef f(x): ...  \r\n日本語 ok🙂 a-b "
@@ -119,11 +116,11 @@ class TokenCounter:
             self._numbers += itertools.accumulate(more, initial=self._numbers.pop())
         return self._numbers[count]
 
-    def user(self, question: "Question") -> int:
+    def user(self, text: str, answer_prefix: str) -> int:
         """Tokens of a user input, without those of a chat template."""
         if not self.frame.chat:
-            return self.count(question.text + question.answer_prefix)
-        return self.count(question.text) + self.count(question.answer_prefix)
+            return self.count(text + answer_prefix)
+        return self.count(text) + self.count(answer_prefix)
 
     def spans(self, text: str, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Token ranges [first, after last) of character ranges of ``text``, given in order.

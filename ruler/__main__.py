@@ -2,8 +2,8 @@
 
 import sys
 
-from ruler.config import RulerConfig, register
 from rows.command import Command
+from ruler.config import RulerConfig, register
 
 
 def _work(settings: RulerConfig) -> None:
@@ -13,6 +13,7 @@ def _work(settings: RulerConfig) -> None:
 
 
 COMMAND = Command("ruler", RulerConfig, "files go", register, _work)
+main = COMMAND.main
 
 if __name__ == "__main__":
-    sys.exit(COMMAND.main())
+    sys.exit(main())

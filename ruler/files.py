@@ -146,4 +146,3 @@ def plan_of(name: str, settings: RulerConfig, tokens: TokenCounter) -> Plan:
         hotpotqa=settings.hotpotqa,
         compat=settings.compat,
     )
-

@@ -93,7 +93,9 @@ def _largest(
 
 def longest(draw: Draw, size: int, counter: TokenCounter) -> int:
     """Tokens of the longest user input of a sample."""
-    return max(counter.user(question) for question in draw.questions(size))
+    return max(
+        counter.user(question.text, question.answer_prefix) for question in draw.questions(size)
+    )
 
 
 def largest_fitting(

@@ -132,7 +132,9 @@ def shortest_length(plan: Plan, start: int) -> int:
 
 
 def _rows(plan: Plan, index: int, sample: Sample, context_tokens: int) -> Iterator[Row]:
-    user_tokens = [plan.tokens.user(question) for question in sample.questions]
+    user_tokens = [
+        plan.tokens.user(question.text, question.answer_prefix) for question in sample.questions
+    ]
     pieces = [
         (offset, offset + len(needle.text))
         for needle, offset in zip(sample.needles, sample.offsets, strict=True)

@@ -85,6 +85,8 @@ def _length(file: Path, root: Path) -> int | None:
 def _read(file: Path) -> list[Row]:
     if file.suffix != ".parquet":
         return read_jsonl(file)
-    from rows.parquet import read_parquet  # late: most rows are not Parquet, and its library is slow to load
+    from rows.parquet import (
+        read_parquet,
+    )  # late: most rows are not Parquet, and its library is slow to load
 
     return read_parquet(file)

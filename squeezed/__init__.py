@@ -7,15 +7,16 @@ out = squeezed.generate(model, ctx, question_ids, method=squeezed.Squeezed(spars
 from squeezed_kernels import resolve_backend
 
 from squeezed.clustering import STRATEGIES
-from squeezed.context import FixedContext, check_ids, prepare
+from squeezed.context.ids import check_ids
 from squeezed.errors import (
     BudgetError,
     IndexCorruptError,
     IndexMismatchError,
     UnsupportedModelError,
 )
-from squeezed.generate import Generation, generate
-from squeezed.index import validate_levels
+from squeezed.fixed_context import FixedContext, prepare
+from squeezed.generation.greedy import Generation, generate
+from squeezed.index.settings import validate_levels
 from squeezed.methods import (
     H2O,
     METHODS,
@@ -28,6 +29,7 @@ from squeezed.methods import (
     Squeezed,
     StreamingLLM,
 )
+from squeezed.model.statistics import accumulate_for
 
 __all__ = [
     "H2O",
@@ -47,6 +49,7 @@ __all__ = [
     "Squeezed",
     "StreamingLLM",
     "UnsupportedModelError",
+    "accumulate_for",
     "check_ids",
     "generate",
     "prepare",

@@ -95,4 +95,3 @@ def _check_names(group: str, value: str, several: bool) -> None:
 def choices(group: str) -> list[str]:
     """The names of a group's files."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-

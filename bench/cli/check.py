@@ -87,7 +87,9 @@ def check_backend(name: str) -> None:
 def _backends_on_disk() -> tuple[str, ...]:
     found = importlib.util.find_spec("squeezed_kernels")
     places = found.submodule_search_locations if found else None
-    folders = sorted(path.parent.name for place in places or () for path in Path(place).glob("*/ops.py"))
+    folders = sorted(
+        path.parent.name for place in places or () for path in Path(place).glob("*/ops.py")
+    )
     return ("reference", *folders)
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.plain import Plain, records_below, setting
 from bench.config.errors import InputError
+from bench.config.plain import Plain, records_below, setting
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.plain import Plain, records_below, setting
 from bench.config.errors import InputError
+from bench.config.plain import Plain, records_below, setting
 from bench.reporting.names import STUDY_NAMES
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ REPORT = Plain(
     _report,
     """Makes tables, figures, leaderboard and page from all records of all runs: RESULTS/tables,
 RESULTS/figures, RESULTS/leaderboard.csv, RESULTS/report.html. Exit codes: 0 done, 1 damaged records,
-2 bad input. The leaderboard alone, checked or merged with others: squeezed-bench report leaderboard --help""",
+2 bad input. The leaderboard alone, checked or merged: squeezed-bench report leaderboard --help""",
     ("results=results", "study=pareto", "leaderboard check=theirs.csv"),
 )
 BOARD = Plain(

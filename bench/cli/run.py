@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from bench import tasks
 from bench.cli.arguments import Arguments, read
 from bench.cli.check import check, foreign
-from bench.cli.guard import guarded
 from bench.config import schema
 from bench.config.errors import ImpossibleError, InputError, RunError
+from bench.config.guard import guarded
 from bench.config.schema import Config
 from bench.launch.asked import Asked
 from bench.launch.extras import hint
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         asked = read(given)
         if asked.help:
-            print(_help(asked))
+            print(help_page(asked))
             return
         plan, launcher, dry_run = compose(asked)
         if dry_run:
@@ -78,9 +78,7 @@ def compose(asked: Arguments) -> "tuple[list[RunSpec], Asked | None, bool]":
     return list(plan), launcher, any(config.dry_run for config, _ in configs)
 
 
-def _checked(
-    composed: Composition, asked: Arguments
-) -> list[tuple[Config, tuple[str, ...]]]:
+def _checked(composed: Composition, asked: Arguments) -> list[tuple[Config, tuple[str, ...]]]:
     """The settings of every run with the overrides that make them, all checked."""
     found = []
     ignored: dict[str, list[str]] = defaultdict(list)
@@ -163,7 +161,8 @@ def _require_all(found: "list[Done]") -> None:
         )
 
 
-def _help(asked: Arguments) -> str:
+def help_page(asked: Arguments) -> str:
+    """The help page, with the keys and their values as the command line has them."""
     schema.register()
     tasks.register()
     with composition(CONF, asked.overrides, asked.multirun) as composed:

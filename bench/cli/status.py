@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from bench.cli.plain import Plain, records_below, setting
 from bench.config.errors import InputError, RunError
+from bench.config.plain import Plain, records_below, setting
 from bench.config.words import runs_in_words
 from bench.records import manifest
 from bench.records.files import (
@@ -174,6 +174,7 @@ STATUS = Plain(
     _tell,
     """Tells which runs of each sweep are done, running, failed, skipped, stopped or missing. Reads the folder
 of records and changes nothing, also while a sweep runs. Stopped, failed and missing runs are taken up by
-the command that began them, started again. Exit codes: 0 told, 1 not all done (with check=true), 2 bad input.""",
+the command that began them, started again.
+Exit codes: 0 told, 1 not all done (with check=true), 2 bad input.""",
     ("results=results", "state=failed", "csv=true check=true"),
 )

@@ -10,8 +10,6 @@ from bench.config.schema import IndexConf, MethodConf
 from bench.config.spec import IndexSpec, MethodSpec
 from bench.config.values import LEVELS, check_index, check_method, levels
 
-RECEIVED_ATTENTION = "received_attention"  # the statistic that a prefill with ``accumulate`` collects
-
 
 def method_spec(config: MethodConf) -> MethodSpec:
     """The method's own parameters, with the engine's defaults filled in.
@@ -52,9 +50,7 @@ def index_spec(method: MethodConf, index: IndexConf) -> IndexSpec:
     check_index(index)
     cls = _method_class(method.name)
     shares = levels(method) if cls.clustered else LEVELS[1]
-    return IndexSpec(
-        levels=shares, accumulate=RECEIVED_ATTENTION in cls.needs, **vars(index)
-    )
+    return IndexSpec(levels=shares, accumulate=squeezed.accumulate_for(cls.needs), **vars(index))
 
 
 def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed.Method:

@@ -83,7 +83,7 @@ def of_class(name: str) -> Described:
     if name not in squeezed.METHODS:
         raise InputError(f"unknown method {name!r}; known: {', '.join(sorted(squeezed.METHODS))}")
     found: Any = squeezed.METHODS[name]
-    defaults = {each.name: each.default for each in dataclasses.fields(found)}
+    defaults: dict[str, Any] = {each.name: each.default for each in dataclasses.fields(found)}
     return Described(
         tuple(defaults), clustered=found.clustered, indexed=found.indexed, rule=defaults.get("rule")
     )

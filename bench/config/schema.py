@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-
 @dataclass
 class ModelConf:
     """``path``: a checkpoint folder or a Hugging Face id; null for the embedded model only.

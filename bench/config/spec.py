@@ -150,6 +150,14 @@ class RunSpec:
         return identity
 
     @property
+    def questions(self) -> int | None:
+        """Questions that the run answers; None if only the data tell."""
+        samples, each = self.task.samples, self.task.questions_per_context
+        if samples is None:
+            return None
+        return samples * ((each or 1) - self.method.calibration_inputs)
+
+    @property
     def title(self) -> str:
         """Short name for progress bars and messages."""
         return f"{self.cell} {self.method.slug}"

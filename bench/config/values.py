@@ -59,7 +59,9 @@ def check_method(config: MethodConf) -> None:
             f"method.coarse_sparsity has {len(drops)} shares, and the hierarchy {len(shares)} levels; "
             f"expected {len(shares) - 1}"
         )
-    _check_together({n: getattr(config, n) for n in method.parameters if hasattr(config, n)}, config)
+    _check_together(
+        {n: getattr(config, n) for n in method.parameters if hasattr(config, n)}, config
+    )
 
 
 def _check_together(given: dict[str, Any], config: MethodConf) -> None:

@@ -8,13 +8,13 @@ from hydra.types import HydraContext
 
 from bench.config.errors import FailedError, InputError
 from bench.config.spec import RunSpec
+from bench.config.words import runs_in_words
 from bench.launch.asked import Asked
 from bench.launch.groups import GroupJob, grouped
 from bench.launch.interrupts import only_here
 from bench.records.failures import forget_attempt
 from bench.runs.run import finished
 from bench.runs.work import Done
-from bench.config.words import runs_in_words
 
 
 class Silent:

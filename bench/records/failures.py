@@ -110,7 +110,10 @@ def attempt(folder: Path, done: int) -> Iterator[None]:
 
 def forget_attempt(folder: Path) -> None:
     """Takes away the mark of a process that was ended on purpose, if no other one works on the run."""
-    with contextlib.suppress(OSError, filelock.Timeout), filelock.FileLock(folder / LOCK, timeout=1):
+    with (
+        contextlib.suppress(OSError, filelock.Timeout),
+        filelock.FileLock(folder / LOCK, timeout=1),
+    ):
         (folder / ATTEMPT).unlink(missing_ok=True)
 
 

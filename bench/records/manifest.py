@@ -39,12 +39,10 @@ def note(plan: Sequence[RunSpec]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from bench.runs.sweep import expected  # late: the status command must not wait for torch
-
     for results in dict.fromkeys(spec.results for spec in plan):
         runs = results / "runs"
         planned = tuple(
-            Planned(str(spec.folder.relative_to(runs)), spec.title, expected(spec))
+            Planned(str(spec.folder.relative_to(runs)), spec.title, spec.questions)
             for spec in plan
             if spec.results == results
         )

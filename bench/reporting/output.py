@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,18 +32,25 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 
 def write_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Writes ``NAME.png`` and ``NAME.pdf``; returns the paths."""
+    return [write_image(figure, folder / f"{name}.{kind}") for kind in PLAIN]
+
+
+def write_image(figure: Figure, path: Path) -> Path:
+    """Writes a figure as PNG or PDF, by the path's ending; returns its path."""
     from bench.reporting.figures.style import applied
 
-    @applied
-    def save(path: Path, kind: str) -> None:
-        figure.savefig(path, format=kind, dpi=DPI, metadata=PLAIN[kind])
+    kind = path.suffix[1:]
 
-    return [_write(folder / f"{name}.{kind}", partial(save, kind=kind)) for kind in PLAIN]
+    @applied
+    def save(place: Path) -> None:
+        figure.savefig(place, format=kind, dpi=DPI, metadata=PLAIN[kind])
+
+    return write_file(path, save)
 
 
 def write_text(path: Path, text: str) -> Path:
     """Writes a text file; returns its path."""
-    return _write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def as_markdown(table: pd.DataFrame) -> str:
@@ -67,7 +73,8 @@ def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _write(path: Path, write: Callable[[Path], object]) -> Path:
+def write_file(path: Path, write: Callable[[Path], object]) -> Path:
+    """Writes a file by a function of a temporary path beside it; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
     try:

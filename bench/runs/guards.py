@@ -18,7 +18,6 @@ from bench.config.words import runs_in_words
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
 from bench.runs.shapes import ITEM_BYTES, Shape, shape_of
-from bench.runs.sweep import expected
 
 RECORD_BYTES = 3500  # of a record with short answers and its provenance; measured on RULER's tasks
 POSITION_BYTES = 4
@@ -175,7 +174,7 @@ def _records(spec: RunSpec) -> int:
     """Bytes of the records that a run has still to write."""
     path = spec.folder / RECORDS
     written = path.stat().st_size if path.exists() else 0
-    return max(0, RECORD_BYTES * (expected(spec) or 0) - written)
+    return max(0, RECORD_BYTES * (spec.questions or 0) - written)
 
 
 def _existing(folder: Path) -> Path:

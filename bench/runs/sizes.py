@@ -14,7 +14,7 @@ from bench.config.method_settings import build_method
 from bench.config.methods import described
 from bench.config.spec import IndexSpec, RunSpec
 from bench.runs.shapes import Shape, shape_of
-from squeezed.index import LayerIndex, Level
+from squeezed.index.layer import LayerIndex, Level
 
 
 @dataclass(frozen=True)

@@ -119,21 +119,15 @@ def in_words(seconds: float) -> str:
 def _job(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> Job:
     path, note = spec.folder / RECORDS, spec.folder / SKIPPED
     done = len(read_records(path)) if path.exists() else 0
-    total = expected(spec)
+    total = spec.questions
     skipped = json.loads(note.read_text())["reason"] if note.exists() and not done else ""
     found = _closest(spec, speeds)
     rest = None if total is None or not found else median(found) * max(0, total - done)
     whole = finished(spec) is not None
-    impossible = "" if whole or skipped else obstacle(spec, first_length(spec.model, spec.task)) or ""
+    impossible = (
+        "" if whole or skipped else obstacle(spec, first_length(spec.model, spec.task)) or ""
+    )
     return Job(spec, done, total, whole, skipped, impossible, rest)
-
-
-def expected(spec: RunSpec) -> int | None:
-    """Questions that a run answers; None if only the data tell."""
-    samples, each = spec.task.samples, spec.task.questions_per_context
-    if samples is None:
-        return None
-    return samples * ((each or 1) - spec.method.calibration_inputs)
 
 
 def _closest(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> list[float]:

@@ -24,7 +24,9 @@ def get_task(name: str) -> Task[Any, Any]:
 
 def register() -> None:
     """Makes every task's schema known to Hydra, as ``task/NAME_schema``."""
-    from hydra.core.config_store import ConfigStore  # late: what tasks there are is asked without it
+    from hydra.core.config_store import (
+        ConfigStore,
+    )  # late: what tasks there are is asked without it
 
     for task in TASKS.values():
         ConfigStore.instance().store(group="task", name=f"{task.name}_schema", node=task.conf)

@@ -1,86 +1,19 @@
-"""What a method is: groups of rows, a score a group, and a rule that selects groups."""
+"""What a method is: what it declares of itself, the sizes it can be asked for, and its selectors."""
 
 import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar
 
 import torch
-from squeezed_kernels import children
 
+from squeezed.context.data import Context
 from squeezed.errors import BudgetError
-from squeezed.index import LayerIndex
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.index.layer import LayerIndex
+from squeezed.selection.selectors import Everything, Selector
 
 DEFAULT_SPARSITY = 0.9
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The groups of clustered rows that one forward pass keeps in one layer.
-
-    Attributes:
-        keep: boolean ``[B, H, T, C]``, for each of T blocks of queries. offsets: int32 ``[H, C + 1]``, rows
-            of each group; ``None`` when every row is its own group (C = M).
-        lookup: what the choice has read, in tokens (the bytes of a key and a value), broadcastable to
-            ``[B, H, T]``.
-        block: query tokens a block; ``None``: all, T = 1.
-        stand_ins: what speaks for dropped groups, if anything does.
-    """
-
-    keep: torch.Tensor
-    offsets: torch.Tensor | None
-    lookup: torch.Tensor | float = 0.0
-    block: int | None = None
-    stand_ins: "StandIns | None" = None
-
-    def row_mask(self) -> torch.Tensor:
-        """Boolean ``[B, H, T, M]`` over the clustered rows."""
-        return self.keep if self.offsets is None else children(self.keep, self.offsets)
-
-    def rows(self) -> torch.Tensor:
-        """Kept rows of each KV head and block, float32 ``[B, H, T]``."""
-        if self.offsets is None:
-            return self.keep.sum(-1, dtype=torch.float32)
-        return (self.keep * self.offsets.diff(dim=1)[:, None]).sum(-1, dtype=torch.float32)
-
-
-@dataclass(frozen=True)
-class StandIns:
-    """Centroids that stand for the keys of dropped groups (Multipole Attention, arXiv 2506.13059).
-
-    Attributes:
-        keys, values: mean key and mean value of each group, ``[H, C, D]``. counts: keys of each, ``[H, C]``.
-        used: boolean ``[B, H, T, C]``, the groups that are represented.
-    """
-
-    keys: torch.Tensor
-    values: torch.Tensor
-    counts: torch.Tensor
-    used: torch.Tensor
-
-
-class Selector(Protocol):
-    """A method at work on one layer of one context, for one cache: it may keep state between steps."""
-
-    @property
-    def block(self) -> int | None:
-        """Query tokens that are selected for together; ``None``: all of a forward pass."""
-
-    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
-        """Selects groups of clustered rows.
-
-        Args:
-            query: ``[B, Hq, L, D]``, the queries processed together (user inputs, or one token each); if the
-                selector has a block, L is a multiple of it.
-            valid: boolean ``[B, L]``, false for padding; ``None``: no padding.
-
-        Returns:
-            The selection, or ``None`` for all rows.
-        """
 
 
 class Method(abc.ABC):
@@ -88,10 +21,13 @@ class Method(abc.ABC):
 
     A method holds settings only. The observation window is always attended and is not the method's business.
 
+    A class declares what it needs, so that no code beside it has to know its name:
+
     Attributes:
-        clustered: it reads the levels of clusters, so contexts are prepared with its own.
-        needs: names of the prefill statistics it needs; ``received_attention``: what each key received.
-        indexed: it uses the index at all.
+        clustered: it reads the levels of clusters, so their number and sizes change its outcome.
+        needs: names of the prefill statistics it needs (``squeezed.model.statistics``); ``accumulate_for``
+            says what they mean for ``prepare``.
+        indexed: something of the index changes its outcome: window, clusters, order or statistics.
     """
 
     clustered: ClassVar[bool] = False
@@ -99,43 +35,12 @@ class Method(abc.ABC):
     indexed: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+    def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         """A selector for each layer of a context, which runs its lookups by a backend of the kernels.
 
         Raises:
             ValueError: the context cannot be asked for this size, or lacks what the method observes.
         """
-
-
-class Everything:
-    """Selects all rows: full attention, and the dense layers of a hybrid."""
-
-    block: int | None = None
-
-    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
-        return None
-
-
-@dataclass(frozen=True)
-class Static:
-    """Selects the same rows at every step.
-
-    Attributes:
-        keep: boolean ``[H, M]`` over the clustered rows.
-    """
-
-    keep: torch.Tensor
-    block: int | None = None
-
-    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
-        keep = self.keep.to(query.device)
-        return Selection(keep[None, :, None].expand(len(query), -1, -1, -1), None)
-
-
-def best_rows(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """The ``count`` rows of each head with the largest scores, first come first; boolean ``[..., M]``."""
-    order = scores.argsort(dim=-1, descending=True, stable=True)[..., :count]
-    return torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, True)
 
 
 @dataclass(frozen=True)
@@ -210,14 +115,14 @@ class BudgetedMethod(Method):
             raise ValueError(f"dense_layers is {self.dense_layers}; expected 0 or more")
 
     @abc.abstractmethod
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         """The selector of layer ``number`` that meets a size."""
 
     def lookup_floor(self, layer: LayerIndex) -> float:
         """What the lookup reads at least on a layer, in tokens."""
         return 0.0
 
-    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+    def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         dense = min(self.dense_layers, len(context.layers))
         if dense == len(context.layers) and self.sparsity is None and self.dense_layers > 0:
             raise BudgetError(
@@ -230,7 +135,7 @@ class BudgetedMethod(Method):
             selectors.append(self.selector(context, number, size, backend))
         return selectors
 
-    def size_of_layer(self, context: "FixedContext", dense: int) -> Size:
+    def size_of_layer(self, context: Context, dense: int) -> Size:
         """The size of each layer that is not dense, so that all layers together meet what was asked.
 
         Raises:

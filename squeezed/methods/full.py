@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from squeezed.methods.base import Everything, Method, Selector
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.context.data import Context
+from squeezed.methods.base import Method
+from squeezed.selection.selectors import Everything, Selector
 
 
 @dataclass(frozen=True)
@@ -16,5 +15,5 @@ class Full(Method):
 
     indexed: ClassVar[bool] = False
 
-    def bind(self, context: "FixedContext", backend: str) -> Sequence[Selector]:
+    def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         return [Everything() for _ in context.layers]

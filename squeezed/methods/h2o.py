@@ -1,12 +1,12 @@
 """H2O (Zhang et al., arXiv 2306.14048): keys that received most attention so far, and recent ones."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from squeezed.methods.base import BudgetedMethod, Selector, Size, Static, best_rows
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.context.data import Context
+from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.model.statistics import RECEIVED_ATTENTION
+from squeezed.selection.selectors import Selector, Static, best_rows
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class H2O(BudgetedMethod):
         ValueError: a share outside [0, 1]; at ``bind``: the context was prepared without ``accumulate``.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("received_attention",)
+    needs: ClassVar[tuple[str, ...]] = (RECEIVED_ATTENTION,)
 
     recent: float = 0.5
 
@@ -32,7 +32,7 @@ class H2O(BudgetedMethod):
         if not 0 <= self.recent <= 1:
             raise ValueError(f"recent is {self.recent}; expected a share in [0, 1]")
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         if layer.accumulated is None:
             raise ValueError(

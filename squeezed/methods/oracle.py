@@ -1,17 +1,17 @@
 """The oracle: exact scores of every single key, the paper's ideal of what a lookup could find."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from squeezed_kernels import lookup
 
-from squeezed.calibration import Calibration
-from squeezed.methods.base import Selection, Selector, Size
+from squeezed.calibration.curves import Calibration
+from squeezed.calibration.of_context import exact_calibrations
+from squeezed.context.data import Context
+from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Oracle(RuledMethod):
 
     rule: str = "topk"
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         sparsity = size.as_sparsity(layer, 0.0)
         needs = self.rule == "threshold" and sparsity > 0
         needs |= self.rule == "topp" and self.top_p is None
         rule = Rule(self, size, layer, number)
         return OracleSelector(
-            rule, sparsity, context.exact_calibrations() if needs else None, backend
+            rule, sparsity, exact_calibrations(context) if needs else None, backend
         )
 
 

@@ -1,17 +1,16 @@
 """Quest (Tang et al., arXiv 2406.10774): pages of consecutive keys, scored by an upper bound."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from squeezed_kernels import lookup
 
-from squeezed.index import LayerIndex
-from squeezed.methods.base import Selection, Selector, Size
+from squeezed.context.data import Context
+from squeezed.index.layer import LayerIndex
+from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Quest(RuledMethod):
     def lookup_floor(self, layer: LayerIndex) -> float:
         return page_count(layer, self.page) * page_cost(layer)
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         pages = context.derive(("pages", number, self.page), lambda: build_pages(layer, self.page))
         return QuestSelector(Rule(self, size, layer, number), pages, backend)

@@ -1,14 +1,12 @@
 """Random rows: the floor that any method has to beat at its budget."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-from squeezed.methods.base import BudgetedMethod, Selector, Size, Static, best_rows
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.context.data import Context
+from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.selection.selectors import Selector, Static, best_rows
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Random(BudgetedMethod):
 
     seed: int = 0
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         # Drawn for places of the context, so that the clustering does not change the draw.

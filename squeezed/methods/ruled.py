@@ -1,18 +1,15 @@
 """The selection rules as settings that every scoring method shares."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from squeezed_kernels import REDUCTIONS
 
-from squeezed.calibration import SCOPES, Calibration
-from squeezed.index import LayerIndex
+from squeezed.calibration.curves import SCOPES, Calibration
+from squeezed.context.data import Context
+from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
-from squeezed.selection import above_threshold, top_mass, top_rows
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.selection.rules import above_threshold, top_mass, top_rows
 
 RULES = ("threshold", "topk", "topp")
 
@@ -60,7 +57,7 @@ class RuledMethod(BudgetedMethod):
         if self.dense_layers < 0:
             raise ValueError(f"dense_layers is {self.dense_layers}; expected 0 or more")
 
-    def size_of_layer(self, context: "FixedContext", dense: int) -> Size:
+    def size_of_layer(self, context: Context, dense: int) -> Size:
         if self.top_p is not None:
             return Size(0.0, float("nan"))
         return super().size_of_layer(context, dense)

@@ -1,17 +1,16 @@
 """SnapKV (Li et al., arXiv 2404.14469): keys that a window of queries attends to, pooled over neighbours."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from squeezed_kernels import lookup
 from torch.nn import functional
 
-from squeezed.index import LayerIndex
-from squeezed.methods.base import BudgetedMethod, Selection, Selector, Size, best_rows
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.context.data import Context
+from squeezed.index.layer import LayerIndex
+from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector, best_rows
 
 OBSERVE = ("window", "input")
 
@@ -43,7 +42,7 @@ class SnapKV(BudgetedMethod):
         if self.kernel < 1 or self.kernel % 2 == 0:
             raise ValueError(f"kernel is {self.kernel}; expected an odd width of at least 1")
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         selector = SnapKVSelector(self, layer, size, backend)
         if self.observe == "window":

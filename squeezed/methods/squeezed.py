@@ -1,20 +1,23 @@
 """Squeezed Attention (Hooper et al., arXiv 2411.09688): score centroids, keep important clusters."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from squeezed_kernels import children, lookup
 
-from squeezed.calibration import Calibration, keep_coarse, with_spread
-from squeezed.index import LayerIndex, Level
-from squeezed.methods.base import Selection, Selector, Size, StandIns
+from squeezed.calibration.coarse import keep_coarse, with_spread
+from squeezed.calibration.curves import Calibration
+from squeezed.calibration.of_context import calibrations
+from squeezed.context.data import Context
+from squeezed.context.derived import mean_values
+from squeezed.index.layer import LayerIndex, Level
+from squeezed.index.settings import COARSE_SPARSITY, Coarse, coarse_drops
+from squeezed.index.spread import COARSE_SCORES, MEAN, SPREAD
+from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.settings import COARSE_SPARSITY, Coarse, coarse_drops
-from squeezed.spread import COARSE_SCORES, MEAN, SPREAD
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.selection.kept import Selection, StandIns
+from squeezed.selection.selectors import Selector
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Squeezed(RuledMethod):
         coarse_sparsity: share of the keys that the levels before the finest drop. A number is what each level
             drops of what reaches it (paper: 0.5), a tuple the share of all keys dropped after each level.
         coarse_score: of the clusters of those levels: ``mean``, the score of their centroid (paper), or
-            ``spread``, with the cluster's spread added (``squeezed.spread``).
+            ``spread``, with the cluster's spread added (``squeezed.index.spread``).
         residual: dropped clusters contribute through their centroid and mean value, weighted by their size
             (Multipole Attention, arXiv 2506.13059).
 
@@ -89,7 +92,7 @@ class Squeezed(RuledMethod):
         spread = sum(scored[:-1]) * layer.spread_cost if self.coarse_score == SPREAD else 0.0
         return rows * layer.lookup_cost + spread
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         drops = self.drops(len(layer.levels))
         sparsity = size.as_sparsity(layer, self.expected_lookup(layer, drops))
@@ -105,8 +108,8 @@ class Squeezed(RuledMethod):
             rule=Rule(self, size, layer, number),
             sparsity=sparsity,
             coarse=coarse,
-            calibrations=context.calibrations(coarse) if needs else None,
-            mean_values=context.mean_values(number) if self.residual else (),
+            calibrations=calibrations(context, coarse) if needs else None,
+            mean_values=mean_values(context, number) if self.residual else (),
             backend=backend,
         )
 

@@ -1,12 +1,10 @@
 """StreamingLLM (Xiao et al., arXiv 2309.17453): the first and the most recent tokens, whatever is asked."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from squeezed.methods.base import BudgetedMethod, Selector, Size, Static
-
-if TYPE_CHECKING:
-    from squeezed.context import FixedContext
+from squeezed.context.data import Context
+from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.selection.selectors import Selector, Static
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class StreamingLLM(BudgetedMethod):
         if self.sinks < 0:
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
 
-    def selector(self, context: "FixedContext", number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         kept = size.row_count(layer)
         sinks = min(self.sinks, kept)

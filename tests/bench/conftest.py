@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
 
 from bench import models
 from bench.cli import run as cli
@@ -53,6 +54,7 @@ def bench(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Result]:
     """Runs ``python -m bench`` here, on the random model, with small rows, in ``tmp_path``."""
+    logging.disable_progress_bar()  # of weights, which are loaded in the first test of a process only
     defaults = [
         f"model.path={tiny}",
         "model.device=cpu",

@@ -13,13 +13,13 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import squeezed
-from squeezed import storage
+from squeezed.storage import manifest as on_disk
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.harness import Loader
 
 REFUSED = (squeezed.IndexCorruptError, squeezed.IndexMismatchError)
-FILES = {"manifest": storage.MANIFEST, "tensors": storage.TENSORS}
+FILES = {"manifest": on_disk.MANIFEST, "tensors": on_disk.TENSORS}
 METHODS = (squeezed.Squeezed(sparsity=0.5), squeezed.Quest(sparsity=0.5), squeezed.StreamingLLM())
 
 
@@ -65,8 +65,8 @@ def both(folder: Path) -> list[bytes]:
 
 
 def read_manifest(content: bytes, folder: Path) -> None:
-    (folder / storage.MANIFEST).write_bytes(content)
-    found = storage.read_manifest(folder)
+    (folder / on_disk.MANIFEST).write_bytes(content)
+    found = on_disk.read_manifest(folder)
     assert found == json.loads(good()["manifest"])  # nothing but this manifest has its checksum
 
 
@@ -74,8 +74,8 @@ def read_signed(content: bytes, folder: Path) -> None:
     """The folder, signed anew; what is loaded can be asked."""
     name, _, content = content.partition(b"\n")
     files = good() | {name.decode(): content}
-    (folder / storage.TENSORS).write_bytes(files["tensors"])
-    (folder / storage.MANIFEST).write_bytes(sign(files["manifest"], folder))
+    (folder / on_disk.TENSORS).write_bytes(files["tensors"])
+    (folder / on_disk.MANIFEST).write_bytes(sign(files["manifest"], folder))
     context = squeezed.FixedContext.load(folder, model=model())
     question = torch.tensor([3, 4])
     for method in METHODS:
@@ -89,8 +89,8 @@ def sign(manifest: bytes, folder: Path) -> bytes:
         fields = json.loads(manifest)
         if not isinstance(fields, dict):
             return manifest
-        fields["sha256"] = storage.sha256(folder / storage.TENSORS)
-        fields[storage.CHECKSUM] = storage.manifest_checksum(fields)
+        fields["sha256"] = on_disk.sha256(folder / on_disk.TENSORS)
+        fields[on_disk.CHECKSUM] = on_disk.manifest_checksum(fields)
         return json.dumps(fields).encode("utf-8", "surrogatepass")
     except (ValueError, RecursionError):
         return manifest

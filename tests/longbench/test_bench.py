@@ -197,7 +197,7 @@ def test_runs_leave_records_and_tables(
     assert set(one["metrics"]) == {"score", "official", "fixed"}
     assert (one["meta"]["prompts"], one["meta"]["split"]) == ("suite", "paper")
     assert all(record["meta"]["length"] for record in records)
-    assert report.main(["--runs", str(runs), "--out", str(tmp_path)]) == 0
+    assert report.main([f"results={runs.parent}", f"out={tmp_path}"]) == 0
     table = pd.read_csv(tmp_path / "tables" / "tiny-longbench-suite-paper.csv")
     assert list(table["row"]) == ["All KV", "H-Sq-90%"]
     assert table["kv_budget"][0] == 1

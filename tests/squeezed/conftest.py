@@ -5,8 +5,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import squeezed
-from squeezed.index import LayerIndex, build_levels
-from squeezed.settings import Settings
+from squeezed.index.build import build_levels
+from squeezed.index.layer import LayerIndex
+from squeezed.index.settings import Settings
 
 VOCAB = 300
 WINDOW = 100  # of every context prepared here

@@ -142,7 +142,7 @@ def test_two_contexts_and_methods_do_not_touch_each_other(model, ctx):
 
 
 def test_long_contexts_are_prefilled_in_chunks(model, monkeypatch):
-    from squeezed.prefill import prefill
+    from squeezed.model.prefill import prefill
 
     ids = random_ids(700, seed=12)
     squeezed.prepare(model, ids)  # switches the attention

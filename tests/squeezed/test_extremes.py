@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import squeezed
-from squeezed.prefill import prefill
-from squeezed.settings import Coarse
+from squeezed.index.settings import Coarse
+from squeezed.model.prefill import prefill
 from tests.squeezed.conftest import logits, random_ids, tiny_llama
 
 QUESTION = random_ids(14, seed=21)
@@ -59,7 +59,7 @@ def test_the_key_that_takes_all_attention_is_found(dtype):
     ctx = squeezed.prepare(model, random_ids(500, seed=1))
     import dataclasses
 
-    from squeezed.index import LayerIndex
+    from squeezed.index.layer import LayerIndex
 
     layer: LayerIndex = ctx.layers[0]
     place = 217
@@ -70,7 +70,7 @@ def test_the_key_that_takes_all_attention_is_found(dtype):
     keys = layer.keys.clone()
     keys[0, :400] = 0.01 * keys[0, :400]
     keys[0, row] = (4 * direction).to(dtype)
-    from squeezed.index import build_levels
+    from squeezed.index.build import build_levels
 
     offsets = (layer.levels[0].offsets,)
     planted = dataclasses.replace(layer, keys=keys, levels=build_levels(keys[:, :400], offsets))

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 import squeezed
-from squeezed import storage
 from squeezed.__main__ import main
-from squeezed.inspection import inspect
-from squeezed.settings import Coarse
+from squeezed.diagnostics.inspection import inspect
+from squeezed.index.settings import Coarse
+from squeezed.storage.manifest import MANIFEST, TENSORS
 from tests.squeezed.conftest import random_ids
 
 
@@ -28,7 +28,7 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
 
 def test_json_says_what_the_index_holds(capsys, stored):
     ctx, folder = stored
-    code, out, err = run(capsys, "inspect", folder, "--json")
+    code, out, err = run(capsys, "inspect", folder, "json=true")
     report = json.loads(out)
     assert (code, err) == (0, "")
     assert report["model"] == ctx.model_fingerprint
@@ -104,19 +104,19 @@ def test_an_index_without_keys_and_with_two_calibrations(capsys, tmp_path, model
 
 
 def damage_tensors(folder):
-    path = folder / storage.TENSORS
+    path = folder / TENSORS
     data = bytearray(path.read_bytes())
     data[-50] ^= 1
     path.write_bytes(data)
 
 
 def damage_manifest(folder):
-    path = folder / storage.MANIFEST
+    path = folder / MANIFEST
     path.write_text(path.read_text().replace('"tokens": 500', '"tokens": 501'))
 
 
 def another_version(folder):
-    path = folder / storage.MANIFEST
+    path = folder / MANIFEST
     path.write_text(path.read_text().replace('"format_version": ', '"format_version": 9'))
 
 
@@ -126,8 +126,8 @@ def another_version(folder):
         (damage_tensors, "checksum differs"),
         (damage_manifest, "checksum differs"),
         (another_version, "format_version is 9"),
-        (lambda folder: (folder / storage.MANIFEST).unlink(), "manifest.json: cannot be read"),
-        (lambda folder: (folder / storage.TENSORS).unlink(), "missing"),
+        (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: cannot be read"),
+        (lambda folder: (folder / TENSORS).unlink(), "missing"),
     ],
 )
 def test_damage_is_one_line_and_exit_code_two(capsys, tmp_path, stored, damage, message):

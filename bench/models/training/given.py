@@ -25,7 +25,6 @@ from transformers.models.llama.modeling_llama import (
     apply_rotary_pos_emb,
 )
 
-from bench.models.train import checkpoint
 from bench.models.training.data import (
     FAR,
     IGNORE,
@@ -37,6 +36,7 @@ from bench.models.training.data import (
 )
 from bench.models.training.loss import read
 from bench.models.training.optimise import BETAS
+from bench.models.training.train import checkpoint
 
 LAYER = 1  # the layer whose heads find the values of a key
 VALUES = 1 + MAX_OTHERS  # of a key, as the standard task has

@@ -12,7 +12,7 @@ import pandas as pd
 from bench.config.spec import digest
 from bench.reporting.leaderboard.rows import Run
 from bench.reporting.output import write_text
-from bench.reporting.page.published import LONGBENCH_SOURCE
+from bench.reporting.published import LONGBENCH_SOURCE
 from bench.reporting.studies.write import Written
 from bench.reporting.tables.longbench import published_table
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.config.spec import digest, file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
-from bench.reporting.page.published import LONGBENCH, LONGBENCH_SOURCE
+from bench.reporting.published import LONGBENCH, LONGBENCH_SOURCE
 from longbench import v2
 from longbench.buckets import BUCKETS, by_bucket
 from longbench.groups import averages, paper_mean

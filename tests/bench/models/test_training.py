@@ -8,13 +8,13 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from bench.models import MINI, train
-from bench.models.train import KINDS, curriculum, draw_task, new_model
-from bench.models.training import given
+from bench.models import MINI
+from bench.models.training import given, train
 from bench.models.training.data import IGNORE, collate, draw_drill, draw_sequence
 from bench.models.training.given import VALUES, draw_batch, fit, targets, widen
 from bench.models.training.loss import loss_and_accuracy
 from bench.models.training.optimise import make_optimizers, step_once
+from bench.models.training.train import KINDS, curriculum, draw_task, new_model
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ def test_the_page_is_self_contained_and_escaped(
     name = "<script>alert(1)</script>"
     for method in (FULL, squeezed(sparsity=0.9)):
         write_run(method, subtask=name, budget=0.5)
-    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 0
+    assert report.main([f"results={tmp_path}", f"out={tmp_path / 'out'}"]) == 0
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;" in page

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.timing.kernels import clock, gate, measure, plots, run
+from bench.reporting.figures import kernels as figures
+from bench.timing.kernels import clock, gate, measure, run
 from bench.timing.kernels.problem import make
 from bench.timing.kernels.settings import Settings, Shape, shapes
 from bench.timing.kernels.table import FIELDS, KEYS, Table
@@ -21,7 +22,7 @@ SMALL = Shape(4000, 4, 2, 16, 1, 0.8, 2, "float32")
 def small_settings(tmp_path, **change):
     given = {
         "device": "cpu", "lengths": [4000], "heads": ["4/2"], "head_size": 16, "seconds": 0.01,
-        "threads": 1, "clustering": False, "out": str(tmp_path),
+        "threads": 1, "clustering": False, "results": tmp_path,
     }  # fmt: skip
     return Settings(**(given | change))
 
@@ -118,7 +119,7 @@ def test_table_of_another_version_is_not_overwritten(tmp_path):
 def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch):
     settings = small_settings(tmp_path, query_tokens=[1, 3])
     assert run.guarded(settings) == 0
-    rows = list(csv.DictReader((tmp_path / "cpu.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "kernels/cpu.csv").open()))
     providers = {row["provider"] for row in rows}
     assert providers == {"squeezed", "squeezed layer", "own dense", "sdpa", "matmul"}
     assert {(row["depth"], row["query_tokens"]) for row in rows} == {
@@ -142,7 +143,7 @@ def test_a_wrong_kernel_is_not_timed(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(gate, "expected", lambda *a: 2 * real(*a))
     assert run.guarded(small_settings(tmp_path)) == 1
     assert "squeezed is wrong by 5.0e-01" in capsys.readouterr().err
-    assert not (tmp_path / "cpu.csv").exists()
+    assert not (tmp_path / "kernels/cpu.csv").exists()
 
 
 def test_time_limit_begins_no_new_shape(tmp_path, capsys):
@@ -173,7 +174,7 @@ def test_clustering_is_timed_by_backend(tmp_path, monkeypatch):
 
     monkeypatch.setitem(clustering_time.LAYERS, "cpu", clustering_time.Layer(1, 200, 10, 8))
     assert run.guarded(small_settings(tmp_path, depth=[1], clustering=True)) == 0
-    rows = list(csv.DictReader((tmp_path / "cpu_clustering.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "kernels/cpu_clustering.csv").open()))
     assert {"assign reference", "assign cpu", "k-means of a layer"} >= {r["what"] for r in rows}
     assert all(float(row["seconds"]) > 0 for row in rows)
 
@@ -183,23 +184,23 @@ def test_plain_command_works_without_hydra_pandas_datasets_and_matplotlib(tmp_pa
         "import sys\n"
         "for name in ('hydra', 'omegaconf', 'pandas', 'datasets', 'matplotlib', 'transformers'):\n"
         "    sys.modules[name] = None\n"
-        "from bench.timing.kernels import run\n"
-        f"sys.exit(run.guarded(run.parse('--device cpu --lengths 4000 --heads 2/2 --head-size 16 "
-        f"--seconds 0.01 --depth 1 --no-clustering --out {tmp_path}'.split())))"
+        "from bench.timing.kernels import command\n"
+        f"sys.exit(command.main('device=cpu lengths=4000 heads=2/2 head_size=16 seconds=0.01 "
+        f"depth=1 clustering=false results={tmp_path}'.split()))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["cpu.csv"]
+    assert [path.name for path in (tmp_path / "kernels").iterdir()] == ["cpu.csv"]
 
 
-def test_hydra_command(tmp_path):
+def test_the_command(tmp_path):
     command = [
         sys.executable, "-m", "bench.kernels", "device=cpu", "lengths=[4000]", "heads=[2/2]",
-        "head_size=16", "seconds=0.01", "depth=[1]", "clustering=false", f"out={tmp_path}",
+        "head_size=16", "seconds=0.01", "depth=[1]", "clustering=false", f"results={tmp_path}",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "cpu.csv").exists()
+    assert (tmp_path / "kernels/cpu.csv").exists()
     wrong = subprocess.run([*command, "lenghts=[1]"], cwd=ROOT, capture_output=True, text=True)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")
@@ -208,13 +209,13 @@ def test_hydra_command(tmp_path):
 
 def test_figures_need_no_second_length(tmp_path):
     row = dict.fromkeys(FIELDS, "1") | {"provider": "squeezed", "vs_sdpa": ""}
-    assert len(plots.write([row], tmp_path, "x")) == 3
+    assert len(figures.write([row], tmp_path, "x")) == 3
 
 
 def test_a_machine_without_the_plotting_library_says_so(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
-    monkeypatch.delitem(sys.modules, "bench.timing.kernels.plots", raising=False)
-    monkeypatch.delattr("bench.timing.kernels.plots")
+    monkeypatch.delitem(sys.modules, "bench.reporting.figures.kernels", raising=False)
+    monkeypatch.delattr("bench.reporting.figures.kernels")
     run.draw([dict.fromkeys(FIELDS, "1")], tmp_path, torch.device("cpu"))
     assert "no figures: " in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

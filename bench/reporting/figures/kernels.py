@@ -1,0 +1,129 @@
+"""Figures of the table: latency and speed-up against the length, and the roofline."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.reporting.figures import style
+from bench.reporting.output import write_image
+
+Row = dict[str, str]  # a row of the CSV of timings (bench.timing.kernels.table)
+
+Looks = dict[str, style.Style]
+
+
+def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
+    """Writes ``NAME_FIGURE.png`` for each of ``FIGURES``; returns the paths."""
+    return [write_image(draw(rows, stem), folder / f"{name}_{stem}.png") for stem in FIGURES]
+
+
+@style.applied
+def draw(rows: list[Row], stem: str) -> Figure:
+    """One figure of all rows. ``stem``: a name in ``FIGURES``."""
+    lines, panel = FIGURES[stem]
+    cells = _cells(rows)
+    looks = style.styles(lines(rows))  # of all panels, so that a colour means the same in each
+    figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
+    for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
+        panel(axes, lines(part), looks)
+        axes.set_title(title)
+    style.legend(figure)
+    figure.suptitle(rows[0]["device"])
+    return figure
+
+
+def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by what a panel shows: heads, query tokens and data type."""
+    cells: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        heads = f"{row['query_heads']}/{row['kv_heads']} heads"
+        cells[f"{heads}, {row['query_tokens']} query tokens, {row['dtype']}"].append(row)
+    return cells
+
+
+def _curves(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows of each provider, by length; a dense one once, however many sparsities stand beside it."""
+    curves: dict[str, dict[int, Row]] = defaultdict(dict)
+    for row in rows:
+        label = row["provider"]
+        if label.startswith("squeezed"):
+            label += f" {float(row['sparsity']):.0%}, depth {row['depth']}"
+        curves[label].setdefault(int(row["context"]), row)
+    return {label: [found[n] for n in sorted(found)] for label, found in curves.items()}
+
+
+def _ratios(rows: Iterable[Row]) -> dict[str, tuple[list[Row], str]]:
+    """Our rows by what they are compared with, and the column that says it."""
+    against = {"vs_sdpa": "SDPA", "vs_fastest_dense": "the fastest dense"}
+    return {
+        f"{label}, over {name}": (curve, column)
+        for label, curve in _curves(rows).items()
+        if label.startswith("squeezed")
+        for column, name in against.items()
+    }
+
+
+def _latency(axes: Axes, curves: dict[str, list[Row]], looks: Looks) -> None:
+    for label, curve in curves.items():
+        lengths = [int(row["context"]) for row in curve]
+        low, high = ([float(row[name]) for row in curve] for name in ("low_ms", "high_ms"))
+        _line(axes, lengths, [float(row["median_ms"]) for row in curve], label, looks)
+        axes.fill_between(lengths, low, high, alpha=0.2, color=looks[label].colour)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("keys")
+    axes.set_ylabel("ms, median and 20-80 %")
+
+
+def _speedup(axes: Axes, ratios: dict[str, tuple[list[Row], str]], looks: Looks) -> None:
+    for label, (curve, column) in ratios.items():
+        values = [float(row[column]) if row[column] else float("nan") for row in curve]
+        _line(axes, [int(row["context"]) for row in curve], values, label, looks)
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("keys")
+    axes.set_ylabel("times as fast")
+
+
+def _roofline(axes: Axes, curves: dict[str, list[Row]], looks: Looks) -> None:
+    rows = [row for curve in curves.values() for row in curve]
+    copy, product = float(rows[0]["copy_gb_per_s"]), float(rows[0]["product_gflop_per_s"])
+    points = [float(row["gflop"]) / float(row["mbytes"]) * 1e3 for row in rows]
+    left, right = min(points) / 4, max(*points, product / copy) * 4
+    knee = product / copy
+    axes.plot(
+        [left, knee, right], [left * copy, product, product], "k--", lw=1, label="copy, product"
+    )
+    for label, curve in curves.items():
+        intensity = [float(row["gflop"]) / float(row["mbytes"]) * 1e3 for row in curve]
+        speed = [float(row["gflop"]) / float(row["median_ms"]) * 1e3 for row in curve]
+        _line(axes, intensity, speed, label, looks, line="none")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("operations a byte read")
+    axes.set_ylabel("GFLOP/s")
+
+
+def _line(
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    label: str,
+    looks: Looks,
+    line: str | None = None,
+) -> None:
+    look = looks[label]
+    drawn: Any = {"color": look.colour, "marker": look.marker, "linestyle": line or look.line}
+    axes.plot(x, y, label=label, markersize=4, **drawn)
+
+
+# By the end of the file's name: which lines there are, and what draws them into a panel.
+FIGURES: dict[str, tuple[Callable[..., Any], Callable[..., None]]] = {
+    "latency": (_curves, _latency),
+    "speedup": (_ratios, _speedup),
+    "roofline": (_curves, _roofline),
+}

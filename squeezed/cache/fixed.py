@@ -1,0 +1,155 @@
+"""Layers that attend to the whole fixed context: the selected rows, the window and the own tokens."""
+
+import torch
+from squeezed_kernels import attend, attend_groups, causal_mask, merge
+
+from squeezed.cache.accounting import LayerReads
+from squeezed.cache.own_tokens import OwnTokensLayer, Progress
+from squeezed.index.layer import LayerIndex
+from squeezed.selection.kept import Selection, StandIns
+from squeezed.selection.selectors import Selector
+
+
+class FixedContextLayer(OwnTokensLayer):
+    """One layer that attends to the whole fixed context, through its index.
+
+    The fixed tensors are never copied or changed: a batch of conversations shares them.
+    """
+
+    def __init__(
+        self, fixed: LayerIndex, selector: Selector, progress: Progress, backend: str
+    ) -> None:
+        super().__init__(fixed.tokens, progress)
+        self.fixed, self.selector, self.backend = fixed, selector, backend
+        self.reads = LayerReads()
+
+    def attend(
+        self,
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        mask: torch.Tensor | None,
+        scale: float,
+        softcap: float | None,
+    ) -> torch.Tensor:
+        """Attention over the selected fixed rows, the window and the own tokens (paper section 3.2)."""
+        assert self.keys is not None
+        assert self.values is not None
+        self.progress.take()
+        length, block = query.shape[2], self.selector.block
+        aligned, valid = align(query, valid_tokens(mask), block)
+        selection = self.selector.select(aligned, valid)
+        self._count(selection, aligned, valid)
+        part = self._attend_fixed(aligned, selection, scale, softcap)
+        from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
+        if mask is None:
+            mask = causal_mask(length, self.keys.shape[2], query.device)
+        backend = self.backend
+        from_own = attend(
+            query, self.keys, self.values, mask, scale, softcap=softcap, backend=backend
+        )
+        output, _ = merge(from_fixed, from_own, backend=backend)
+        return output.to(query.dtype).transpose(1, 2).contiguous()
+
+    def _attend_fixed(
+        self,
+        query: torch.Tensor,
+        selection: Selection | None,
+        scale: float,
+        softcap: float | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Output and log-sum-exp over the fixed rows, computed where keys and values live."""
+        fixed, home = self.fixed, self.fixed.keys.device
+        there = query.to(home)
+        offsets: torch.Tensor | None
+        if selection is None:
+            keep = torch.ones(len(query), fixed.heads, 1, 1, dtype=torch.bool, device=home)
+            everything = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
+            offsets, block = everything.expand(fixed.heads, -1), None
+        else:
+            keep, block = selection.keep.to(home), selection.block
+            offsets = None if selection.offsets is None else selection.offsets.to(home)
+        part = attend_groups(
+            there,
+            fixed.keys,
+            fixed.values,
+            keep,
+            offsets,
+            scale,
+            softcap=softcap,
+            block=block,
+            backend=self.backend if home == query.device else "auto",
+        )
+        out, lse = (tensor.to(query.device) for tensor in part)
+        if selection is not None and selection.stand_ins is not None:
+            stand_ins = attend_stand_ins(
+                query, selection.stand_ins, selection.block, scale, softcap
+            )
+            return merge((out, lse), stand_ins)
+        return out, lse
+
+    def _count(
+        self, selection: Selection | None, query: torch.Tensor, valid: torch.Tensor | None
+    ) -> None:
+        fixed, batch = self.fixed, len(query)
+        rows = torch.full((batch, fixed.heads), float(fixed.tokens), device=fixed.device)
+        lookup = torch.zeros_like(rows)
+        if selection is not None:
+            weights = block_weights(query, valid, selection.block)[:, None]  # [B, 1, T]
+            kept = selection.rows()
+            read = torch.as_tensor(selection.lookup, device=kept.device).expand_as(kept)
+            rows = (kept * weights).sum(-1) + fixed.window
+            lookup = (read * weights).sum(-1)
+        active = self.progress.active
+        if active is None:
+            active = torch.ones(batch, dtype=torch.bool)
+        self.reads.add(rows, lookup, fixed.tokens, active.to(rows.device))
+
+
+def align(
+    query: torch.Tensor, valid: torch.Tensor | None, block: int | None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Queries ``[B, Hq, L, D]`` padded in front to whole blocks, and which of them are no padding.
+
+    Blocks end with the last token, so that members of a batch, padded in front to one length, have the same
+    blocks as they have alone.
+    """
+    missing = 0 if block is None else -query.shape[2] % block
+    if missing == 0:
+        return query, valid
+    if valid is None:
+        valid = torch.ones(len(query), query.shape[2], dtype=torch.bool, device=query.device)
+    padded = torch.nn.functional.pad(query, (0, 0, missing, 0))
+    return padded, torch.nn.functional.pad(valid, (missing, 0))
+
+
+def block_weights(
+    query: torch.Tensor, valid: torch.Tensor | None, block: int | None
+) -> torch.Tensor:
+    """Weights ``[B, T]`` that average over the blocks that hold a token."""
+    if valid is None:
+        valid = torch.ones(len(query), query.shape[2], dtype=torch.bool, device=query.device)
+    used = valid.unflatten(1, (-1, block or valid.shape[1])).any(-1).float()
+    return used / used.sum(1, keepdim=True).clamp(min=1)
+
+
+def attend_stand_ins(
+    query: torch.Tensor,
+    stand_ins: StandIns,
+    block: int | None,
+    scale: float,
+    softcap: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over centroids that each weigh as many keys as they stand for."""
+    size = query.shape[2] if block is None else block
+    mask = stand_ins.used.repeat_interleave(size, dim=2)[:, :, : query.shape[2]]
+    bias = stand_ins.counts.clamp(min=1).float().log()
+    keys, values = stand_ins.keys[None], stand_ins.values[None]
+    return attend(query, keys, values, mask, scale, softcap=softcap, bias=bias)
+
+
+def valid_tokens(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """Which query tokens are no padding, boolean ``[B, L]``: padding does not see itself."""
+    if mask is None:
+        return None
+    valid = mask[:, 0].diagonal(mask.shape[3] - mask.shape[2], dim1=1, dim2=2)
+    return valid if valid.dtype == torch.bool else valid == 0

@@ -1,0 +1,1 @@
+"""From sample queries to thresholds: quantile curves of scores, level after level."""

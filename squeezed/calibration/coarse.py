@@ -1,0 +1,43 @@
+"""The search on the levels before the finest: which coarse clusters stay in it."""
+
+import torch
+
+from squeezed.calibration.curves import LevelCurves
+from squeezed.index.layer import LayerIndex, Level
+from squeezed.index.settings import Coarse
+from squeezed.index.spread import MEAN
+from squeezed.selection.rules import above_threshold, top_rows
+
+
+def keep_coarse(
+    log_scores: torch.Tensor,
+    layer: LayerIndex,
+    number: int,
+    curves: LevelCurves | None,
+    depth: int,
+    coarse: Coarse,
+    least: float = 0.0,
+) -> torch.Tensor:
+    """Clusters of a coarser level that stay in the search, boolean ``[B, H, T, C]``.
+
+    Args:
+        log_scores: ``[B, H, T, C]`` at level ``depth`` of layer ``number``. curves: of this level; ``None``
+            for ``topk``. coarse: what to drop, and how. least: keys that ``topk`` must not miss.
+    """
+    drop = coarse.drops[depth]
+    if drop <= 0:
+        return log_scores > -torch.inf
+    if coarse.by == "topk":
+        rows = torch.tensor((1 - drop) * layer.clustered, device=log_scores.device)
+        return top_rows(log_scores, layer.levels[depth].counts, rows, least)
+    assert curves is not None
+    return above_threshold(
+        log_scores, curves.threshold(drop, coarse.by, number).to(log_scores.device)
+    )
+
+
+def with_spread(log_scores: torch.Tensor, level: Level, coarse: Coarse) -> torch.Tensor:
+    """Log scores ``[B, H, T, C]`` of a level as ``coarse`` wants them; the finest level's are left alone."""
+    if coarse.score == MEAN or level.spread is None:
+        return log_scores
+    return log_scores + level.spread[:, None]

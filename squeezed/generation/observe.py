@@ -1,0 +1,59 @@
+"""Thresholds from sample user inputs: what scores look like in use, in place of the observation window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from squeezed.context.data import Context
+from squeezed.generation.watch import watch
+from squeezed.methods.full import Full
+from squeezed.model.fingerprint import require_model
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
+
+C = TypeVar("C", bound=Context)
+
+
+def calibrate_on_inputs(
+    context: C, model: PreTrainedModel, inputs: Sequence[torch.Tensor], new_tokens: int = 16
+) -> C:
+    """The same context with thresholds calibrated on sample user inputs instead of the window.
+
+    Each input is answered with full attention; its queries and those of the generated tokens say what
+    scores look like in use, for user inputs and for single tokens apart.
+
+    Args:
+        model: the context's model. inputs: token ids ``[L]`` each. new_tokens: generated for each.
+
+    Raises:
+        ValueError: no input. IndexMismatchError: the context belongs to another model.
+    """
+    if not inputs:
+        raise ValueError("inputs is empty; give at least one sample user input to calibrate on")
+    require_model(model, context.model_fingerprint)
+    samples = observe(model, context, inputs, new_tokens)
+    return replace(context, samples=samples, calibrated_on="inputs")
+
+
+def observe(
+    model: PreTrainedModel,
+    context: Context,
+    inputs: Sequence[torch.Tensor],
+    new_tokens: int,
+) -> tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...]:
+    """Queries of user inputs answered with full attention, as ``Context.samples`` holds them."""
+    by_input = [watch(model, context, each, Full(), new_tokens) for each in inputs]
+    layers = []
+    for number in range(len(context.layers)):
+        samples = []
+        for watched in by_input:
+            first, *rest = [query[0] for query, _ in watched[number]]
+            tokens = torch.cat(rest, dim=1) if rest else first[:, -1:]
+            samples.append((first, tokens))
+        layers.append(tuple(samples))
+    return tuple(layers)

@@ -1,0 +1,68 @@
+"""Watches a method at work: keeps the queries of every layer and step, and what was selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from squeezed.context.data import Context
+from squeezed.generation.greedy import generate
+from squeezed.methods.base import Method
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
+
+
+@dataclass
+class WatchedSelector:
+    """A selector whose steps are kept: queries ``[B, Hq, L, D]`` and the selection made for them."""
+
+    selector: Selector
+    steps: list[tuple[torch.Tensor, Selection | None]] = field(default_factory=list)
+
+    @property
+    def block(self) -> int | None:
+        return self.selector.block
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
+        selection = self.selector.select(query, valid)
+        self.steps.append((query, selection))
+        return selection
+
+
+@dataclass(frozen=True)
+class Watched(Method):
+    """A method, watched; after one ``bind``, ``layers`` holds the selector of each layer."""
+
+    method: Method
+    layers: list[WatchedSelector] = field(default_factory=list)
+
+    def bind(self, context: Context, backend: str) -> Sequence[Selector]:
+        self.layers[:] = [WatchedSelector(each) for each in self.method.bind(context, backend)]
+        return self.layers
+
+
+def watch(
+    model: PreTrainedModel,
+    context: Context,
+    question_ids: torch.Tensor,
+    method: Method,
+    max_new_tokens: int,
+    backend: str = "auto",
+) -> list[list[tuple[torch.Tensor, Selection | None]]]:
+    """Answers a user input and returns, for every layer, the queries and the selection of each step."""
+    watched = Watched(method)
+    generate(
+        model,
+        context,
+        question_ids,
+        method=watched,
+        max_new_tokens=max_new_tokens,
+        backend=backend,
+    )
+    return [layer.steps for layer in watched.layers]

@@ -1,0 +1,74 @@
+"""Offline step 2: one layer's keys clustered, and keys and values brought into cluster order."""
+
+from dataclasses import replace
+
+import torch
+from squeezed_kernels import centroid_dtype
+
+from squeezed.clustering import cluster_levels, segment_means
+from squeezed.index.layer import LayerIndex, Level, cluster_counts, in_cluster_order
+from squeezed.index.spread import spreads
+from squeezed.model.states import LayerStates
+
+
+def build_layer(
+    states: LayerStates,
+    levels: tuple[float, ...],
+    window: int,
+    seed: int,
+    *,
+    strategy: str = "bottom-up",
+    balance: float | None = None,
+) -> LayerIndex:
+    """Clusters one layer's keys and stores keys and values in cluster order.
+
+    Args:
+        states: of the dense prefill. levels: clusters as a share of the clustered keys, coarse to fine.
+        window: W. seed: of the clustering.
+        strategy: ``bottom-up`` (paper: the finest level first) or ``top-down`` (inside each coarse cluster).
+        balance: largest size of a cluster as a multiple of the mean; ``None``: free.
+    """
+    clustered = states.keys.shape[1] - window
+    keys = states.keys[:, :clustered]
+    hierarchy = cluster_levels(keys, levels, seed, strategy=strategy, balance=balance)
+    order = hierarchy.order
+    table = in_cluster_order(states.keys, order)
+    accumulated = states.accumulated
+    built = build_levels(table[:, :clustered], hierarchy.offsets)
+    return LayerIndex(
+        keys=table,
+        values=in_cluster_order(states.values, order),
+        positions=order.to(torch.int16 if clustered < 1 << 15 else torch.int32),
+        levels=with_spreads(built, table[:, :clustered], states),
+        window=window,
+        scale=states.scale,
+        softcap=states.softcap,
+        queries=states.queries,
+        accumulated=None if accumulated is None else accumulated[:, :clustered].gather(1, order),
+    )
+
+
+def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple[Level, ...]:
+    """Centroids of every level: the mean of all keys below a cluster, so large finer clusters weigh more.
+
+    Args:
+        keys: ``[H, M, D]`` in cluster order. offsets: of each level, coarse to fine.
+    """
+    counts = cluster_counts(offsets)
+    dtype = centroid_dtype(keys.dtype)
+    return tuple(
+        Level(segment_means(keys, count.long()).to(dtype), offset, count)
+        for offset, count in zip(offsets, counts, strict=True)
+    )
+
+
+def with_spreads(
+    levels: tuple[Level, ...], keys: torch.Tensor, states: LayerStates
+) -> tuple[Level, ...]:
+    """The levels, coarse to fine, with the spread of all but the finest; ``keys`` are ``[H, M, D]``."""
+    *coarse, finest = levels
+    found = [
+        spreads(keys, states.queries, each.centroids, each.counts, states.scale, states.softcap)
+        for each in coarse
+    ]
+    return (*(replace(each, spread=s) for each, s in zip(coarse, found, strict=True)), finest)

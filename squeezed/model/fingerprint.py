@@ -1,0 +1,65 @@
+"""Fingerprints that tell whether a stored index belongs to a model or to a sequence of token ids."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import PreTrainedConfig
+
+from squeezed.errors import IndexMismatchError
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
+
+_SAMPLE = 64  # values of each weight tensor that enter the fingerprint
+# Of a configuration: what all models have, and what is about training, generation or tasks, not about keys.
+_BESIDE = PreTrainedConfig().to_dict().keys() | {
+    *("use_cache", "initializer_range", "tie_word_embeddings", "pretraining_tp"),
+}
+_BESIDE_ENDINGS = ("_token_id", "dropout", "_pdrop")
+
+
+def of_model(model: PreTrainedModel) -> str:
+    """Hash of a model's type, dtype, settings and a sample of every weight tensor.
+
+    Settings: the same weights make other keys where their RoPE, say, differs. A sample: reading all weights
+    would take as long as loading them; evenly spread values of every tensor tell any two trainings apart.
+    """
+    digest = hashlib.sha256()
+    digest.update(f"{type(model).__name__} {model.dtype}".encode())
+    digest.update(json.dumps(_settings(model.config), sort_keys=True, default=str).encode())
+    for name, weight in model.named_parameters():
+        flat = weight.detach().flatten()
+        sample = flat[:: max(1, len(flat) // _SAMPLE)]
+        digest.update(f"{name} {tuple(weight.shape)}".encode())
+        digest.update(sample.float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _settings(config: PreTrainedConfig) -> dict[str, Any]:
+    """What a configuration says about the architecture. Not what is off, so that a later transformers, which
+    knows more that can be off, reads the same; keys that begin with an underscore are transformers' own."""
+    return {
+        key: value
+        for key, value in config.get_text_config().to_dict().items()
+        if value
+        and key not in _BESIDE
+        and not key.startswith("_")
+        and not key.endswith(_BESIDE_ENDINGS)
+    }
+
+
+def require_model(model: PreTrainedModel, wanted: str) -> None:
+    """Raises ``IndexMismatchError`` unless the model has the fingerprint that a context was prepared with."""
+    if of_model(model) != wanted:
+        raise IndexMismatchError(
+            "the fixed context was prepared with another model than the one given"
+        )
+
+
+def of_ids(ids: torch.Tensor) -> str:
+    """Hash of token ids ``[N]``."""
+    return hashlib.sha256(ids.to(torch.int64).cpu().numpy().tobytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""A context on disk: manifest, tensors, checks, writing and reading."""

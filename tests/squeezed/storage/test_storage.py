@@ -1,0 +1,322 @@
+"""Fixed contexts on disk: what comes back, and what is refused."""
+
+import dataclasses
+import errno
+import json
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+import squeezed
+from squeezed.calibration.curves import Calibration
+from squeezed.index.settings import Coarse
+from squeezed.storage.manifest import (
+    CHECKSUM,
+    MANIFEST,
+    TENSORS,
+    manifest_checksum,
+    read_manifest,
+    sha256,
+)
+from tests.squeezed.conftest import logits, random_ids, tiny_llama
+
+QUESTION = random_ids(14, seed=21)
+DOCUMENTED = (squeezed.IndexCorruptError, squeezed.IndexMismatchError)
+
+
+@pytest.fixture(scope="module")
+def folder(ctx, tmp_path_factory):
+    """A stored context; tests that damage it work on a copy."""
+    return ctx.save(tmp_path_factory.mktemp("stored") / "index")
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    target = tmp_path / "index"
+    target.mkdir()
+    for file in folder.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    return target
+
+
+def load(folder, model):
+    return squeezed.FixedContext.load(folder, model=model)
+
+
+# --- What comes back ----------------------------------------------------------------------------------------
+
+METHODS = [
+    squeezed.Full(),
+    squeezed.Squeezed(),
+    squeezed.Squeezed(sparsity=0.7, rule="topp"),
+    squeezed.Squeezed(sparsity=0.7, scope="head"),
+    squeezed.Quest(),
+    squeezed.SnapKV(),
+    squeezed.H2O(),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("keys_values", [True, False])
+def test_saved_and_loaded_context_answers_alike(tmp_path, dtype, keys_values):
+    model = tiny_llama(dtype=dtype)
+    ctx = squeezed.prepare(
+        model, random_ids(300, seed=2), (0.05, 0.2), strategy="top-down", accumulate=True
+    )
+    ctx.save(tmp_path / "a" / "index", keys_values=keys_values)
+    loaded = load(tmp_path / "a" / "index", model)
+    assert loaded.settings == ctx.settings
+    assert torch.equal(loaded.ids, ctx.ids)
+    assert loaded.index_bytes == ctx.index_bytes
+    for method in METHODS:
+        assert torch.equal(
+            logits(model, loaded, method, QUESTION), logits(model, ctx, method, QUESTION)
+        )
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["index"]
+
+
+def test_without_keys_and_values_the_folder_is_small(tmp_path, model):
+    ctx = squeezed.prepare(model, random_ids(1500, seed=2), keep_queries=False)
+    sizes = {}
+    for keys_values in (True, False):
+        folder = ctx.save(tmp_path / str(keys_values), keys_values=keys_values)
+        sizes[keys_values] = sum(file.stat().st_size for file in folder.iterdir())
+    assert sizes[True] - sizes[False] == pytest.approx(ctx.kv_bytes, rel=0.01)
+    # Beyond keys and values: the index, the ids and the names of the tensors.
+    assert sizes[False] <= ctx.index_bytes + ctx.ids.nbytes + 10_000
+
+
+def test_calibration_on_inputs_is_kept(tmp_path, model, ctx):
+    calibrated = ctx.calibrate(model, [random_ids(9, seed=1), random_ids(8, seed=2)], 4)
+    loaded = load(calibrated.save(tmp_path / "index"), model)
+    assert loaded.calibrated_on == "inputs"
+    for found, want in zip(
+        loaded.calibrations(Coarse()), calibrated.calibrations(Coarse()), strict=True
+    ):
+        for a, b in zip(found.tensors(), want.tensors(), strict=True):
+            assert torch.equal(a, b)
+    method = squeezed.Squeezed(sparsity=0.6)
+    want = logits(model, calibrated, method, QUESTION)
+    assert torch.equal(logits(model, loaded, method, QUESTION), want)
+    assert torch.equal(logits(model, loaded.to_host(), method, QUESTION), want)
+
+
+def test_calibration_on_inputs_is_not_made_up_for_other_drops(tmp_path, model):
+    """The window's queries are there, but they are not what this context was calibrated on."""
+    ctx = squeezed.prepare(model, random_ids(300, seed=2), (0.05, 0.2))
+    calibrated = ctx.calibrate(model, [random_ids(9, seed=1)], 2)
+    loaded = load(calibrated.save(tmp_path / "index"), model)
+    loaded.cache(squeezed.Squeezed(sparsity=0.8))
+    with pytest.raises(ValueError, match="call calibrate with sample user inputs"):
+        loaded.cache(squeezed.Squeezed(sparsity=0.8, coarse_sparsity=0.7))
+
+
+def test_every_calibration_that_was_made_is_kept(tmp_path, model):
+    ctx = squeezed.prepare(model, random_ids(300, seed=2), (0.05, 0.2))
+    asked = [
+        squeezed.Squeezed(sparsity=0.8, coarse_sparsity=0.7),
+        squeezed.Squeezed(sparsity=0.8, scope="layer"),
+        squeezed.Squeezed(sparsity=0.8, rule="topp"),
+    ]
+    for method in asked:
+        ctx.cache(method)
+    loaded = load(ctx.save(tmp_path / "index"), model)
+    assert set(loaded.known_calibrations()) == {
+        Coarse((0.5,), "model"),
+        Coarse((0.7,), "model"),
+        Coarse((0.5,), "layer"),
+        Coarse((0.5,), "topk"),
+    }
+    for method in asked:
+        assert torch.equal(
+            logits(model, loaded, method, QUESTION), logits(model, ctx, method, QUESTION)
+        )
+
+
+def test_saving_again_replaces(tmp_path, model, ctx):
+    other = squeezed.prepare(model, random_ids(200, seed=3))
+    ctx.save(tmp_path / "index")
+    other.save(tmp_path / "index")
+    assert load(tmp_path / "index", model).tokens == 200
+    assert [p.name for p in tmp_path.iterdir()] == ["index"]
+
+
+def test_a_full_disk_leaves_the_old_index(tmp_path, model, ctx, monkeypatch):
+    folder = ctx.save(tmp_path / "index")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        squeezed.prepare(model, random_ids(200, seed=3)).save(folder)
+    monkeypatch.undo()
+    assert load(folder, model).tokens == ctx.tokens
+    assert [p.name for p in tmp_path.iterdir()] == ["index"]
+
+
+def test_thresholds_that_are_not_finite_are_never_saved(tmp_path, model, ctx):
+    broken = dataclasses.replace(ctx)
+    good, _ = ctx.calibrations(Coarse())
+    bad = Calibration(good.levels, good.mass * float("nan"), good.coarse)
+    broken.derive(Coarse(), lambda: (bad, bad))
+    with pytest.raises(squeezed.IndexCorruptError, match="not finite"):
+        broken.save(tmp_path / "index")
+    assert not list(tmp_path.iterdir())
+
+
+# --- What is refused ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [100, -100])
+def test_a_flipped_bit_is_refused(copy, model, place):
+    path = copy / TENSORS
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(squeezed.IndexCorruptError, match="checksum"):
+        load(copy, model)
+
+
+def test_truncated_and_missing_files_are_refused(copy, tmp_path, model):
+    data = (copy / TENSORS).read_bytes()
+    (copy / TENSORS).write_bytes(data[:-1000])
+    with pytest.raises(squeezed.IndexCorruptError):
+        load(copy, model)
+    (copy / TENSORS).unlink()
+    with pytest.raises(squeezed.IndexCorruptError):
+        load(copy, model)
+    for text in ("{", "[]", "3", "\x00", ""):
+        (copy / MANIFEST).write_text(text)
+        with pytest.raises(squeezed.IndexCorruptError, match=r"manifest\.json"):
+            load(copy, model)
+    (copy / MANIFEST).unlink()
+    with pytest.raises(squeezed.IndexCorruptError, match=r"manifest\.json"):
+        load(copy, model)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        load(tmp_path / "nothing", model)
+
+
+def test_another_model_is_refused(folder, ctx):
+    for other in (tiny_llama(seed=1), tiny_llama(dtype=torch.bfloat16)):
+        with pytest.raises(squeezed.IndexMismatchError, match="model is"):
+            load(folder, other)
+        with pytest.raises(squeezed.IndexMismatchError, match="another model"):
+            squeezed.generate(other, ctx, QUESTION, method=squeezed.Full())
+
+
+def test_the_same_weights_with_another_rope_are_another_model(folder, ctx):
+    other = tiny_llama(rope_parameters={"rope_type": "default", "rope_theta": 5e5})
+    with pytest.raises(squeezed.IndexMismatchError, match="other weights, settings or dtype"):
+        load(folder, other)
+    with pytest.raises(squeezed.IndexMismatchError, match="another model"):
+        squeezed.generate(other, ctx, QUESTION, method=squeezed.Full())
+
+
+def test_settings_that_change_no_key_do_not_matter(folder):
+    model = tiny_llama()
+    model.config.pad_token_id = 7
+    model.config.use_cache = not model.config.use_cache
+    model.config.initializer_range = 0.5
+    load(folder, model)
+
+
+def test_another_format_version_is_refused(copy, model):
+    path = copy / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
+    with pytest.raises(squeezed.IndexMismatchError, match="format_version is 99"):
+        load(copy, model)
+
+
+def test_another_contexts_tensors_are_refused(tmp_path, folder, model):
+    """Both files are whole, but they are not of one index."""
+    other = squeezed.prepare(model, random_ids(200, seed=3)).save(tmp_path / "other")
+    (other / TENSORS).write_bytes((folder / TENSORS).read_bytes())
+    with pytest.raises(squeezed.IndexCorruptError, match="checksum"):
+        load(other, model)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda manifest: {"ids": "0" * 64}, "ids do not match"),
+        (lambda manifest: {"layers": manifest["layers"] * 2}, "do not fit together"),
+        (lambda manifest: {"layers": [{}]}, "do not fit together"),
+        (lambda manifest: {"settings": {"levels": [0.05]}, "layers": 3}, "do not fit together"),
+        (lambda manifest: {"settings": {}}, "do not fit together"),
+        (lambda manifest: {"calibrations": [{"drops": [0.5]}]}, "do not fit together"),
+        (lambda manifest: {"layers": manifest["layers"][:2]}, "layers"),
+    ],
+)
+def test_a_manifest_that_is_whole_but_not_of_these_tensors_is_refused(copy, model, change, message):
+    """Signed anew, so that only its content can give it away."""
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest |= change(manifest)
+    manifest[CHECKSUM] = manifest_checksum(manifest)
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(DOCUMENTED, match=message):
+        load(copy, model)
+
+
+def canonical(manifest: bytes) -> str:
+    return json.dumps(json.loads(manifest.decode()), sort_keys=True)
+
+
+DAMAGE = [None, 0, -1, 1.5, "", "x", [], [None], {}, {"a": 1}, True, float("nan"), 10**30]
+
+
+def test_every_damaged_field_of_the_manifest_is_refused(copy, model):
+    path = copy / MANIFEST
+    whole = json.loads(path.read_text())
+    assert set(whole) >= {"model", "ids", "tokens", "settings", "dtype", "sha256", "checksum"}
+    for field in whole:
+        without = {name: value for name, value in whole.items() if name != field}
+        damaged = [whole | {field: value} for value in DAMAGE if value != whole[field]]
+        for manifest in [without, *damaged]:
+            path.write_text(json.dumps(manifest))
+            with pytest.raises(DOCUMENTED):
+                load(copy, model)
+    path.write_text(json.dumps(whole))
+    load(copy, model)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_random_damage_to_the_manifest_is_refused(folder, model, tmp_path_factory, data):
+    """Bytes changed, cut off, doubled or inserted anywhere in the file."""
+    text = (folder / MANIFEST).read_bytes()
+    place = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(place, min(place + 20, len(text))))
+    damaged = text[:place] + data.draw(st.binary(max_size=10)) + text[end:]
+    copy = tmp_path_factory.getbasetemp() / "fuzzed"
+    copy.mkdir(exist_ok=True)
+    (copy / MANIFEST).write_bytes(damaged)
+    try:
+        same = canonical(damaged) == canonical(text)
+    except ValueError:
+        same = False
+    if same:  # white space, or nothing at all was changed
+        assert read_manifest(copy) == json.loads(text)
+    else:
+        with pytest.raises(DOCUMENTED):
+            read_manifest(copy)
+
+
+def test_tensors_that_are_not_finite_are_not_loaded(copy, model):
+    from safetensors.torch import save_file
+
+    tensors = load_file(copy / TENSORS)
+    name = next(each for each in tensors if each.endswith(".mass"))
+    tensors[name][3] = float("inf")
+    save_file(tensors, copy / TENSORS)
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["sha256"] = sha256(copy / TENSORS)
+    manifest[CHECKSUM] = manifest_checksum(manifest)
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(squeezed.IndexCorruptError, match="not finite"):
+        load(copy, model)

@@ -1,0 +1,98 @@
+"""Fixed contexts: what ``prepare`` takes and refuses, and what belongs to which context."""
+
+import pytest
+import torch
+from transformers import MistralConfig, MistralForCausalLM
+
+import squeezed
+from squeezed.index.settings import Coarse
+from squeezed.model import attention
+from tests.squeezed.conftest import logits, random_ids
+
+QUESTION = random_ids(14, seed=21)
+
+
+@pytest.mark.parametrize(
+    ("ids", "settings", "message"),
+    [
+        (range(100), {}, "100 tokens, not more than the observation window of 100"),
+        (range(20), {"window": 50}, "20 tokens"),
+        (range(20), {"window": 0}, "window is 0"),
+        ([[1, 2], [3, 4]], {}, "one context"),
+        (range(200), {"levels": ()}, "levels is"),
+        (range(200), {"levels": (1.5,)}, "levels is"),
+        (range(200), {"levels": (0.05, 0.01)}, "coarse to fine"),
+        (range(200), {"levels": (0.05, 0.05)}, "coarse to fine"),
+        (range(200), {"strategy": "sideways"}, "strategy"),
+        (range(200), {"balance": 0.5}, "balance"),
+    ],
+)
+def test_bad_input_is_named(model, ids, settings, message):
+    with pytest.raises(ValueError, match=message):
+        squeezed.prepare(model, torch.tensor(list(ids)), **settings)
+
+
+@pytest.mark.parametrize("ids", [list(range(2, 202)), torch.arange(2, 202)[None]])
+def test_shapes_of_the_context(model, ids):
+    ctx = squeezed.prepare(model, ids)
+    assert ctx.tokens == 200
+    assert ctx.ids.dtype == torch.int64
+    assert ctx.ids.shape == (200,)
+
+
+def test_settings_are_remembered(model):
+    ctx = squeezed.prepare(
+        model, random_ids(120, seed=1), (0.1, 0.5), window=20, seed=3, balance=4.0
+    )
+    assert ctx.settings.levels == (0.1, 0.5)
+    assert (ctx.settings.window, ctx.settings.seed, ctx.settings.balance) == (20, 3, 4.0)
+    assert ctx.settings.coarse == Coarse((0.5,))
+    assert [layer.window for layer in ctx.layers] == [20, 20, 20]
+
+
+def test_bytes_are_those_of_the_tensors(ctx):
+    assert ctx.kv_bytes == 2 * 3 * 2 * 613 * 16 * 4
+    tensors = [t for layer in ctx.layers for t in layer.index_tensors()]
+    inputs, tokens = ctx.calibrations(Coarse())
+    assert inputs is tokens
+    assert ctx.index_bytes == sum(t.nbytes for t in [*tensors, *inputs.tensors()])
+
+
+def test_calibrations_are_made_once_and_belong_to_their_context(model, ctx):
+    assert ctx.calibrations(Coarse()) is ctx.calibrations(Coarse())
+    calibrated = ctx.calibrate(model, [random_ids(5, seed=1)], 2)
+    assert calibrated.calibrations(Coarse()) is not ctx.calibrations(Coarse())
+    assert ctx.calibrated_on == "window"
+
+
+def test_what_the_coarse_levels_do_matters_only_where_there_are_some():
+    assert Coarse((), "layer") == Coarse((), "topk")
+    assert Coarse((0.5,), "layer") != Coarse((0.5,), "topk")
+
+
+def test_mistral_without_a_sliding_window_works():
+    config = MistralConfig(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=None,
+    )
+    model = MistralForCausalLM(config).eval()
+    ids = torch.cat([random_ids(250, seed=1), QUESTION])
+    with torch.inference_mode():
+        want = model(ids[None]).logits[0, 250:]
+    ctx = squeezed.prepare(model, ids[:250])
+    got = logits(model, ctx, squeezed.Full(), QUESTION)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_sinks_are_refused_when_they_reach_the_engine(model, ctx):
+    layer = model.model.layers[0].self_attn
+    cache = ctx.cache(squeezed.Full())
+    states = torch.zeros(1, 2, 3, 16)
+    keys, values = cache.update(states, states, 0)
+    with pytest.raises(squeezed.UnsupportedModelError, match="s_aux"):
+        attention.forward(layer, torch.zeros(1, 4, 3, 16), keys, values, None, s_aux=torch.ones(4))
