@@ -87,9 +87,8 @@ def _check_names(group: str, value: str, several: bool) -> None:
         raise InputError(f"{group}={value} has several values; -m runs each of them")
     for name in names:
         if name not in known and name != "null":
-            raise InputError(
-                f"there is no {group} {name!r}{meant(name, known)}; known: {', '.join(known)}"
-            )
+            hint = meant(name, known) or f"; known: {', '.join(known)}"
+            raise InputError(f"there is no {group} {name!r}{hint}")
 
 
 def choices(group: str) -> list[str]:

@@ -4,6 +4,7 @@ Takes the settings of a run, also a sweep, and looks at a few questions of each 
 ``squeezed.diagnostics``. ``squeezed-bench report`` makes tables and heat maps of what it finds.
 """
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def _all(arguments: Sequence[str]) -> None:
         return
     _look_at(plan)
     for results in dict.fromkeys(spec.results for spec in plan):
-        print(f"tables and heat maps: squeezed-bench report results={results}")
+        print(f"tables and heat maps: squeezed-bench report {shlex.quote(f'results={results}')}")
 
 
 def _look_at(plan: "list[RunSpec]") -> None:

@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return COMMANDS[name](rest)
         if "=" in name or name[0] in "-+~":
             return COMMANDS["run"](given)
-        hint = meant(name, COMMANDS)
-        raise InputError(f"unknown command {name!r}{hint}; known: {', '.join(COMMANDS)}")
+        hint = meant(name, COMMANDS) or f"; known: {', '.join(COMMANDS)}"
+        raise InputError(f"unknown command {name!r}{hint}")
 
     return guarded(work, "the same command goes on from what is kept")
 

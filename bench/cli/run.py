@@ -5,9 +5,11 @@ first one start. A sweep leaves out runs whose size cannot be met, with a line t
 one table. ``dry_run=true`` lists the runs. Exit codes: 0 done, 1 a run could not go on, 2 bad input.
 """
 
+import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import tasks
@@ -118,7 +120,7 @@ def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
     if len(outcomes) > 1:
         print(f"\n{sweep.comparison(outcomes)}\n")
     for results in dict.fromkeys(spec.results for spec in plan):
-        print(f"records: {results / 'runs'}; next: squeezed-bench report results={results}")
+        print(f"records: {results / 'runs'}; next: squeezed-bench report {_quoted(results)}")
     _require_all(found)
 
 
@@ -139,6 +141,11 @@ def list_all(plan: "list[RunSpec]") -> None:
     print(sweep.overview(found))
 
 
+def _quoted(results: Path) -> str:
+    """The folder of results as a setting that a shell takes."""
+    return shlex.quote(f"results={results}")
+
+
 def _note(plan: "list[RunSpec]") -> None:
     from bench.records import manifest
 
@@ -156,7 +163,7 @@ def _require_all(found: "list[Done]") -> None:
     if undone:
         raise RunError(
             f"{len(undone)} of {len(found)} runs are not done, the first one because: {undone[0].reason}. "
-            f"All of them: squeezed-bench status results={undone[0].spec.results}; the same command again "
+            f"All of them: squeezed-bench status {_quoted(undone[0].spec.results)}; the same command again "
             "tries them again"
         )
 

@@ -68,7 +68,7 @@ def described(name: str) -> Described:
     loaded = name in getattr(sys.modules.get("squeezed"), "METHODS", ())
     if not loaded and name not in _named_in_files():
         known = sorted({*TABLE, *_named_in_files()})
-        raise InputError(f"unknown method {name!r}; known: {', '.join(known)}{meant(name, known)}")
+        raise InputError(f"unknown method {name!r}{meant(name, known) or f'; known: {known}'}")
     return of_class(name)
 
 

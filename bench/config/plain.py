@@ -108,8 +108,8 @@ def parse(arguments: Sequence[str], settings: type) -> Any:
 def _check_known(key: str, value: Any, known: Sequence[str]) -> None:
     for item in value if isinstance(value, list) else [value]:
         if known and item is not None and item not in known:
-            hint = meant(str(item), known)
-            raise InputError(f"{key} is {item!r}{hint}; expected one of {', '.join(known)}")
+            hint = meant(str(item), known) or f"; expected one of {', '.join(known)}"
+            raise InputError(f"{key} is {item!r}{hint}")
 
 
 def _value(key: str, text: str, kind: Any) -> Any:

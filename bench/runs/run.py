@@ -25,6 +25,7 @@ from bench.records.files import (
     write_json,
 )
 from bench.runs.answer import Asking, answer, batches, calibrated, scored
+from bench.runs.compiled import compiled
 from bench.runs.contexts import prepare
 from bench.runs.questions import Context, contexts, fingerprint, loaded_model, loaded_tokenizer
 from bench.runs.sizes import obstacle
@@ -130,6 +131,7 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
         loaded_model(spec.model),
         loaded_tokenizer(spec.model.source, spec.model.trust_remote_code),
     )
+    compiled(spec)
     asking = Asking.of(spec, model, tokenizer)
     origin = {"provenance": provenance.of(spec, fingerprint(groups))}
     total = sum(len(examples) for _, examples in wanted)
