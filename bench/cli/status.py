@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.config.errors import InputError, RunError
 from bench.config.plain import Plain, records_below, setting
-from bench.config.words import runs_in_words
+from bench.config.words import counted
 from bench.records import manifest
 from bench.records.files import (
     ATTEMPT,
@@ -108,7 +108,7 @@ def as_text(found: Sequence[State], shown: Sequence[State]) -> str:
         states = Counter(each.state for each in found if each.sweep == sweep)
         counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
         title = sweep if sweep == OUTSIDE else f"sweep {sweep}"
-        lines.append(f"{title}: {runs_in_words(states.total())}: {counts}")
+        lines.append(f"{title}: {counted(states.total(), 'run')}: {counts}")
         for each in shown:
             if each.sweep == sweep:
                 answered = f"{each.answered} of {each.expected or '?'}"

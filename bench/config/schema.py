@@ -40,8 +40,9 @@ class TaskConf:
 
 @dataclass
 class MethodConf:
-    """A method's parameters. A method ignores those it does not have, so that one sweep fits all; null
-    means the engine's default (``squeezed.methods`` says what each is).
+    """A method's parameters. A single run refuses those that its method does not have; a sweep leaves them
+    out there and says so once, so that one sweep fits all. null means the engine's default
+    (``squeezed.methods`` says what each is).
 
     Attributes:
         sparsity: share of the fixed keys to leave out, in [0, 1); 0.9 if no size is given.

@@ -1,6 +1,6 @@
 """Numbers as people say them."""
 
 
-def runs_in_words(count: int) -> str:
+def counted(number: int, noun: str) -> str:
     """``1 run``, ``2 runs``."""
-    return f"{count} run{'' if count == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from hydra.types import HydraContext
 
 from bench.config.errors import FailedError, InputError
 from bench.config.spec import RunSpec
-from bench.config.words import runs_in_words
+from bench.config.words import counted
 from bench.launch.asked import Asked
 from bench.launch.groups import GroupJob, grouped
 from bench.launch.interrupts import only_here
@@ -53,7 +53,7 @@ def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
             f"the launcher {target} cannot be used: {str(error).splitlines()[0]}; install the extra that "
             "has it (pyproject.toml)"
         ) from error
-    print(f"{runs_in_words(len(rest))} in {len(groups)} job{'s' * (len(groups) > 1)}", flush=True)
+    print(f"{counted(len(rest), 'run')} in {counted(len(groups), 'job')}", flush=True)
     try:
         with only_here():
             returns = launcher.launch([asked.overrides[group[0]] for group in groups], 0)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, RunSpec
-from bench.config.words import runs_in_words
+from bench.config.words import counted
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
 from bench.runs.shapes import ITEM_BYTES, Shape, shape_of
@@ -43,9 +43,9 @@ class Needs:
 
     def line(self) -> str:
         """One line for a dry run."""
-        text = f"records about {_size(self.records)}, indexes of {self.contexts} contexts about "
+        text = f"records about {_size(self.records)}, indexes of {counted(self.contexts, 'context')} about "
         text += f"{_size(self.index)}, memory at least {_size(self.memory)}"
-        return text + (f"; {runs_in_words(self.unknown)} cannot be told" if self.unknown else "")
+        return text + (f"; {counted(self.unknown, 'run')} cannot be told" if self.unknown else "")
 
 
 def needs(plan: Sequence[RunSpec]) -> Needs:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.spec import RunSpec
+from bench.config.words import counted
 from bench.records import provenance
 from bench.records.failures import attempt, device_lost, record_failure
 from bench.records.files import (
@@ -49,7 +50,7 @@ class Outcome:
         note = f", {self.before} of them from before" if self.before else ""
         return (
             f"{title:<60} score {self.score:.3f}  KV budget {self.kv_budget:.3f}  "
-            f"{self.examples} examples{note}, {self.seconds:.1f} s"
+            f"{counted(self.examples, 'example')}{note}, {self.seconds:.1f} s"
         )
 
 

@@ -9,7 +9,7 @@ from statistics import median
 import pandas as pd
 
 from bench.config.spec import RunSpec
-from bench.config.words import runs_in_words
+from bench.config.words import counted
 from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_records
 from bench.reporting.output import as_markdown
 from bench.reporting.variants import METHOD, asked, variant
@@ -67,7 +67,9 @@ def overview(found: list[Job]) -> str:
     open_ones = [job for job in found if not job.finished]
     rest = [job for job in open_ones if not job.skipped and not job.impossible]
     known = [job.seconds for job in rest if job.seconds is not None]
-    text = f"{runs_in_words(len(found))}: {len(found) - len(open_ones)} finished, {len(rest)} to do"
+    text = (
+        f"{counted(len(found), 'run')}: {len(found) - len(open_ones)} finished, {len(rest)} to do"
+    )
     if skipped := sum(bool(job.skipped) for job in open_ones):
         text += f", {skipped} skipped before"
     if left_out := len(open_ones) - len(rest) - skipped:
@@ -76,7 +78,7 @@ def overview(found: list[Job]) -> str:
         text += f"; about {in_words(sum(known))}"
     if unknown := len(rest) - len(known):
         joined = " and" if known else ";"
-        text += f"{joined} {runs_in_words(unknown)} without an earlier one to tell the time from"
+        text += f"{joined} {counted(unknown, 'run')} without an earlier one to tell the time from"
     return text
 
 

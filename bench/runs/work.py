@@ -1,8 +1,8 @@
 """Runs one after the other: what each came to, and which could not be done."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import sleep
 
 from tqdm import tqdm
 
@@ -50,7 +50,8 @@ def work(plan: Sequence[RunSpec]) -> list[Done]:
         try:
             return [Done(spec, _say(spec, finished(spec) or execute(spec), ""))]
         except BusyError:
-            _wait(spec, "")
+            tqdm.write(f"another process works on {spec.title}; waiting")
+            _wait(spec)
 
 
 def each_of(plan: Sequence[RunSpec], before: int, total: int) -> Iterator[Done]:
@@ -67,12 +68,15 @@ def each_of(plan: Sequence[RunSpec], before: int, total: int) -> Iterator[Done]:
     for spec in plan:
         done = work_one(spec, places[spec])
         if done is None:
+            tqdm.write(
+                f"{places[spec]}another process works on {spec.title}; waiting for it at the end"
+            )
             busy.append(spec)
         else:
             yield done
     for spec in busy:
         while (done := work_one(spec, places[spec])) is None:
-            _wait(spec, places[spec])
+            _wait(spec)
         yield done
 
 
@@ -100,11 +104,10 @@ def work_one(spec: RunSpec, place: str) -> Done | None:
     return Done(spec, None, reason, skipped)
 
 
-def _wait(spec: RunSpec, place: str) -> None:
+def _wait(spec: RunSpec) -> None:
     """Until no process has the run; the system gives the lock back of one that was killed."""
-    tqdm.write(f"{place}another process works on {spec.title}; waiting")
     while in_use(spec.folder):
-        time.sleep(LOOK)
+        sleep(LOOK)
 
 
 def _say(spec: RunSpec, outcome: Outcome, place: str) -> Outcome:

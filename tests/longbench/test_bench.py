@@ -164,7 +164,6 @@ def bench(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
     """Runs ``python -m bench task=longbench`` here, on the random model; exit code and stderr."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     fixed = [
         *("task=longbench", "model.name=tiny", f"model.path={tiny}", "model.device=cpu"),
         *(f"results={tmp_path / 'results'}", "cache_dir=null", "task.max_new_tokens=2"),

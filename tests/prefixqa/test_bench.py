@@ -177,7 +177,6 @@ def test_the_whole_way_through_the_bench(
     from bench.cli import report
     from bench.cli import run as bench
 
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
     arguments = ["task=prefixqa", "task.length=1500", "task.samples=1", "task.questions_per_context=3",
                  f"results={tmp_path}", "cache_dir=null", "task.max_new_tokens=4"]  # fmt: skip
     for method in ("full", "sq90"):

@@ -1,5 +1,6 @@
 """The command line: bad input is one line and exit code 2, before any model is loaded."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -149,7 +150,9 @@ def test_results_may_have_any_name(bench: Bench, tmp_path: Path, name: str) -> N
     folder = tmp_path / name
     done = bench("method=full", "task.samples=1", f"results={folder}")
     assert done.code == 0, done.err
-    assert f"records: {folder}/runs; next: squeezed-bench report results=" in done.out
+    (hint,) = [line for line in done.out.splitlines() if line.startswith("records: ")]
+    assert hint.startswith(f"records: {folder}/runs; next: squeezed-bench report ")
+    assert shlex.split(hint.partition("next: ")[2])[-1] == f"results={folder}"
     assert list(folder.rglob("records.jsonl"))
 
 
