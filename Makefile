@@ -41,9 +41,13 @@ SEED ?= 0
 fuzz: $(STAMP)  ## feed 100,000 damaged files to every loader (INPUTS=, SEED= for others)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED) --keep .fuzz
 
-docs: $(STAMP)  ## pages of all public names, from their docstrings, in build/api
-	$(BIN)/python -m pdoc --output-directory build/api squeezed squeezed_kernels ruler longbench prefixqa bench \
-		'!.*__main__'
+docs: $(VENV)/.docs-installed  ## a site of all pages and all modules, in build/site; any warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs . build/site
+	@echo "the site: build/site/index.html"
+
+$(VENV)/.docs-installed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
 
 # On a GPU machine with its own torch and triton; neither Hydra nor the data sets' libraries are needed.
 GPU_PYTHON ?= python3

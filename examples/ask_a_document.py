@@ -23,7 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--sparsity", type=float, default=0.9, help="share of the keys to leave out"
     )
-    parser.add_argument("--index", type=Path, default=Path("my-index"), help="folder to keep it in")
+    parser.add_argument(
+        "--index", type=Path, default=Path("ledger-index"), help="folder to keep it in"
+    )
     asked = parser.parse_args(arguments)
 
     model, tokenizer = load_model("hf" if asked.model else "mini", path=asked.model)

@@ -8,7 +8,9 @@ _MARKER = "XcontentX"  # no blanks at its ends: templates strip what they wrap
 
 @dataclass(frozen=True)
 class Frame:
-    """Token ids around the two parts of a prompt; the whole of it is::
+    """Token ids around the two parts of a prompt.
+
+    The whole of it is::
 
         head + context + question + tail + answer_prefix
 

@@ -11,6 +11,7 @@ from rows.compose import CONF
 from rows.keys import keys_of, meant, quoted, split
 
 GROUPS = ("model", "task", "method", "experiment")  # whose value is the name of a file
+OWN = "method.own."  # parameters of methods that have others than all; only the method knows them
 WHOLE = ("results", "cache_dir")  # one folder each, whatever is in its name
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "help"}
 
@@ -65,7 +66,7 @@ def _asks_for_a_sweep(argument: str) -> bool:
 
 def _checked(argument: str, keys: dict[str, Any], several: bool) -> str:
     mark, key, equals, value = split(argument)
-    if key.startswith(("hydra.", "hydra/")):
+    if key.startswith(("hydra.", "hydra/", OWN)):
         return argument
     group = key.removeprefix("/").partition("@")[0]
     if key not in keys and group not in GROUPS:

@@ -145,5 +145,7 @@ def check_writable(folder: Path) -> None:
 
 def foreign(config: Config, given: Iterable[str]) -> list[str]:
     """Keys that were given and that the run's method does not have."""
-    own = {f"method.{name}" for name in described(config.method.name).settings}
+    method = described(config.method.name)
+    own = {f"method.{name}" for name in method.settings}
+    own |= {f"method.own.{name}" for name in method.parameters}
     return sorted(key for key in given if key.startswith("method.") and key not in own)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.config.errors import InputError
+from bench.config.errors import InputError, fail
 from bench.config.plain import Plain, records_below, setting
 from bench.reporting.names import STUDY_NAMES
 
@@ -25,6 +25,7 @@ class Report:
     results: Path = setting(Path("results"), "folder of results; their records are below its runs")
     out: Path | None = setting(None, "folder to write to; null: the folder of results")
     study: str | None = setting(None, "write this study only, and show its tables", STUDY_NAMES)
+    formats: list[str] = setting([], "files beside CSV, Markdown and PNG", ("tex", "pdf"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return REPORT.main(given)
 
 
-def _report(settings: Report) -> None:
+def _report(settings: Report) -> int:
     runs_folder, out = records_below(settings.results), settings.out or settings.results
     from bench.reporting.leaderboard.board import FILE, accepted  # late: with all that draws
     from bench.reporting.leaderboard.rows import leaderboard, load_runs
@@ -56,9 +57,8 @@ def _report(settings: Report) -> None:
     runs = load_runs(runs_folder)
     board = leaderboard(runs)
     if settings.study is not None:
-        _one_study(settings.study, runs, board, out)
-        return
-    paths = write(runs_folder, runs, board, out)
+        return _one_study(settings.study, runs, board, out, settings.formats)
+    paths, failed = write(runs_folder, runs, board, out, settings.formats)
     for name, part in overview.groups(board):
         print(f"\n{name}\n{as_markdown(overview.overview(part))}")
     print()
@@ -69,10 +69,21 @@ def _report(settings: Report) -> None:
         print(f"left out of {FILE}: {problem.reason} ({run})")
     for path in paths:
         print(f"wrote {path}")
+    return max((fail(1, line) for line in failed), default=0)
 
 
-def write(folder: Path, runs: "list[Run]", board: "pd.DataFrame", out: Path) -> list[Path]:
-    """Writes the leaderboard, all tables and all figures of the runs in a folder; returns their paths."""
+def write(
+    folder: Path,
+    runs: "list[Run]",
+    board: "pd.DataFrame",
+    out: Path,
+    formats: Sequence[str] = (),
+) -> tuple[list[Path], list[str]]:
+    """Writes the leaderboard, all tables and all figures of the runs in a folder.
+
+    Returns:
+        The paths, and a line for each study that could not be made.
+    """
     from bench.reporting import heads
     from bench.reporting.figures import accuracy
     from bench.reporting.figures import needle_places as needle_figures
@@ -80,31 +91,36 @@ def write(folder: Path, runs: "list[Run]", board: "pd.DataFrame", out: Path) -> 
     from bench.reporting.output import write_text
     from bench.reporting.page.write import write as write_page
     from bench.reporting.studies import STUDIES
+    from bench.reporting.studies.write import failures
     from bench.reporting.studies.write import write as write_studies
     from bench.reporting.tables import longbench, needle_places, overview, prefixqa
 
     rows, _ = accepted(board)
     paths = [write_text(out / FILE, as_csv(rows))]
-    paths += overview.write(board, out / "tables")
-    paths += accuracy.write(board, out / "figures")
+    paths += overview.write(board, out / "tables", formats)
+    paths += accuracy.write(board, out / "figures", formats)
     paths += longbench.write(runs, out / "tables")
     paths += prefixqa.write(runs, out / "tables")
     depths = needle_places.by_group(runs, board)
     paths += needle_places.write(depths, out / "tables")
-    paths += needle_figures.write(depths, out / "figures")
-    paths += heads.write(folder, out)
-    studies = write_studies(STUDIES.values(), runs, board, out)
+    paths += needle_figures.write(depths, out / "figures", formats)
+    paths += heads.write(folder, out, formats)
+    studies = write_studies(STUDIES.values(), runs, board, out, formats)
     paths += [path for study in studies for path in study.paths]
     groups = [(name, part, overview.overview(part)) for name, part in overview.groups(board)]
-    return [*paths, write_page(runs, groups, studies, out / "figures", out)]
+    page = write_page(runs, groups, studies, out / "figures", out)
+    return [*paths, page], failures(studies)
 
 
-def _one_study(name: str, runs: "list[Run]", board: "pd.DataFrame", out: Path) -> None:
+def _one_study(
+    name: str, runs: "list[Run]", board: "pd.DataFrame", out: Path, formats: Sequence[str]
+) -> int:
     from bench.reporting.output import as_markdown
     from bench.reporting.studies import STUDIES
+    from bench.reporting.studies.write import failures
     from bench.reporting.studies.write import write as write_studies
 
-    written = write_studies([STUDIES[name]], runs, board, out)
+    written = write_studies([STUDIES[name]], runs, board, out, formats)
     if not written:
         raise InputError(
             f"the records do not make the study {name}; conf/experiment says which runs it needs"
@@ -112,9 +128,12 @@ def _one_study(name: str, runs: "list[Run]", board: "pd.DataFrame", out: Path) -
     for study in written:
         for title, table in study.tables.items():
             print(f"\n{title}\n{as_markdown(table)}")
+        for note in study.notes:
+            print(note)
     for study in written:
         for path in study.paths:
             print(f"wrote {path}")
+    return max((fail(1, line) for line in failures(written)), default=0)
 
 
 def _board(settings: Leaderboard) -> None:
@@ -141,7 +160,7 @@ REPORT = Plain(
     """Makes tables, figures, leaderboard and page from all records of all runs: RESULTS/tables,
 RESULTS/figures, RESULTS/leaderboard.csv, RESULTS/report.html. Exit codes: 0 done, 1 damaged records,
 2 bad input. The leaderboard alone, checked or merged: squeezed-bench report leaderboard --help""",
-    ("results=results", "study=pareto", "leaderboard check=theirs.csv"),
+    ("results=results", "study=budgets formats=tex,pdf", "leaderboard check=theirs.csv"),
 )
 BOARD = Plain(
     "report leaderboard",

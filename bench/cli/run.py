@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import tasks
-from bench.cli.arguments import Arguments, read
+from bench.cli.arguments import OWN, Arguments, read
 from bench.cli.check import check, foreign
 from bench.config import schema
 from bench.config.errors import ImpossibleError, InputError, RunError
@@ -92,6 +92,7 @@ def _checked(composed: Composition, asked: Arguments) -> list[tuple[Config, tupl
             if not composed.multirun:
                 raise InputError(f"{config.method.name} has no {key}; leave it out")
             ignored[key].append(config.method.name)
+            config.method.own.pop(key.removeprefix(OWN), None)
         found.append((config, point.overrides))
     for key, names in ignored.items():
         methods = list(dict.fromkeys(names))

@@ -25,6 +25,13 @@ def method_spec(config: MethodConf) -> MethodSpec:
         for name, value in vars(config).items()
         if name in fields and value is not None
     }
+    for name, value in config.own.items():
+        if name not in fields or name in vars(config):
+            own = ", ".join(sorted(fields - set(vars(config)))) or "none"
+            raise InputError(
+                f"method.own.{name}: {config.name} has no such parameter; known: {own}"
+            )
+        given[name] = tuple(value) if isinstance(value, list) else value
     method = build_method(config.name, tuple(given.items()))
     parameters = {name: value for name, value in vars(method).items() if value is not None}
     if clustered and len(levels(config)) == 1:

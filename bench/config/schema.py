@@ -57,6 +57,8 @@ class MethodConf:
             are then not scored; 0: on the observation window (paper).
         sinks: first keys that StreamingLLM keeps. page: keys a page of Quest.
         observe, queries, kernel: of SnapKV. recent: share of recent keys of H2O. seed: of Random.
+        own: parameters of a method that has others than these, by name: ``own: {pool: 5}`` in its YAML,
+            ``method.own.pool=7`` on a command line.
     """
 
     name: str = "squeezed"
@@ -82,6 +84,7 @@ class MethodConf:
     kernel: int | None = None
     recent: float | None = None
     seed: int | None = None
+    own: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

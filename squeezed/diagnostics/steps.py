@@ -46,12 +46,12 @@ def diagnose(
         generated tokens' passes, absent if there was none). Each figure is the mean over the phase's
         ``steps``, of which a user input selected for in blocks counts the mean over its blocks:
 
-        recall: share of the kept rows that the oracle keeps too, at the same number of rows; NaN where
-            nothing was kept.
-        mass: attention that the fixed context's kept rows and window hold, of all it would get; averaged over
-            the query tokens and the query heads of the KV head. Stand-ins for dropped rows do not count.
-        oracle_mass: the same for the oracle's rows, the most that this budget could hold.
-        kv_budget: bytes read as a share of the full K and V; rows_budget, lookup_budget: its two parts.
+        - recall: share of the kept rows that the oracle keeps too, at the same number of rows; NaN where
+          nothing was kept.
+        - mass: attention that the fixed context's kept rows and window hold, of all it would get; averaged
+          over the query tokens and the query heads of the KV head. Stand-ins for dropped rows do not count.
+        - oracle_mass: the same for the oracle's rows, the most that this budget could hold.
+        - kv_budget: bytes read as a share of the full K and V; rows_budget, lookup_budget: its two parts.
 
     Raises:
         ValueError: several user inputs, or as ``generate``.

@@ -13,6 +13,9 @@ from transformers.utils import logging
 from bench import models
 from bench.cli import run as cli
 from bench.runs import questions
+from bench.tasks import TASKS
+
+DEFAULTS = {"length": 512, "samples": 2, "max_new_tokens": 2}  # of the tasks that have them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +63,14 @@ def bench(
         "model.device=cpu",
         f"results={tmp_path / 'results'}",
         f"cache_dir={tmp_path / 'cache'}",
-        *("task.length=512", "task.samples=2", "task.max_new_tokens=2"),
+        *(f"task.{name}={value}" for name, value in DEFAULTS.items()),
     ]
 
     def run(*arguments: str) -> Result:
-        given = {argument.split("=")[0] for argument in arguments}
-        kept = [each for each in defaults if each.split("=")[0] not in given]
+        given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+        task = TASKS.get(given.get("task", "ruler"), TASKS["ruler"])
+        lacking = {f"task.{name}" for name in DEFAULTS.keys() - task.conf.__dataclass_fields__}
+        kept = [each for each in defaults if each.split("=")[0] not in lacking.union(given)]
         capsys.readouterr()
         code = cli.main([*arguments, *kept])
         return Result(code, *capsys.readouterr())

@@ -15,7 +15,7 @@ HELP = {
     "longbench": ("qasper", "prompts: suite", "Exit code 0"),
     "prefixqa": ("backend: template", "Exit code 0"),
     "bench.kernels": ("query_tokens", "lengths=[]", "Exit code 0"),
-    "bench.report": ("results=results", "study=null", "pareto", "leaderboard"),
+    "bench.report": ("results=results", "study=null", "budgets", "leaderboard"),
     "bench.report leaderboard": ("merge=[]", "check=null", "schema=false"),
     "bench.status": ("check=false", "missing", "Exit codes"),
     "bench.skew": ("diagnostics", "method.sparsity=0.9"),

@@ -116,7 +116,9 @@ def test_tables_by_type_depth_and_amortisation(tmp_path: Path) -> None:
         0.625,
     ]
     assert types.loc["full", "exact"] == 0.5
-    depths = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-depths.csv").set_index("variant")
+    depths = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-evidence-places.csv").set_index(
+        "variant"
+    )
     assert depths.loc["squeezed topk sparsity 0.9", "50% to 75%"] == 0.5
     table = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-amortisation.csv").set_index(
         "variant"

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from bench.config.errors import InputError
-from bench.reporting.output import as_markdown, write_image, write_text
+from bench.reporting.figures.files import write_image
+from bench.reporting.output import as_markdown, write_text
 from bench.reporting.reference.makers import make
 
 REFERENCE = Path("results/reference")

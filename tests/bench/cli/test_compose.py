@@ -21,7 +21,7 @@ def _schemas() -> None:
 @pytest.mark.parametrize(
     ("overrides", "count"),
     [
-        (["experiment=depth", "task.length=4096"], 3 * 2 * 3 * 3 * 2 * 2),
+        (["experiment=hierarchy", "task.length=4096"], 3 * 2 * 3 * 3 * 2 * 2),
         (["method=full,quest", "method.levels=[0.1],[0.01,0.1]", "task.seed=range(2)"], 2 * 2 * 2),
         (["model=mini,hf", "model.path=null,x", "index.window=50"], 4),
     ],
@@ -37,13 +37,14 @@ def test_every_point_is_what_hydra_composes(overrides: list[str], count: int) ->
 
 
 def test_the_last_key_changes_first_and_a_later_value_replaces_that_of_the_experiment() -> None:
-    with composition(CONF, ["experiment=pareto", "method=full,quest"], multirun=False) as composed:
+    overrides = ["experiment=rules", "method=full,squeezed_topk"]
+    with composition(CONF, overrides, multirun=False) as composed:
         assert composed.multirun
         points = list(composed.points())
     found = [(p.config.method.name, p.config.method.sparsity) for p in points[:6]]
     assert found == [
-        *(("full", share) for share in (0.5, 0.7, 0.8, 0.9, 0.95)),
-        ("quest", 0.5),
+        *(("full", share) for share in (0.7, 0.8, 0.9)),
+        *(("squeezed", share) for share in (0.7, 0.8, 0.9)),
     ]
 
 

@@ -36,10 +36,10 @@ def test_the_command_looks_and_the_report_draws(
     where = [f"model.path={tiny}", f"results={results}", "cache_dir=null"]
     assert command.main(["-m", "method=squeezed_topk,streaming", *small, *where]) == 0
     assert report.main([f"results={results}"]) == 0
-    table = pd.read_csv(results / "tables/tiny-niah_single_1-512-skew.csv")
+    table = pd.read_csv(results / "tables/tiny-niah_single_1-512-heads.csv")
     assert set(table["method"]) == {"squeezed topk, sparsity 0.9", "streaming, sparsity 0.9"}
     assert (table["mass"] <= table["oracle_mass"] + 1e-6).all()
-    heads = pd.read_csv(results / "tables/tiny-niah_single_1-512-skew-heads.csv")
+    heads = pd.read_csv(results / "tables/tiny-niah_single_1-512-heads-each.csv")
     assert len(heads) == 2 * 2  # methods, layers of one head
-    image = matplotlib.image.imread(results / "figures/tiny-niah_single_1-512-skew.png")
+    image = matplotlib.image.imread(results / "figures/tiny-niah_single_1-512-heads.png")
     assert image.std() > 0.05
