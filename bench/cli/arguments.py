@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.config.errors import InputError
@@ -78,6 +79,8 @@ def _checked(argument: str, keys: dict[str, Any], several: bool) -> str:
         _check_names(group, value, several)
     if mark == "~":
         return argument
+    if key in WHOLE and value.startswith("~"):  # which a shell leaves alone after key=
+        value = str(Path(value).expanduser())
     return quoted(f"{key}={value}", keys, several=several, whole=WHOLE)
 
 

@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _all(arguments: Sequence[str]) -> None:
     asked = read(arguments)
     if asked.help:
-        print(__doc__.strip(), "", cli.help_page(asked), sep="\n")
+        usage = "squeezed-bench skew [a run's settings], or python -m bench.skew"
+        print(
+            usage, "", *(__doc__ or "").strip().splitlines()[2:], "", cli.help_page(asked), sep="\n"
+        )
         return
     plan, launcher, dry_run = cli.compose(asked)
     if launcher is not None:

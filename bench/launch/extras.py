@@ -8,6 +8,6 @@ LAUNCHER = re.compile(r"hydra/launcher/(\w+)")
 
 def hint(error: Exception) -> str:
     """What to install, where the error is that a launcher's package is absent; else nothing."""
-    found = LAUNCHER.search(str(error))
-    extra = EXTRAS.get(found[1]) if found else None
+    named = (EXTRAS.get(name) for name in LAUNCHER.findall(str(error)))
+    extra = next(filter(None, named), None)
     return f" It comes with an extra of this project: pip install -e '.[{extra}]'" if extra else ""

@@ -156,8 +156,9 @@ def test_as_a_command(tmp_path):
     ]
 
 
-def test_no_command_is_bad_input(capsys):
-    with pytest.raises(SystemExit) as left:
-        main([])
-    assert left.value.code == 2
-    assert "inspect" in capsys.readouterr().err
+@pytest.mark.parametrize("arguments", [[], ["look"], ["inspect"], ["inspect", "a", "jsn=true"]])
+def test_what_is_no_command_is_bad_input(capsys, arguments):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "python -m squeezed inspect FOLDER" in error
+    assert error.count("\n") == 1

@@ -161,7 +161,7 @@ def test_report_writes_everything_and_twice_the_same(
     write_run(runs, {**TOPK, "sparsity": 0.7}, {**SCORES, "q0": ("a", 0.0)}, budget=0.4)
     contents = []
     for out in (tmp_path / "one", tmp_path / "two"):
-        assert report.main([f"results={runs.parent}", f"out={out}"]) == 0
+        assert report.main([f"results={runs.parent}", f"out={out}", "formats=tex,pdf"]) == 0
         files = sorted(path for path in out.rglob("*") if path.is_file())
         contents.append({str(path.relative_to(out)): path.read_bytes() for path in files})
     assert contents[0] == contents[1]

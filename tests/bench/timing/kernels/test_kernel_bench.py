@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.reporting.figures import kernels as figures
-from bench.timing.kernels import clock, gate, measure, run
+from bench.timing.kernels import clock, command, gate, measure, run
 from bench.timing.kernels.problem import make
 from bench.timing.kernels.settings import Settings, Shape, shapes
 from bench.timing.kernels.table import FIELDS, KEYS, Table
@@ -37,8 +37,6 @@ def same_threads():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"device": "tpu"}, "device is 'tpu'"),
-        ({"dtype": "int8"}, "dtype is 'int8'"),
         ({"lengths": [100]}, "a length is 100; expected at least 4000"),
         ({"heads": ["5/2"]}, "heads is '5/2'"),
         ({"sparsity": [1.0]}, "sparsity is 1.0"),
@@ -50,6 +48,15 @@ def same_threads():
 def test_bad_settings_are_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         shapes(small_settings(tmp_path, **change))
+
+
+@pytest.mark.parametrize("argument", ["device=tpu", "dtype=int8", "minutes=0", "lengths=many"])
+def test_the_command_refuses_in_one_line(tmp_path, capsys, argument):
+    assert command.main([f"results={tmp_path}", argument]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {argument.partition('=')[0]} is ")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_problem_keeps_the_share_that_was_asked_for():
@@ -130,7 +137,7 @@ def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch)
         assert float(row["error"]) < 1e-5
         dense = row["provider"] not in ("squeezed", "squeezed layer")
         assert (float(row["kept"]) == 1) == dense
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in (tmp_path / "kernels").iterdir()}
     assert names == {"cpu.csv", "cpu_latency.png", "cpu_speedup.png", "cpu_roofline.png"}
     monkeypatch.setattr(run, "measure", lambda *_: pytest.fail("measured again"))
     capsys.readouterr()
