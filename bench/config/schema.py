@@ -6,9 +6,6 @@ Hydra fills them; ``bench.cli.validate`` turns them into a ``RunSpec`` once, at 
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
-
 
 @dataclass
 class ModelConf:
@@ -43,14 +40,15 @@ class TaskConf:
     ``max_new_tokens``: tokens generated at most; null: what the task says for each row.
     """
 
-    name: str = MISSING
+    name: str = "???"  # as OmegaConf writes that it must be given
     max_new_tokens: int | None = None
 
 
 @dataclass
 class MethodConf:
-    """A method's parameters. A method ignores those it does not have, so that one sweep fits all; null
-    means the engine's default (``squeezed.methods`` says what each is).
+    """A method's parameters. A single run refuses those that its method does not have; a sweep leaves them
+    out there and says so once, so that one sweep fits all. null means the engine's default
+    (``squeezed.methods`` says what each is).
 
     Attributes:
         sparsity: share of the fixed keys to leave out, in [0, 1); 0.9 if no size is given.
@@ -135,4 +133,6 @@ class Config:
 
 def register() -> None:
     """Makes the schemas known to Hydra."""
+    from hydra.core.config_store import ConfigStore  # late: the schema itself needs no Hydra
+
     ConfigStore.instance().store(name="schema", node=Config)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.config.methods import described
 from rows.turn import NO_TURN, Turn
 
 
@@ -149,7 +150,7 @@ class RunSpec:
             "task": self.task.identity(),
             "method": {"name": self.method.name, **dict(self.method.parameters)},
         }
-        if self.method.name != "full":
+        if described(self.method.name).indexed:
             identity["index"] = {"window": self.index.window, "seed": self.index.seed}
         if self.method.depth is not None:
             identity["method"]["depth"] = self.method.depth

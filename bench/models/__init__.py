@@ -30,9 +30,15 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
                 "model.path=FOLDER_OR_HUB_ID"
             )
         path = str(MINI)
-    if _is_folder(path):
+    path = expanded(path) or path
+    if _is_folder(path) or Path(path).is_file():
         checkpoint.check_folder(Path(path))
         checkpoint.check_tokenizer(path)
+
+
+def expanded(path: str | None) -> str | None:
+    """A path with the user's own folder in place of ``~``; the id of a hub stays as it is."""
+    return str(Path(path).expanduser()) if path and path.startswith("~") else path
 
 
 def load_model(
@@ -66,7 +72,7 @@ def load_model(
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    source = path or str(MINI)
+    source = expanded(path) or str(MINI)
     config = checkpoint.config_of(source, trust_remote_code, revision)
     checkpoint.require_loadable(config, dtype, device)
     tokenizer = load_tokenizer(source, trust_remote_code, revision)

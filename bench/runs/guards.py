@@ -12,33 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import AutoConfig
-
 from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, RunSpec
+from bench.config.words import counted
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
-from squeezed.model.recurrent import without_attention
+from bench.runs.shapes import ITEM_BYTES, Shape, shape_of
 
 RECORD_BYTES = 3500  # of a record with short answers and its provenance; measured on RULER's tasks
-ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 POSITION_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Of a model's attention: layers that have one, query heads, KV heads and their size."""
-
-    layers: int
-    query_heads: int
-    kv_heads: int
-    head: int
-    dtype: str
-
-    @property
-    def token_bytes(self) -> int:
-        """Bytes of one token's keys and values, all layers and heads."""
-        return 2 * self.layers * self.kv_heads * self.head * ITEM_BYTES[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -61,9 +43,9 @@ class Needs:
 
     def line(self) -> str:
         """One line for a dry run."""
-        text = f"records about {_size(self.records)}, indexes of {self.contexts} contexts about "
+        text = f"records about {_size(self.records)}, indexes of {counted(self.contexts, 'context')} about "
         text += f"{_size(self.index)}, memory at least {_size(self.memory)}"
-        return text + (f"; {self.unknown} runs cannot be told" if self.unknown else "")
+        return text + (f"; {counted(self.unknown, 'run')} cannot be told" if self.unknown else "")
 
 
 def needs(plan: Sequence[RunSpec]) -> Needs:
@@ -121,23 +103,6 @@ def index_bytes(shape: Shape, length: int, index: IndexSpec) -> int:
     positions = clustered * rows * POSITION_BYTES
     queries = min(index.window, length) * shape.layers * shape.query_heads * shape.head * item
     return length * shape.token_bytes + centroids + positions + queries
-
-
-@functools.cache
-def shape_of(model: ModelSpec) -> Shape | None:
-    """The model's shape from its configuration; None if that is not on this machine."""
-    try:
-        # Its own code is not needed to read numbers; a configuration that needs it stays unknown.
-        config = AutoConfig.from_pretrained(
-            model.source, trust_remote_code=False, local_files_only=True
-        ).get_text_config()
-        heads = int(config.num_attention_heads)
-        kv_heads = int(getattr(config, "num_key_value_heads", None) or heads)
-        head = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        layers = int(config.num_hidden_layers) - len(without_attention(config))
-        return Shape(layers, heads, kv_heads, head, model.dtype)
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
-        return None
 
 
 @functools.cache

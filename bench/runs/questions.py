@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -114,6 +115,20 @@ def contexts(model: ModelSpec, task: TaskSpec) -> tuple[Context, ...]:
     for row in get_task(task.name).rows(task, tokenizer):
         by_context.setdefault(row.context, []).append(row)
     return tuple(_context(task, text, members, tokenizer) for text, members in by_context.items())
+
+
+@functools.cache
+def first_length(model: ModelSpec, task: TaskSpec) -> int:
+    """Tokens of a task's first fixed context; its rows alone are made.
+
+    Raises:
+        InputError: as ``contexts``.
+    """
+    tokenizer = loaded_tokenizer(model.source, model.trust_remote_code)
+    rows = iter(get_task(task.name).rows(task, tokenizer))
+    first = next(rows)
+    members = [first, *itertools.takewhile(lambda row: row.context == first.context, rows)]
+    return _context(task, first.context, members, tokenizer).ids.numel()
 
 
 def fingerprint(groups: tuple[Context, ...]) -> str:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.spec import RunSpec
+from bench.config.words import counted
 from bench.records import provenance
 from bench.records.failures import attempt, device_lost, record_failure
 from bench.records.files import (
@@ -25,6 +26,7 @@ from bench.records.files import (
     write_json,
 )
 from bench.runs.answer import Asking, answer, batches, calibrated, scored
+from bench.runs.compiled import compiled
 from bench.runs.contexts import prepare
 from bench.runs.lengths import check_rows
 from bench.runs.questions import (
@@ -36,6 +38,7 @@ from bench.runs.questions import (
     tokenizer_of,
 )
 from bench.runs.rows_check import require_same_rows, row_fingerprints
+from bench.runs.sizes import obstacle
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Outcome:
         note = f", {self.before} of them from before" if self.before else ""
         return (
             f"{title:<60} score {self.score:.3f}  KV budget {self.kv_budget:.3f}  "
-            f"{self.examples} examples{note}, {self.seconds:.1f} s"
+            f"{counted(self.examples, 'example')}{note}, {self.seconds:.1f} s"
         )
 
 
@@ -134,9 +137,13 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
     if all(each.row.id in records.ids for _, examples in wanted for each in examples):
         return
     check_rows(spec, groups)
+    for group in groups:
+        if reason := obstacle(spec, group.ids.numel()):
+            raise ImpossibleError(f"{spec.title}: {reason}")
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
     model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
+    compiled(spec)
     asking = Asking.of(spec, model, tokenizer)
     origin = {"provenance": provenance.of(spec, rows) | prompt_date(groups)}
     total = sum(len(examples) for _, examples in wanted)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
 from bench.config.errors import InputError
 from bench.tasks.base import Task
 
@@ -38,5 +36,9 @@ def get_task(name: str) -> Task[Any, Any]:
 
 def register() -> None:
     """Makes every task's schema known to Hydra, as ``task/NAME_schema``."""
+    from hydra.core.config_store import (
+        ConfigStore,
+    )  # late: what tasks there are is asked without it
+
     for task in TASKS.values():
         ConfigStore.instance().store(group="task", name=f"{task.name}_schema", node=task.conf)

@@ -33,12 +33,13 @@ def diagnose(
     question_ids: torch.Tensor | Sequence[int],
     method: Method,
     max_new_tokens: int = 32,
+    backend: str = "auto",
 ) -> list[Row]:
     """Answers one user input and measures what the method kept.
 
     Args:
         model: the context's model. question_ids: one user input, ``[L]`` or ``[1, L]``.
-        method: to look at. max_new_tokens: at most that many tokens are generated.
+        method: to look at. max_new_tokens: at most that many tokens are generated. backend: of the kernels.
 
     Returns:
         One row for each layer, KV head and phase (``input``: the user input's forward pass; ``token``: the
@@ -58,7 +59,7 @@ def diagnose(
     batch = left_padded(question_ids)
     if len(batch.ids) != 1:
         raise ValueError(f"question_ids holds {len(batch.ids)} user inputs; expected one")
-    watched = watch(model, ctx, batch.ids[0], method, max_new_tokens)
+    watched = watch(model, ctx, batch.ids[0], method, max_new_tokens, backend)
     rows: list[Row] = []
     for number, (layer, steps) in enumerate(zip(ctx.layers, watched, strict=True)):
         for phase, part, tokens in (

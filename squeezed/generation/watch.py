@@ -53,8 +53,16 @@ def watch(
     question_ids: torch.Tensor,
     method: Method,
     max_new_tokens: int,
+    backend: str = "auto",
 ) -> list[list[tuple[torch.Tensor, Selection | None]]]:
     """Answers a user input and returns, for every layer, the queries and the selection of each step."""
     watched = Watched(method)
-    generate(model, context, question_ids, method=watched, max_new_tokens=max_new_tokens)
+    generate(
+        model,
+        context,
+        question_ids,
+        method=watched,
+        max_new_tokens=max_new_tokens,
+        backend=backend,
+    )
     return [layer.steps for layer in watched.layers]

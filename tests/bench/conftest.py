@@ -1,7 +1,6 @@
 """A random model of the embedded model's kind, and the command line in this process."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,6 @@ def bench(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Result]:
     """Runs ``python -m bench`` here, on the random model, with small rows, in ``tmp_path``."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the app sets it; undone after the test
     logging.disable_progress_bar()  # of weights, which are loaded in the first test of a process only
     defaults = [
         f"model.path={tiny}",
@@ -73,9 +71,8 @@ def bench(
         task = TASKS.get(given.get("task", "ruler"), TASKS["ruler"])
         lacking = {f"task.{name}" for name in DEFAULTS.keys() - task.conf.__dataclass_fields__}
         kept = [each for each in defaults if each.split("=")[0] not in lacking.union(given)]
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments, *kept])
         capsys.readouterr()
-        code = cli.main()
+        code = cli.main([*arguments, *kept])
         return Result(code, *capsys.readouterr())
 
     return run

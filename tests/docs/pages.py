@@ -26,7 +26,7 @@ PAGES = (
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
 )
 PYTHON = ".venv/bin/python"
-HYDRA = ("bench", "bench.skew", "bench.kernels", "ruler", "longbench", "prefixqa")
+COMMANDS = ("bench", "bench.skew", "bench.kernels", "ruler", "longbench", "prefixqa")
 _BLOCK = re.compile(
     r"(?:<!-- (run(?: with| by)?)(?: ([^\n]*?))? -->\n)?^```(\w*)\n(.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -66,7 +66,7 @@ def changed(words: list[str], changes: list[str]) -> list[str]:
     for word in words:
         key = word.partition("=")[0]
         kept.append(f"{key}={values.pop(key)}" if key in values else word)
-    if words[:2] == [PYTHON, "-m"] and words[2] in HYDRA:
+    if words[:2] == [PYTHON, "-m"] and words[2] in COMMANDS:
         bench = words[2] in ("bench", "bench.skew")
         groups = ("method", "model", "task", "dry_run")
         added = {k: v for k, v in values.items() if ("." in k or k in groups) == bench}

@@ -37,7 +37,6 @@ def test_records_are_explained_field_by_field(
     from bench.cli import run as bench
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
     small = ["task.length=512", "task.samples=1", "task.max_new_tokens=2", "cache_dir=null"]
     monkeypatch.setattr(sys, "argv", ["bench", *small])
     assert bench.main() == 0

@@ -39,7 +39,7 @@ def load_runs(runs: Path) -> list[Run]:
         RunError: a damaged record file.
     """
     if not runs.is_dir():
-        raise InputError(f"no folder {runs}; run python -m bench first, or give --runs FOLDER")
+        raise InputError(f"no folder {runs}; run squeezed-bench run first, or give results=DIR")
     found: list[Run] = []
     for path in sorted(runs.rglob(RECORDS)):
         config = path.with_name(CONFIG)
@@ -50,7 +50,7 @@ def load_runs(runs: Path) -> list[Run]:
             identity = read_identity(config)
             found.append((identity, pd.DataFrame(records), str(path.parent.relative_to(runs))))
     if not found:
-        raise InputError(f"no records in {runs}; run python -m bench first, or give --runs FOLDER")
+        raise InputError(f"no records in {runs}; run squeezed-bench run first, or give results=DIR")
     return found
 
 

@@ -1,8 +1,8 @@
 """The leaderboard's schema, and the check that its rows may stand beside each other.
 
 One row is one run: a model, a task and subtask, a length, a method with its settings. ``Row`` says what each
-column holds; ``python -m bench.report leaderboard --schema`` prints it as JSON Schema. ``problems`` refuses
-rows that would compare what cannot be compared, each with its number (1 is the first row below the header).
+column holds; ``python -m bench.report leaderboard schema=true`` prints it as JSON Schema. ``problems``
+refuses rows that would compare what cannot be compared, each with its number (1 is the first one).
 """
 
 import csv

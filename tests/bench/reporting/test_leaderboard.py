@@ -161,7 +161,7 @@ def test_report_writes_everything_and_twice_the_same(
     write_run(runs, {**TOPK, "sparsity": 0.7}, {**SCORES, "q0": ("a", 0.0)}, budget=0.4)
     contents = []
     for out in (tmp_path / "one", tmp_path / "two"):
-        assert report.main(["--runs", str(runs), "--out", str(out)]) == 0
+        assert report.main([f"results={runs.parent}", f"out={out}", "formats=tex,pdf"]) == 0
         files = sorted(path for path in out.rglob("*") if path.is_file())
         contents.append({str(path.relative_to(out)): path.read_bytes() for path in files})
     assert contents[0] == contents[1]
@@ -204,7 +204,7 @@ def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) 
     runs = tmp_path / "runs"
     for label, length in (("niah_single_1", 1024), ("niah_single_1", 2048), ("vt", 1024)):
         write_run(runs, FULL, SCORES, budget=1.0, subtask=label, label=label, length=length)
-    assert report.main(["--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
+    assert report.main([f"results={runs.parent}", f"out={tmp_path / 'out'}"]) == 0
     assert not list((tmp_path / "out").rglob("*.png"))  # there is nothing to compare
 
 
@@ -265,7 +265,7 @@ def test_no_runs_is_one_line_and_exit_code_2(
     folder = tmp_path / "runs"
     if make:
         folder.mkdir()
-    assert report.main(["--runs", str(folder), "--out", str(tmp_path)]) == 2
+    assert report.main([f"results={tmp_path}"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -274,7 +274,7 @@ def test_a_damaged_record_is_one_line_and_exit_code_1(
 ) -> None:
     path = next(runs.rglob("records.jsonl"))
     path.write_text("{}\n" + path.read_text())
-    assert report.main(["--runs", str(runs), "--out", str(tmp_path)]) == 1
+    assert report.main([f"results={runs.parent}", f"out={tmp_path}"]) == 1
     assert f"{path}, line 1" in capsys.readouterr().err
 
 

@@ -104,7 +104,7 @@ def test_the_report_writes_the_page(
         task = {} if length else {**longbench, **more, "questions_per_context": None}
         every_study(length, **task)
     out = tmp_path / "out"
-    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(out)]) == 0
+    assert report.main([f"results={tmp_path}", f"out={out}"]) == 0
     assert (out / "report.html").exists()
     table = pd.read_csv(out / "tables/mini-longbench-suite-budgets-own-lengths.csv")
     assert table["method"].tolist() == ["full", "squeezed topk", "streaming"]
@@ -123,7 +123,7 @@ def test_a_study_that_fails_leaves_the_page_and_says_so(
     broken = dataclasses.replace(STUDIES["window"], tables=fails)
     monkeypatch.setitem(STUDIES, "window", broken)
     out = tmp_path / "out"
-    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(out)]) == 1
+    assert report.main([f"results={tmp_path}", f"out={out}"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "study window of mini-ruler-suite-2x2 could not be made" in line
     assert "nothing of that name" in line
@@ -139,4 +139,4 @@ def test_no_space_is_no_fault_of_a_study(
 
     every_study(1024)
     monkeypatch.setattr(studies, "write_table", full)
-    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 2
+    assert report.main([f"results={tmp_path}", f"out={tmp_path / 'out'}"]) == 2

@@ -79,7 +79,7 @@ def test_the_heat_map_shows_lengths_across_and_places_down(runs: Path) -> None:
 
 def test_the_report_writes_both(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert report.main(["--runs", str(runs), "--out", str(out)]) == 0
+    assert report.main([f"results={runs.parent}", f"out={out}"]) == 0
     assert (out / "tables" / "mini-ruler-suite-2x2-needle-places.csv").read_text().count(
         "\n"
     ) == 1 + 4 * 3

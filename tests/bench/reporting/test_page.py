@@ -49,7 +49,7 @@ class Reader(html.parser.HTMLParser):
 
 def page(folder: Path) -> Reader:
     """The page of the runs in a folder."""
-    assert report.main(["--runs", str(folder / "runs"), "--out", str(folder / "out")]) == 0
+    assert report.main([f"results={folder}", f"out={folder / 'out'}", "formats=tex"]) == 0
     return Reader((folder / "out" / "report.html").read_text())
 
 

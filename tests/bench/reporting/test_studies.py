@@ -178,12 +178,12 @@ def test_the_command_writes_one_study(
     write_run(FULL)
     for sparsity in (0.5, 0.8, 0.9):
         write_run(squeezed(sparsity=sparsity), budget=0.3)
-    paths = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
-    assert report.main([*paths, "--study", "transfer"]) == 0
+    paths = [f"results={tmp_path}", f"out={tmp_path / 'out'}"]
+    assert report.main([*paths, "study=transfer", "formats=tex"]) == 0
     assert "| squeezed topk" in capsys.readouterr().out
     figure = tmp_path / "out/figures/mini-ruler-suite-2x2-transfer.png"
     assert matplotlib.image.imread(figure).std() > 0.05  # something is drawn
     tex = (tmp_path / "out/tables/mini-ruler-suite-2x2-transfer.tex").read_text()
     assert r"\toprule" in tex
-    assert report.main([*paths, "--study", "window"]) == 2
+    assert report.main([*paths, "study=window"]) == 2
     assert "do not make the study window" in capsys.readouterr().err

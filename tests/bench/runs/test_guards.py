@@ -11,8 +11,9 @@ from transformers import AutoConfig
 
 from bench.config.spec import IndexSpec, ModelSpec
 from bench.runs import guards
-from bench.runs.guards import Shape, index_bytes
+from bench.runs.guards import index_bytes
 from bench.runs.index_cache import IndexCache
+from bench.runs.shapes import Shape
 
 Bench = Callable[..., Any]
 
