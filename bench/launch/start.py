@@ -13,6 +13,7 @@ from bench.launch.asked import Asked
 from bench.launch.groups import GroupJob, grouped
 from bench.launch.interrupts import only_here
 from bench.records.failures import forget_attempt
+from bench.runs.compiled import compiled
 from bench.runs.run import finished
 from bench.runs.work import Done
 
@@ -54,6 +55,8 @@ def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
             "has it (pyproject.toml)"
         ) from error
     print(f"{counted(len(rest), 'run')} in {counted(len(groups), 'job')}", flush=True)
+    if job.here:
+        compiled(rest)  # once, not in each of the processes
     try:
         with only_here():
             returns = launcher.launch([asked.overrides[group[0]] for group in groups], 0)

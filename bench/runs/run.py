@@ -143,7 +143,7 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
     model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
-    compiled(spec)
+    compiled([spec])
     asking = Asking.of(spec, model, tokenizer)
     origin = {"provenance": provenance.of(spec, rows) | prompt_date(groups)}
     total = sum(len(examples) for _, examples in wanted)
