@@ -1,7 +1,7 @@
 """Kernels that are compiled once on a machine: said before it is done, and done in a process of its own.
 
-Code that a process has just compiled rounds otherwise than the same code read from the disk: there, functions
-that were compiled alone are called, here they were optimised inside their callers (Numba 0.68). So a run reads
+Code that a process has just compiled rounds otherwise than the same code read from disk: there, functions
+compiled alone are called, here they were optimised inside their callers (Numba 0.68). So a run reads
 from the disk always, and its records do not depend on whether it was the first on its machine.
 """
 
