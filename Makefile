@@ -41,27 +41,31 @@ SEED ?= 0
 fuzz: $(STAMP)  ## feed 100,000 damaged files to every loader (INPUTS=, SEED= for others)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED) --keep .fuzz
 
-docs: $(STAMP)  ## pages of all public names, from their docstrings, in build/api
-	$(BIN)/python -m pdoc --output-directory build/api squeezed squeezed_kernels ruler longbench prefixqa bench \
-		'!.*__main__'
+docs: $(VENV)/.docs-installed  ## a site of all pages and all modules, in build/site; any warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs . build/site
+	@echo "the site: build/site/index.html"
+
+$(VENV)/.docs-installed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
 
 # On a GPU machine with its own torch and triton; neither Hydra nor the data sets' libraries are needed.
 GPU_PYTHON ?= python3
-GPU_OUT ?= results/kernels
+GPU_OUT ?= results
 
 gpu-check:  ## GPU tests and kernel timings in at most ten minutes, into one folder
-	mkdir -p $(GPU_OUT)
+	mkdir -p $(GPU_OUT)/kernels
 	PYTHONPATH=.:kernels timeout 200 $(GPU_PYTHON) -m pytest tests/kernels -q -p no:cacheprovider \
-		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/gpu_tests.txt 2>&1; \
-	status=$$?; tail -n 15 $(GPU_OUT)/gpu_tests.txt; \
-	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.timing.kernels.run --device cuda --minutes 5 --seconds 2 \
-		--out $(GPU_OUT) && exit $$status
+		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/kernels/gpu_tests.txt 2>&1; \
+	status=$$?; tail -n 15 $(GPU_OUT)/kernels/gpu_tests.txt; \
+	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.kernels device=cuda minutes=5 seconds=2 \
+		results=$(GPU_OUT) && exit $$status
 
 card: $(STAMP)  ## measure the embedded model's card under results/card
 	$(BIN)/python -m bench experiment=card
 	$(BIN)/python -m bench experiment=card task.length=8192 \
 		task.subtask=niah_single_1,niah_multikey_1,niah_multikey_2,niah_multiquery
-	$(BIN)/python -m bench.report --runs results/card/runs --out results/card
+	$(BIN)/python -m bench.report results=results/card
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""The app: runs of tasks under methods, their records, tables and figures, timings."""

@@ -1,8 +1,8 @@
-"""``python -m bench.clustering``: the door to ``bench.timing.kmeans``."""
+"""``python -m bench.clustering``: the door to ``bench.timing.command``."""
 
 import sys
 
-from bench.timing.kmeans import main
+from bench.timing.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import squeezed
 from bench.models import load_model
+from rows.frame import make_frame
 
 LEDGER = "Ledger note: of all numbers, calm-otter has 4711042.\n" + "The day is long.\n" * 200
 QUESTION = "Which number does the ledger give for calm-otter? By the ledger, of all numbers, calm-otter has"
@@ -23,14 +24,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--sparsity", type=float, default=0.9, help="share of the keys to leave out"
     )
-    parser.add_argument("--index", type=Path, default=Path("my-index"), help="folder to keep it in")
+    parser.add_argument(
+        "--index", type=Path, default=Path("ledger-index"), help="folder to keep it in"
+    )
     asked = parser.parse_args(arguments)
 
     model, tokenizer = load_model("hf" if asked.model else "mini", path=asked.model)
     text = asked.document.read_text(encoding="utf-8") if asked.document else LEDGER
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    context_ids = [*start, *tokenizer.encode(text, add_special_tokens=False)]
-    question_ids = tokenizer.encode(asked.question, add_special_tokens=False)
+    frame = make_frame(tokenizer)  # what this tokenizer puts in front of a text
+    head, ids = frame.fixed_ids(tokenizer, text)
+    context_ids = [*head, *ids]
+    question_ids = frame.user_ids(tokenizer, asked.question, "", context=text)
 
     if asked.index.exists():  # made by an earlier call, maybe in another process
         ctx = squeezed.FixedContext.load(asked.index, model=model)

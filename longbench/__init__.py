@@ -1,0 +1,1 @@
+"""LongBench: rows from its files, prompts, metrics."""

@@ -7,7 +7,10 @@ for every word, so two sentences of about a thousand words together make it fail
 scores 0. Here they get the score that the same formula gives.
 """
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _SMOOTHING = 1e-8  # keeps 0 / 0 away; a text against itself scores a hair under 1
 
@@ -46,8 +49,10 @@ def common_words(first: list[str], second: list[str]) -> set[str]:
     return words
 
 
-def lcs_table(first: list[str], second: list[str]) -> np.ndarray:
+def lcs_table(first: list[str], second: list[str]) -> "np.ndarray":
     """Lengths of the longest common subsequences of all beginnings: ``[len(first) + 1, len(second) + 1]``."""
+    import numpy as np  # late: settings are checked without it
+
     ids: dict[str, int] = {}
     codes = np.array([ids.setdefault(word, len(ids)) for word in second], dtype=np.int64)
     table = np.zeros((len(first) + 1, len(second) + 1), dtype=np.int32)

@@ -25,7 +25,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Template:
-    """A split template; the prompt is, in this order::
+    """A split template.
+
+    The prompt is, in this order::
 
         before + CONTEXT + between | lead + INPUT + after + answer_prefix
 

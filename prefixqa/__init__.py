@@ -1,0 +1,1 @@
+"""PreFixQA: long documents with many questions each, made, read and scored."""

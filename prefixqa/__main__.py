@@ -1,14 +1,19 @@
 """``python -m prefixqa``: makes a PreFixQA set. ``--help`` lists the keys."""
 
+import sys
+
 from prefixqa.config import PrefixqaConfig, register
-from prefixqa.make import make
 from rows.command import Command
 
-TEXT_KEYS = (
-    *("backend", "tokenizer", "out", "source", "licence", "published_after", "published_before"),
-    *("openai.model", "openai.base_url", "openai.judge", "openai.cache"),
-)
-COMMAND = Command("prefixqa", PrefixqaConfig, "set goes", TEXT_KEYS, register, make)
+
+def _work(settings: PrefixqaConfig) -> None:
+    from prefixqa.make import make  # late: a wrong setting is refused without it
+
+    make(settings)
+
+
+COMMAND = Command("prefixqa", PrefixqaConfig, "set goes", register, _work)
+main = COMMAND.main
 
 if __name__ == "__main__":
-    COMMAND.main()
+    sys.exit(main())

@@ -76,7 +76,7 @@ def used_tokens(made: Made, tokens: TokenCounter) -> int:
     """Tokens of a document's longest row: BOS, context, user input and answer."""
     context = tokens.count(prompts.context_text(made.document.text))
     user = max(
-        tokens.count(prompts.question_text(pair.question) + pair.answer_prefix)
+        tokens.behind(prompts.question_text(pair.question) + pair.answer_prefix)
         + answer_room(pair, tokens)
         for pair in made.pairs
     )

@@ -4,6 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rows.encode import LINE_END, follow
+from rows.frame import make_frame
 from rows.tokens import fingerprint
 
 
@@ -11,14 +13,14 @@ class TokenCounter:
     """Counts tokens as the suite joins them: no special tokens inside, one BOS in front of all.
 
     Attributes:
-        bos: 1 if the tokenizer puts a BOS in front, else 0.
+        bos: tokens that the tokenizer puts in front of a text, such as a BOS.
         name: of its folder or hub id. fingerprint: differs between tokenizers that cut differently.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         """``tokenizer``: a tokenizer of transformers, fast or slow."""
         self._tokenizer = tokenizer
-        self.bos = 0 if tokenizer.bos_token_id is None else 1
+        self.bos = len(make_frame(tokenizer))
         name = str(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__)
         # A folder's place differs from machine to machine; its rows should not.
         self.name = Path(name).resolve().name if Path(name).is_dir() else name
@@ -29,6 +31,10 @@ class TokenCounter:
     def count(self, text: str) -> int:
         """Tokens of a text."""
         return self._short(text) if len(text) < 400 else self._exact(text)
+
+    def behind(self, text: str) -> int:
+        """Tokens of a text that stands behind a line end."""
+        return len(follow(self._tokenizer, LINE_END, text))
 
     def _exact(self, text: str) -> int:
         # verbose=False: a text beyond the model's own length is no mistake here, so no warning.

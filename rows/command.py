@@ -1,19 +1,17 @@
-"""The command line that the generators share: Hydra's, and one line where the user's input is at fault."""
+"""The command line that the generators share: ``key=value``, and one line where the input is at fault."""
 
-import dataclasses
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import hydra
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from rows.keys import SettingError, keys_of, meant, quoted, split
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+STOPPED = 130  # as a shell says of a process that Ctrl-C has stopped
+SWEEP = ("-m", "--multirun")
+HELP = ("-h", "--help")
 
 
 class UnfinishedError(RuntimeError):
@@ -22,14 +20,13 @@ class UnfinishedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Command:
-    """``python -m NAME``.
+    """``squeezed-bench NAME``, or ``python -m NAME``.
 
     Attributes:
         name: of the package, and of its folder below ``conf/``. A folder of its own, because in ``conf/``
             itself Hydra takes ``task=`` for the choice of a file of ``conf/task``.
         settings: the dataclass of the keys, one of which is ``out``.
         out: what goes there, for the line that asks for it.
-        text_keys: whose values may hold blanks, ``=`` and commas.
         register: puts the dataclass into Hydra's store.
         work: given the settings, makes the files. ``ValueError`` and ``OSError`` are the user's to mend.
     """
@@ -37,58 +34,72 @@ class Command:
     name: str
     settings: type
     out: str
-    text_keys: tuple[str, ...]
     register: Callable[[], None]
     work: Callable[[Any], None]
 
-    def main(self) -> None:
-        """Runs the command. Exit code 2 and one line on stderr when the user's input is at fault, 1 when
-        the work could not be finished."""
-        # Hydra then raises its errors instead of printing them.
-        os.environ["HYDRA_FULL_ERROR"] = "1"
-        if not {"-m", "--multirun"} & set(sys.argv):  # where commas mean a sweep
-            sys.argv[1:] = [self._quoted(argument) for argument in sys.argv[1:]]
-        self.register()
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Runs the command; returns the exit code: 2 and one line on stderr when the user's input is at
+        fault, 1 when the work could not be finished."""
         try:
-            hydra.main(version_base="1.3", config_path=str(CONF / self.name), config_name="config")(
-                self._app
-            )()
-        except (HydraException, OmegaConfBaseException) as error:
-            cause = error.__cause__
-            self._fail(cause if isinstance(cause, OmegaConfBaseException) else error)
-
-    def _app(self, config: DictConfig) -> None:
-        try:
-            if OmegaConf.is_missing(config, "out"):
-                raise ValueError(f"out is missing; say where the {self.out} with out=DIR")
-            self.work(OmegaConf.to_object(config))
+            self._run(sys.argv[1:] if arguments is None else arguments)
+        except KeyboardInterrupt:
+            return self._fail(
+                "stopped; files that are whole stay, the same command goes on", STOPPED
+            )
+        except BrokenPipeError:  # whoever read the output has enough of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except UnfinishedError as error:
-            self._fail(error, 1)
-        except (ValueError, OSError, OmegaConfBaseException) as error:
-            self._fail(error)  # here and not in main: Hydra would print a line of its own about it
+            return self._fail(str(error), 1)
+        except (ValueError, OSError) as error:
+            return self._fail(str(error) or type(error).__name__, 2)
+        return 0
 
-    def _quoted(self, argument: str) -> str:
-        """An argument that Hydra takes as it is: paths with blanks or ``=``, tasks with commas."""
-        key, equals, value = argument.partition("=")
-        plain = value and value[0] not in "'\"[" and value != "null" and "${" not in value
-        if key not in self.text_keys or not equals or not plain:
+    def _run(self, arguments: Sequence[str]) -> None:
+        flags = [each for each in arguments if each.startswith("-")]
+        unknown = [each for each in flags if each not in (*SWEEP, *HELP)]
+        if unknown:
+            raise SettingError(f"unknown flag {unknown[0]}; there are -m (a sweep) and --help")
+        several = any(each in SWEEP for each in flags)
+        keys = keys_of(self.settings)
+        given = [self._checked(each, keys, several) for each in arguments if each not in flags]
+        self.register()
+        from rows.compose import CONF, composition, help_text  # late: after all that is quick
+
+        with composition(CONF / self.name, given, several) as composed:
+            if any(each in HELP for each in flags):
+                print(help_text(CONF / self.name, composed))
+                return
+            points = [self._settings(point.config) for point in composed.points()]
+        for settings in points:
+            self.work(settings)
+
+    def _settings(self, config: Any) -> Any:
+        from omegaconf import OmegaConf
+
+        from rows.compose import plain
+
+        if OmegaConf.is_missing(config, "out"):
+            raise SettingError(f"out is missing; say where the {self.out} with out=DIR")
+        return plain(config)
+
+    def _checked(self, argument: str, keys: dict[str, Any], several: bool) -> str:
+        _, key, equals, value = split(argument)
+        if key.startswith(("hydra.", "hydra/")):
             return argument
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{key}="{escaped}"'
+        if key not in keys:
+            known = meant(key, keys) or f"; known: {', '.join(keys)}"
+            raise SettingError(f"unknown key {key!r}{known}")
+        if not equals:
+            raise SettingError(f"{key} has no value; a setting is written {key}=VALUE")
+        return quoted(f"{key}={value}", keys, several=several, whole=("out",))
 
-    def _fail(self, error: BaseException, code: int = 2) -> NoReturn:
-        """Ends the process with one line about an error."""
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        text = lines[0] if lines else type(error).__name__
-        if isinstance(error, OmegaConfBaseException):
-            key = error.full_key or error.key
-            known = ", ".join(field.name for field in dataclasses.fields(self.settings))
-            unknown = isinstance(error, ConfigKeyError | ConfigAttributeError)
-            text = f"unknown key {key!r}; known: {known}" if unknown else f"{key}: {text}"
-        elif isinstance(error, HydraException):
-            text += "; put a value with special characters into quotes"
-        print(f"{self.name}: {text} (see python -m {self.name} --help)", file=sys.stderr)
-        sys.exit(code)
+    def _fail(self, text: str, code: int) -> int:
+        """Says an error in one line; returns the exit code."""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        more = f" (see python -m {self.name} --help)" if code == 2 else ""
+        print(f"{self.name}: {lines[0]}{more}", file=sys.stderr)
+        return code
 
 
 def check_folder(folder: Path) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rows.frame import encode, make_frame
+from rows.encode import encode
+from rows.frame import make_frame
 
 # What tokenizers cut differently: cases, digits, blanks, line ends, accents, other scripts.
 PROBE = "It's Ünïcode, HTTPServer_v2:  1234567 (3.14)\n\n\tdef f(x): ...  \r\n日本語 ok🙂 a-b "
@@ -64,14 +65,17 @@ class TokenCounter:
         self.additive = self._is_additive()
 
     def count(self, text: str) -> int:
-        """Tokens of a text."""
+        """Tokens of a text that begins a fixed context."""
         if not self.additive:
-            return len(encode(self._tokenizer, text))
+            return self._begin(text)
         first = CHUNK.match(text)
         if first is None:
             return 0
-        # Nothing stands before the first chunk, and some tokenizers add a blank there.
-        return len(encode(self._tokenizer, first[0])) + self.added(text[first.end() :])
+        # Nothing stands before the first chunk, or a template, and some tokenizers add a blank there.
+        return self._begin(first[0]) + self.added(text[first.end() :])
+
+    def _begin(self, text: str) -> int:
+        return sum(map(len, self.frame.fixed_ids(self._tokenizer, text))) - len(self.frame.head)
 
     def added(self, text: str) -> int:
         """Tokens of text behind other text, chunk by chunk: exact where ``additive``, else close."""
@@ -118,9 +122,10 @@ class TokenCounter:
 
     def user(self, text: str, answer_prefix: str) -> int:
         """Tokens of a user input, without those of a chat template."""
-        if not self.frame.chat:
-            return self.count(text + answer_prefix)
-        return self.count(text) + self.count(answer_prefix)
+        if self.additive and not self.frame.chat:
+            return self.added(text + answer_prefix)
+        ids = self.frame.user_ids(self._tokenizer, text, answer_prefix)
+        return len(ids) - len(self.frame.tail)
 
     def spans(self, text: str, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Token ranges [first, after last) of character ranges of ``text``, given in order.

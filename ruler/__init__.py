@@ -1,0 +1,1 @@
+"""RULER, generated anew: tasks, rows, scores (README.md beside this file)."""

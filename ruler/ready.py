@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from rows.parquet import read_parquet
 from rows.row import Row, RowError, read_jsonl
 
 ENDINGS = (".parquet", ".jsonl")
@@ -62,7 +61,7 @@ def load(source: Source, subtask: str) -> list[Row]:
         if file.with_suffix("") in stems:
             continue
         stems.add(file.with_suffix(""))
-        for row in read_parquet(file) if file.suffix == ".parquet" else read_jsonl(file):
+        for row in _read(file):
             if row.subtask != subtask:
                 others.add(row.subtask)
             elif row.id in rows:
@@ -81,3 +80,13 @@ def _length(file: Path, root: Path) -> int | None:
         if part.isdecimal():
             return int(part)
     return None
+
+
+def _read(file: Path) -> list[Row]:
+    if file.suffix != ".parquet":
+        return read_jsonl(file)
+    from rows.parquet import (
+        read_parquet,
+    )  # late: most rows are not Parquet, and its library is slow to load
+
+    return read_parquet(file)

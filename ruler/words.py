@@ -5,9 +5,7 @@ import random
 import uuid
 from collections.abc import Callable
 
-from wonderwords import Defaults, RandomWord
-
-LISTS = {"noun": Defaults.NOUNS, "adjective": Defaults.ADJECTIVES, "verb": Defaults.VERBS}
+KINDS = ("noun", "adjective", "verb")
 
 
 @functools.cache
@@ -28,13 +26,16 @@ def vocabulary(raw: bool = False) -> tuple[str, ...]:
 
     ``raw``: with those that contain a blank or a hyphen, which a list of words makes ambiguous.
     """
-    kinds = (_category(name, raw) for name in LISTS)
+    kinds = (_category(name, raw) for name in KINDS)
     return tuple(sorted({word for kind in kinds for word in kind}))
 
 
 def _category(name: str, raw: bool = False) -> tuple[str, ...]:
+    from wonderwords import Defaults, RandomWord  # late: settings are checked without it
+
+    lists = {"noun": Defaults.NOUNS, "adjective": Defaults.ADJECTIVES, "verb": Defaults.VERBS}
     # Of this list alone: by default all of them are read into trees, which takes three times as long.
-    words = RandomWord(**{name: LISTS[name]}).filter(include_categories=[name])
+    words = RandomWord(**{name: lists[name]}).filter(include_categories=[name])
     return tuple(sorted({word for word in words if raw or word.isalpha()}))
 
 

@@ -25,7 +25,7 @@ from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
 from squeezed.methods.base import Method
 from squeezed.model import attention, fingerprint
 from squeezed.model.prefill import CHUNK, prefill
-from squeezed.model.states import LayerStates, LocalLayer
+from squeezed.model.states import sort_out
 from squeezed.storage.load import load_context
 from squeezed.storage.save import save_context
 
@@ -175,16 +175,13 @@ def prepare(
     settings = Settings(validate_levels(levels), window, seed, strategy, balance, accumulate)
     ids = check_ids(context_ids, window)
     attention.switch(model)
-    states = prefill(model, ids, window, chunk, accumulate)
+    full, local, recurrent = sort_out(prefill(model, ids, window, chunk, accumulate))
     layers = tuple(
         build_layer(state, settings.levels, window, seed, strategy=strategy, balance=balance)
-        for state in states
-        if isinstance(state, LayerStates)
+        for state in full
     )
-    local = {number: state for number, state in enumerate(states) if isinstance(state, LocalLayer)}
-    bare = tuple(number for number, state in enumerate(states) if state is None)
     identity = fingerprint.of_model(model)
-    context = FixedContext(ids, layers, settings, identity, local, bare=bare)
+    context = FixedContext(ids, layers, settings, identity, local, recurrent=recurrent)
     calibrations = context.calibrations(settings.coarse)
     if not keep_queries:
         without = tuple(replace(layer, queries=None) for layer in layers)

@@ -1,6 +1,5 @@
 """Runs a generator's command inside the test's process, because a new one imports for seconds."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,16 +36,10 @@ def runner(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # main sets it; this puts it back afterwards
 
     def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", [command.name, *arguments])
         capfd.readouterr()
-        try:
-            command.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
+        code = command.main(arguments)
         return Done(code, *capfd.readouterr())
 
     return run

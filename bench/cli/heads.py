@@ -1,40 +1,64 @@
-"""``python -m bench.skew``: what every layer and head reads, and how much attention that holds.
+"""``squeezed-bench skew``: what every layer and head reads, and how much attention that holds.
 
-Takes the settings of ``python -m bench``, also a sweep, and looks at a few questions of each run by
-``squeezed.diagnostics``. ``python -m bench.report`` makes tables and heat maps of what it finds.
+Takes the settings of a run, also a sweep, and looks at a few questions of each run by
+``squeezed.diagnostics``. ``squeezed-bench report`` makes tables and heat maps of what it finds.
 """
 
+import shlex
 import sys
-
-import pandas as pd
-from tqdm import tqdm
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.cli import run as cli
-from bench.config.errors import ImpossibleError
-from bench.config.spec import RunSpec
-from bench.records.files import CONFIG, write_json
-from bench.reporting.heads import DIAGNOSTICS
-from bench.reporting.output import write_text
-from bench.runs.answer import Asking, calibrated, scored
-from bench.runs.contexts import prepare
-from bench.runs.questions import contexts, loaded_model, loaded_tokenizer
-from squeezed.diagnostics.steps import diagnose
+from bench.cli.arguments import read
+from bench.config.errors import ImpossibleError, InputError
+from bench.config.guard import guarded
+from bench.config.methods import described
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.config.spec import RunSpec
 
 CONTEXTS, QUESTIONS = 2, 4  # looked at; the figures are means over many steps of each
+KEPT = "tables that are written are kept, and the same command goes on with the others"
 
 
-def main() -> int:
-    """Runs the command line; returns the exit code, as ``python -m bench``."""
-    return cli.guarded(_all)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code, as ``squeezed-bench run``."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return guarded(lambda: _all(given), KEPT)
 
 
-def _all() -> None:
-    plan, dry_run = cli.compose()
-    plan = [spec for spec in plan if spec.method.name != "full"]  # which reads everything
+def _all(arguments: Sequence[str]) -> None:
+    asked = read(arguments)
+    if asked.help:
+        usage = "squeezed-bench skew [a run's settings], or python -m bench.skew"
+        print(
+            usage, "", *(__doc__ or "").strip().splitlines()[2:], "", cli.help_page(asked), sep="\n"
+        )
+        return
+    plan, launcher, dry_run = cli.compose(asked)
+    if launcher is not None:
+        raise InputError("skew looks in this process; leave hydra/launcher out")
+    # What reads everything has nothing to look at.
+    plan = [spec for spec in plan if described(spec.method.name).indexed]
     if dry_run:
         for spec in plan:
             print(spec.title)
         return
+    _look_at(plan)
+    for results in dict.fromkeys(spec.results for spec in plan):
+        print(f"tables and heat maps: squeezed-bench report {shlex.quote(f'results={results}')}")
+
+
+def _look_at(plan: "list[RunSpec]") -> None:
+    from tqdm import tqdm
+
+    from bench.records.files import CONFIG, write_json
+    from bench.reporting.heads import DIAGNOSTICS
+    from bench.reporting.output import write_text
+
     for number, spec in enumerate(plan, start=1):
         path = spec.folder / DIAGNOSTICS
         if path.exists():
@@ -50,17 +74,31 @@ def _all() -> None:
         tqdm.write(f"[{number}/{len(plan)}] {spec.title}: wrote {path}")
 
 
-def look(spec: RunSpec) -> pd.DataFrame:
+def look(spec: "RunSpec") -> "pd.DataFrame":
     """Rows of ``squeezed.diagnostics.steps.diagnose`` for the first questions of the first contexts.
+
+    They are asked one by one, whatever ``batch_size`` says.
 
     Raises:
         ImpossibleError: the asked size cannot be met. InputError: as ``bench.runs.run.execute``.
     """
-    model, tokenizer = loaded_model(spec.model), loaded_tokenizer(spec.model.source)
+    import pandas as pd
+    import torch
+
+    from bench.runs.answer import Asking, calibrated, scored
+    from bench.runs.contexts import prepare
+    from bench.runs.questions import contexts, loaded_model, tokenizer_of
+    from squeezed.diagnostics.steps import diagnose
+
+    if spec.model.threads is not None:
+        torch.set_num_threads(spec.model.threads)
+    model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
     asking = Asking.of(spec, model, tokenizer)
     tables = []
     for group in contexts(spec.model, spec.task)[:CONTEXTS]:
-        prepared = prepare(model, group.ids, spec.index, spec.model, spec.cache_dir)
+        prepared = prepare(
+            model, group.ids, spec.index, spec.model, spec.cache_dir, spec.cache_max_bytes
+        )
         context = calibrated(asking, group, prepared).context
         for example in scored(spec, group)[:QUESTIONS]:
             try:
@@ -70,12 +108,9 @@ def look(spec: RunSpec) -> pd.DataFrame:
                     example.question_ids,
                     asking.method,
                     max_new_tokens=example.rules.max_new_tokens,
+                    backend=spec.backend,
                 )
             except ValueError as error:
                 raise ImpossibleError(f"{spec.title}: {error}") from error
             tables.append(pd.DataFrame(rows).assign(id=example.row.id))
     return pd.concat(tables, ignore_index=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

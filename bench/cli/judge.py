@@ -1,35 +1,43 @@
-"""``python -m bench.prefixqa_judge``: lets a model judge the predictions of PreFixQA runs.
+"""``squeezed-bench judge``: lets a model judge the predictions of PreFixQA runs.
 
 Writes ``judge.jsonl`` beside each run's records, and one table of all of them. Verdicts are kept, so a
 second call pays for new predictions only. The key comes from the environment.
 """
 
-import argparse
 import dataclasses
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from bench.config.errors import InputError
+from bench.config.plain import Plain, records_below, setting
 
-from bench.config.errors import InputError, RunError, fail
-from bench.reporting.leaderboard.rows import Run, load_runs
-from bench.reporting.output import as_markdown
-from bench.reporting.tables.prefixqa import method_name
-from prefixqa.config import ServiceConfig
-from prefixqa.output.files import write_lines
-from prefixqa.rows import TASK
-from prefixqa.score import answer_of
-from prefixqa.service.grade import Given, grade
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.reporting.leaderboard.rows import Run
+    from prefixqa.config import ServiceConfig
 
 FILE = "judge.jsonl"
 
 
-def judge(runs: list[Run], folder: Path, settings: ServiceConfig, cache: Path) -> pd.DataFrame:
+def judge(
+    runs: "list[Run]", folder: Path, settings: "ServiceConfig", cache: Path
+) -> "pd.DataFrame":
     """Judges every PreFixQA run; one row each: the share judged right, beside F1.
 
     Raises:
         InputError: there is no such run. ValueError: the service refuses everything.
     """
+    import pandas as pd  # late: a wrong setting is refused without them
+
+    from bench.reporting.tables.prefixqa import method_name
+    from prefixqa.output.files import write_lines
+    from prefixqa.rows import TASK
+    from prefixqa.score import answer_of
+    from prefixqa.service.grade import Given, grade
+
     rows = []
     for identity, records, place in runs:
         if identity["task"]["name"] != TASK:
@@ -62,47 +70,63 @@ def judge(runs: list[Run], folder: Path, settings: ServiceConfig, cache: Path) -
             }
         )
     if not rows:
-        raise InputError(f"no PreFixQA record in {folder}; run python -m bench task=prefixqa")
+        raise InputError(f"no PreFixQA record in {folder}; run squeezed-bench task=prefixqa")
     return pd.DataFrame(rows)
 
 
-def main(arguments: list[str] | None = None) -> int:
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the judge."""
+
+    model: str = setting(dataclasses.MISSING, "the judge, as the service calls it")
+    results: Path = setting(Path("results"), "folder of results; their records are below its runs")
+    base_url: str | None = setting(None, "any compatible service; null: OpenAI's")
+    key_env: str = setting("OPENAI_API_KEY", "variable of the environment that holds the key")
+    structured: str = setting(
+        "json_schema", "how answers are asked for", ("json_schema", "json_object", "none")
+    )
+    cache: Path = setting(Path(".cache/prefixqa-judge"), "folder of kept verdicts")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0 done, 1 damaged records, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m bench.prefixqa_judge", description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/tables"), help="folder of the table"
-    )
-    parser.add_argument("--model", required=True, help="the judge, as the service calls it")
-    parser.add_argument("--base-url", help="any compatible service; default: OpenAI's")
-    parser.add_argument("--key-env", default="OPENAI_API_KEY", help="variable that holds the key")
-    parser.add_argument(
-        "--structured", default="json_schema", help="json_schema, json_object, none"
-    )
-    parser.add_argument("--cache", type=Path, default=Path(".cache/prefixqa-judge"))
-    options = parser.parse_args(arguments)
+    return JUDGE.main(arguments)
+
+
+def _judge(given: Settings) -> None:
+    runs, tables = records_below(given.results), given.results / "tables"
+    from bench.reporting.leaderboard.rows import load_runs  # late: with pandas
+    from bench.reporting.output import as_markdown
+    from prefixqa.config import ServiceConfig
+
     settings = ServiceConfig(
-        model=options.model,
-        base_url=options.base_url,
-        key_env=options.key_env,
+        model=given.model,
+        base_url=given.base_url,
+        key_env=given.key_env,
         concurrency=8,
         timeout=120.0,
         retries=5,
         temperature=0.0,
-        structured=options.structured,
+        structured=given.structured,
     )
     try:
-        table = judge(load_runs(options.runs), options.runs, settings, options.cache)
-        options.out.mkdir(parents=True, exist_ok=True)
-        table.to_csv(options.out / "prefixqa-judge.csv", index=False, float_format="%.6g")
-    except RunError as error:
-        return fail(1, str(error))
-    except (ValueError, OSError) as error:
-        return fail(2, str(error))
+        table = judge(load_runs(runs), runs, settings, given.cache)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    tables.mkdir(parents=True, exist_ok=True)
+    table.to_csv(tables / "prefixqa-judge.csv", index=False, float_format="%.6g")
     print(as_markdown(table))
-    print(f"wrote {options.out / 'prefixqa-judge.csv'}")
-    return 0
+    print(f"wrote {tables / 'prefixqa-judge.csv'}")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+JUDGE = Plain(
+    "judge",
+    "bench.prefixqa_judge",
+    Settings,
+    _judge,
+    """Lets a model judge the predictions of PreFixQA runs: judge.jsonl beside each run's records, and
+RESULTS/tables/prefixqa-judge.csv. Verdicts are kept, so a second call pays for new predictions only.
+The key comes from the environment. Exit codes: 0 done, 1 damaged records, 2 bad input.""",
+    ("model=gpt-4o-mini", "model=NAME base_url=http://localhost:8000/v1"),
+    kept="verdicts that came are kept, and the same command asks for the others",
+)

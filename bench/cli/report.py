@@ -1,92 +1,126 @@
-"""``python -m bench.report``: tables, figures, leaderboard and page from all records of all runs.
+"""``squeezed-bench report``: tables, figures, leaderboard and page from all records of all runs."""
 
-``python -m bench.report leaderboard --help``: check a leaderboard, or merge it with others.
-"""
-
-import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from bench.config.errors import InputError, fail
+from bench.config.plain import Plain, records_below, setting
+from bench.reporting.names import STUDY_NAMES
 
-from bench.config.errors import InputError, RunError, fail
-from bench.reporting import heads
-from bench.reporting.figures import accuracy
-from bench.reporting.figures import needle_places as needle_figures
-from bench.reporting.leaderboard import board as boards
-from bench.reporting.leaderboard.rows import Run, leaderboard, load_runs
-from bench.reporting.output import as_markdown, write_text
-from bench.reporting.page.write import write as write_page
-from bench.reporting.studies import STUDIES
-from bench.reporting.studies.write import write as write_studies
-from bench.reporting.tables import longbench, needle_places, overview, prefixqa
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.reporting.leaderboard.rows import Run
+
+LEADERBOARD = "leaderboard"
 
 
-def main(arguments: list[str] | None = None) -> int:
+@dataclass(frozen=True)
+class Report:
+    """Settings of the report."""
+
+    results: Path = setting(Path("results"), "folder of results; their records are below its runs")
+    out: Path | None = setting(None, "folder to write to; null: the folder of results")
+    study: str | None = setting(None, "write this study only, and show its tables", STUDY_NAMES)
+    formats: list[str] = setting([], "files beside CSV, Markdown and PNG", ("tex", "pdf"))
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Settings of ``report leaderboard``."""
+
+    results: Path = setting(Path("results"), "folder of results; their records are below its runs")
+    out: Path | None = setting(None, "folder to write to; null: the folder of results")
+    merge: list[Path] = setting([], "leaderboards of others to take in")
+    check: Path | None = setting(None, "check this file, and write nothing")
+    schema: bool = setting(False, "print the schema, and write nothing")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0 done, 1 damaged records, 2 bad input."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        return _leaderboard_or_all(arguments)
-    except RunError as error:
-        return fail(1, str(error))
-    except InputError as error:
-        return fail(2, str(error))
-    except OSError as error:
-        return fail(2, f"cannot write the results: {error}; give another folder: --out FOLDER")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [LEADERBOARD]:
+        return BOARD.main(given[1:])
+    return REPORT.main(given)
 
 
-def _leaderboard_or_all(arguments: list[str]) -> int:
-    if arguments[:1] == ["leaderboard"]:
-        return boards.main(arguments[1:])
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder to write to")
-    parser.add_argument(
-        "--study", choices=sorted(STUDIES), help="write this study only, and show its tables"
-    )
-    options = parser.parse_args(arguments)
-    runs = load_runs(options.runs)
+def _report(settings: Report) -> int:
+    runs_folder, out = records_below(settings.results), settings.out or settings.results
+    from bench.reporting.leaderboard.board import FILE, accepted  # late: with all that draws
+    from bench.reporting.leaderboard.rows import leaderboard, load_runs
+    from bench.reporting.output import as_markdown
+    from bench.reporting.tables import overview
+
+    runs = load_runs(runs_folder)
     board = leaderboard(runs)
-    if options.study is not None:
-        return _one_study(options.study, runs, board, options.out)
-    paths = write(options.runs, runs, board, options.out)
+    if settings.study is not None:
+        return _one_study(settings.study, runs, board, out, settings.formats)
+    paths, failed = write(runs_folder, runs, board, out, settings.formats)
     for name, part in overview.groups(board):
         print(f"\n{name}\n{as_markdown(overview.overview(part))}")
     print()
     for run in board.loc[~board["complete"], "run"]:
         print(f"not finished, so its numbers are of a part: {run}")
-    for problem in boards.accepted(board)[1]:
+    for problem in accepted(board)[1]:
         run = board.iloc[problem.number - 1]["run"]
-        print(f"left out of {boards.FILE}: {problem.reason} ({run})")
+        print(f"left out of {FILE}: {problem.reason} ({run})")
     for path in paths:
         print(f"wrote {path}")
-    return 0
+    return max((fail(1, line) for line in failed), default=0)
 
 
-def write(folder: Path, runs: list[Run], board: pd.DataFrame, out: Path) -> list[Path]:
-    """Writes the leaderboard, all tables and all figures of the runs in a folder; returns their paths."""
-    rows, _ = boards.accepted(board)
-    paths = [write_text(out / boards.FILE, boards.as_csv(rows))]
-    paths += overview.write(board, out / "tables")
-    paths += accuracy.write(board, out / "figures")
+def write(
+    folder: Path,
+    runs: "list[Run]",
+    board: "pd.DataFrame",
+    out: Path,
+    formats: Sequence[str] = (),
+) -> tuple[list[Path], list[str]]:
+    """Writes the leaderboard, all tables and all figures of the runs in a folder.
+
+    Returns:
+        The paths, and a line for each study that could not be made.
+    """
+    from bench.reporting import heads
+    from bench.reporting.figures import accuracy
+    from bench.reporting.figures import needle_places as needle_figures
+    from bench.reporting.leaderboard.board import FILE, accepted, as_csv
+    from bench.reporting.output import write_text
+    from bench.reporting.page.write import write as write_page
+    from bench.reporting.studies import STUDIES
+    from bench.reporting.studies.write import failures
+    from bench.reporting.studies.write import write as write_studies
+    from bench.reporting.tables import longbench, needle_places, overview, prefixqa
+
+    rows, _ = accepted(board)
+    paths = [write_text(out / FILE, as_csv(rows))]
+    paths += overview.write(board, out / "tables", formats)
+    paths += accuracy.write(board, out / "figures", formats)
     paths += longbench.write(runs, out / "tables")
     paths += prefixqa.write(runs, out / "tables")
     depths = needle_places.by_group(runs, board)
     paths += needle_places.write(depths, out / "tables")
-    paths += needle_figures.write(depths, out / "figures")
-    paths += heads.write(folder, out)
-    studies = write_studies(STUDIES.values(), runs, board, out)
+    paths += needle_figures.write(depths, out / "figures", formats)
+    paths += heads.write(folder, out, formats)
+    studies = write_studies(STUDIES.values(), runs, board, out, formats)
     paths += [path for study in studies for path in study.paths]
     groups = [(name, part, overview.overview(part)) for name, part in overview.groups(board)]
-    return [*paths, write_page(runs, groups, studies, out / "figures", out)]
+    page = write_page(runs, groups, studies, out / "figures", out)
+    return [*paths, page], failures(studies)
 
 
-def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> int:
-    written = write_studies([STUDIES[name]], runs, board, out)
+def _one_study(
+    name: str, runs: "list[Run]", board: "pd.DataFrame", out: Path, formats: Sequence[str]
+) -> int:
+    from bench.reporting.output import as_markdown
+    from bench.reporting.studies import STUDIES
+    from bench.reporting.studies.write import failures
+    from bench.reporting.studies.write import write as write_studies
+
+    written = write_studies([STUDIES[name]], runs, board, out, formats)
     if not written:
         raise InputError(
             f"the records do not make the study {name}; conf/experiment says which runs it needs"
@@ -94,11 +128,45 @@ def _one_study(name: str, runs: list[Run], board: pd.DataFrame, out: Path) -> in
     for study in written:
         for title, table in study.tables.items():
             print(f"\n{title}\n{as_markdown(table)}")
+        for note in study.notes:
+            print(note)
     for study in written:
         for path in study.paths:
             print(f"wrote {path}")
-    return 0
+    return max((fail(1, line) for line in failures(written)), default=0)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _board(settings: Leaderboard) -> None:
+    for path in [*settings.merge, *([settings.check] if settings.check else [])]:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+    alone = settings.schema or settings.check is not None
+    runs = None if alone else records_below(settings.results)
+    from bench.reporting.leaderboard import board  # late: with pandas
+
+    if settings.schema:
+        print(board.schema())
+    elif settings.check is not None:
+        print(board.checked(settings.check))
+    elif runs is not None:
+        print(f"wrote {board.write(runs, settings.out or settings.results, settings.merge)}")
+
+
+REPORT = Plain(
+    "report",
+    "bench.report",
+    Report,
+    _report,
+    """Makes tables, figures, leaderboard and page from all records of all runs: RESULTS/tables,
+RESULTS/figures, RESULTS/leaderboard.csv, RESULTS/report.html. Exit codes: 0 done, 1 damaged records,
+2 bad input. The leaderboard alone, checked or merged: squeezed-bench report leaderboard --help""",
+    ("results=results", "study=budgets formats=tex,pdf", "leaderboard check=theirs.csv"),
+)
+BOARD = Plain(
+    "report leaderboard",
+    "bench.report leaderboard",
+    Leaderboard,
+    _board,
+    "Writes the leaderboard alone, checks one, or merges it with others.",
+    ("check=theirs.csv", "merge=[a.csv,b.csv] out=together"),
+)

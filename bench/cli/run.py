@@ -1,89 +1,107 @@
-"""``python -m bench``: one run, or with ``-m`` or an experiment a sweep of runs.
+"""``squeezed-bench run``, ``python -m bench``: one run, or with ``-m`` or an experiment a sweep of runs.
 
-Hydra composes every job first and each is checked at once; only when all of them can work does the
-first one start. A sweep leaves out runs whose size cannot be met, with a line that says why, and ends
-with one table. ``dry_run=true`` lists the runs. Exit codes: 0 done, 1 a run could not go on, 2 bad input.
+Every run is composed and checked at once, before torch is imported; only when all of them can work does the
+first one start. A sweep leaves out runs whose size cannot be met, with a line that says why, and ends with
+one table. ``dry_run=true`` lists the runs. Exit codes: 0 done, 1 a run could not go on, 2 bad input.
 """
 
-import os
+import shlex
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from bench import launch, tasks
-from bench.cli.validate import to_spec
+from bench import tasks
+from bench.cli.arguments import OWN, Arguments, read
+from bench.cli.check import check, foreign
 from bench.config import schema
-from bench.config.errors import InputError, RunError, fail
-from bench.config.spec import RunSpec
-from bench.records import manifest
-from bench.runs import guards, sweep
-from bench.runs.work import Done, failed_last, work
+from bench.config.errors import ImpossibleError, InputError, RunError
+from bench.config.guard import guarded
+from bench.config.schema import Config
+from bench.launch.asked import Asked
+from bench.launch.extras import hint
+from rows.compose import CONF, Composition, composition, help_text, plain
+from rows.keys import SettingError
+
+if TYPE_CHECKING:
+    from bench.config.spec import RunSpec
+    from bench.runs.work import Done
+
+KEPT = "every answer that is recorded is kept, and the same command goes on from there"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
 
     def work() -> None:
-        plan, dry_run = compose()
-        (list_all if dry_run else run_all)(plan)
+        asked = read(given)
+        if asked.help:
+            print(help_page(asked))
+            return
+        plan, launcher, dry_run = compose(asked)
+        if dry_run:
+            list_all(plan)
+        else:
+            run_all(plan, launcher)
 
-    return guarded(work)
-
-
-def guarded(work: Callable[[], None]) -> int:
-    """Does the work of a command line; an error becomes one line, and an exit code that is returned."""
-    # Hydra then raises its errors instead of printing a page and leaving with exit code 1.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        work()
-    except RunError as error:
-        return _fail(1, error)
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        return _fail(2, error)
-    return 0
+    return guarded(work, KEPT)
 
 
-def compose() -> tuple[list[RunSpec], bool]:
-    """The runs that the command line asks for, each of them checked, and whether only to list them.
+def compose(asked: Arguments) -> "tuple[list[RunSpec], Asked | None, bool]":
+    """The runs that the command line asks for, each of them checked; the launcher of a sweep, if it names
+    one; and whether only to list the runs.
 
     Raises:
-        InputError: bad input in at least one job.
+        InputError, SettingError: bad input in at least one run.
     """
-    plan: list[RunSpec] = []
-    refused: list[str] = []
-    dry: set[bool] = set()
-
-    def job(settings: DictConfig) -> None:
-        dry.add(bool(settings.dry_run))
-        try:
-            spec = to_spec(OmegaConf.to_object(settings))  # type: ignore[arg-type]
-        except (ValueError, FileNotFoundError) as error:
-            refused.append(str(error))  # Hydra would print lines of its own about an exception
-            return
-        plan.append(spec)
-        launch.note(spec, settings.group_jobs)
-
-    launch.forget()
     schema.register()
     tasks.register()
     try:
-        hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")(job)()
-    except HydraException:
-        raise
-    except OSError as error:  # Hydra makes its folder before our own check of the results folder
-        message = f"cannot write to the results folder: {error}; set results=FOLDER"
-        raise InputError(message) from error
-    if refused:
-        more = f" (and {len(refused) - 1} more jobs refused)" if len(refused) > 1 else ""
-        raise InputError(refused[0] + more)
-    return list(dict.fromkeys(plan)), True in dry
+        with composition(CONF, asked.overrides, asked.multirun) as composed:
+            configs = _checked(composed, asked)
+            launcher = Asked.of(composed)
+    except SettingError as error:
+        raise InputError(f"{error}{hint(error)}") from error
+    except (ValueError, FileNotFoundError) as error:
+        raise InputError(str(error)) from error
+    plan: dict[RunSpec, None] = {}
+    from bench.cli.validate import decided  # late: now that the settings are right
+
+    for config, overrides in configs:
+        try:
+            spec = decided(config)
+        except (ValueError, FileNotFoundError) as error:
+            raise InputError(str(error)) from error
+        plan[spec] = None
+        if launcher is not None:
+            launcher.note(spec, overrides, config.group_jobs)
+    return list(plan), launcher, any(config.dry_run for config, _ in configs)
 
 
-def run_all(plan: list[RunSpec]) -> None:
+def _checked(composed: Composition, asked: Arguments) -> list[tuple[Config, tuple[str, ...]]]:
+    """The settings of every run with the overrides that make them, all checked."""
+    found = []
+    ignored: dict[str, list[str]] = defaultdict(list)
+    given = {*asked.given, *(composed.swept if composed.multirun else ())}
+    for point in composed.points():
+        config: Config = plain(point.config)
+        check(config)
+        for key in foreign(config, given):
+            if not composed.multirun:
+                raise InputError(f"{config.method.name} has no {key}; leave it out")
+            ignored[key].append(config.method.name)
+            config.method.own.pop(key.removeprefix(OWN), None)
+        found.append((config, point.overrides))
+    for key, names in ignored.items():
+        methods = list(dict.fromkeys(names))
+        verb = "has" if len(methods) == 1 else "have"
+        print(f"{' and '.join(methods)} {verb} no {key}: ignored there", file=sys.stderr)
+    return found
+
+
+def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
     """Runs what is not finished yet, in the order given, and says where the records are.
 
     Raises:
@@ -91,33 +109,49 @@ def run_all(plan: list[RunSpec]) -> None:
         InputError: disks or memory cannot hold it; or as ``bench.runs.run.execute``.
         RunError: as there; or, of several runs, some are not done.
     """
-    launcher = launch.asked()
-    guards.check(plan, here=not launch.elsewhere(launcher))
+    from bench.launch.start import start
+    from bench.runs import guards, sweep
+    from bench.runs.lengths import check_lengths
+    from bench.runs.work import failed_last, work
+
+    check_lengths(plan)
+    guards.check(plan, here=launcher is None or not launcher.elsewhere)
     if len(plan) > 1:
         _note(plan)
-    found = work(failed_last(plan)) if launcher is None else launch.start(plan, launcher)
+    found = work(failed_last(plan)) if launcher is None else start(plan, launcher)
     outcomes = [(done.spec, done.outcome) for done in found if done.outcome is not None]
     if len(outcomes) > 1:
         print(f"\n{sweep.comparison(outcomes)}\n")
-    for folder in dict.fromkeys(spec.results / "runs" for spec in plan):
-        print(f"records: {folder}; tables, figures and leaderboard: python -m bench.report")
+    for results in dict.fromkeys(spec.results for spec in plan):
+        print(f"records: {results / 'runs'}; next: squeezed-bench report {_quoted(results)}")
     _require_all(found)
 
 
-def list_all(plan: list[RunSpec]) -> None:
+def list_all(plan: "list[RunSpec]") -> None:
     """Lists the runs, which of them are finished, and what the others may take.
 
     Raises:
-        RunError: damaged records.
+        ImpossibleError: the only run cannot meet its size. RunError: damaged records.
     """
+    from bench.runs import guards, sweep
+
     found = sweep.jobs(plan)
+    if len(found) == 1 and found[0].impossible:
+        raise ImpossibleError(f"{plan[0].title}: {found[0].impossible}")
     for number, job in enumerate(found, start=1):
         print(f"[{number}/{len(found)}] {job.line()}")
     print(guards.needs(plan).line())
     print(sweep.overview(found))
 
 
-def _note(plan: list[RunSpec]) -> None:
+def _quoted(results: Path) -> str:
+    """The folder of results as a setting that a shell takes."""
+    return shlex.quote(f"results={results}")
+
+
+def _note(plan: "list[RunSpec]") -> None:
+    from bench.records import manifest
+
     try:
         manifest.note(plan)
     except OSError as error:
@@ -126,27 +160,20 @@ def _note(plan: list[RunSpec]) -> None:
         ) from error
 
 
-def _require_all(found: list[Done]) -> None:
+def _require_all(found: "list[Done]") -> None:
     """Raises RunError if a run is not done, and not because its size cannot be met."""
     undone = [done for done in found if done.outcome is None and not done.skipped]
     if undone:
         raise RunError(
             f"{len(undone)} of {len(found)} runs are not done, the first one because: {undone[0].reason}. "
-            f"All of them: python -m bench.status --runs {undone[0].spec.results / 'runs'}; the same command "
-            "again tries them again"
+            f"All of them: squeezed-bench status {_quoted(undone[0].spec.results)}; the same command again "
+            "tries them again"
         )
 
 
-def _fail(code: int, error: Exception) -> int:
-    """Prints the error as one line; returns the exit code."""
-    message = str(error)
-    if isinstance(error, HydraException):
-        message = message.split("\nConfig search path")[0]
-        if error.__cause__ is not None:
-            message += f" {error.__cause__}"
-        message += launch.hint(error)
-    return fail(code, message)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def help_page(asked: Arguments) -> str:
+    """The help page, with the keys and their values as the command line has them."""
+    schema.register()
+    tasks.register()
+    with composition(CONF, asked.overrides, asked.multirun) as composed:
+        return help_text(CONF, composed)

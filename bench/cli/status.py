@@ -1,20 +1,20 @@
-"""``python -m bench.status``: which runs of a sweep are done, running, failed or missing.
+"""``squeezed-bench status``: which runs of a sweep are done, running, failed or missing.
 
 Reads the folder of records and changes nothing, also while a sweep runs. States: done; running, a process
 has it; failed, it could not be done, with the reason; skipped, its size cannot be met; stopped, begun and not
 finished; missing, not begun. Stopped, failed and missing runs are taken up by the same command again.
 """
 
-import argparse
 import csv
 import io
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from bench.config.errors import InputError, RunError, fail
+from bench.config.errors import InputError, RunError
+from bench.config.plain import Plain, records_below, setting
+from bench.config.words import counted
 from bench.records import manifest
 from bench.records.files import (
     ATTEMPT,
@@ -28,6 +28,7 @@ from bench.records.files import (
     read_records,
 )
 from bench.records.manifest import Planned, Sweep
+from rows.keys import meant
 
 STATES = ("done", "running", "failed", "skipped", "stopped", "missing")
 OUTSIDE = "outside any sweep"
@@ -46,33 +47,32 @@ class State:
     folder: str
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 told, 1 not all done (with --check), 2 bad input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.status",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument("--sweep", metavar="NAME", help="this sweep only; default: all")
-    parser.add_argument("--state", choices=STATES, help="list the runs in this state only")
-    parser.add_argument("--all", action="store_true", help="list the runs that are done as well")
-    parser.add_argument("--csv", action="store_true", help="every run as a row of CSV")
-    parser.add_argument(
-        "--check", action="store_true", help="exit code 1 unless every run is done or skipped"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        found = status(options.runs, options.sweep)
-    except InputError as error:
-        return fail(2, str(error))
-    if options.state is not None:
-        shown = [each for each in found if each.state == options.state]
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the status command."""
+
+    results: Path = setting(Path("results"), "folder of results; their records are below its runs")
+    sweep: str | None = setting(None, "this sweep only; null: all")
+    state: str | None = setting(None, "list the runs in this state only", STATES)
+    all: bool = setting(False, "list the runs that are done as well")
+    csv: bool = setting(False, "every run as a row of CSV")
+    check: bool = setting(False, "exit code 1 unless every run is done or skipped")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 0 told, 1 not all done (with check), 2 bad input."""
+    return STATUS.main(arguments)
+
+
+def _tell(settings: Settings) -> int:
+    found = status(records_below(settings.results), settings.sweep)
+    if settings.state is not None:
+        shown = [each for each in found if each.state == settings.state]
     else:
-        shown = [each for each in found if options.all or options.csv or each.state != "done"]
-    print(as_csv(shown) if options.csv else as_text(found, shown), end="")
+        shown = [each for each in found if settings.all or settings.csv or each.state != "done"]
+    print(as_csv(shown) if settings.csv else as_text(found, shown), end="")
     open_ones = [each for each in found if each.state not in ("done", "skipped")]
-    return 1 if options.check and open_ones else 0
+    return 1 if settings.check and open_ones else 0
 
 
 def status(runs: Path, name: str | None = None) -> list[State]:
@@ -82,16 +82,16 @@ def status(runs: Path, name: str | None = None) -> list[State]:
         name: of one sweep; None: of all.
 
     Raises:
-        InputError: no such folder or sweep.
+        InputError: no such sweep.
     """
-    if not runs.is_dir():
-        raise InputError(f"no folder {runs}; run python -m bench first, or give --runs FOLDER")
     known = manifest.sweeps(runs)
     if name is not None:
         chosen = [each for each in known if each.name == name]
         if not chosen:
             names = ", ".join(each.name for each in known) or "none"
-            raise InputError(f"no sweep {name} in {runs}; there are: {names}")
+            raise InputError(
+                f"no sweep {name} in {runs}{meant(name, [each.name for each in known])}; there are: {names}"
+            )
         return [_state(runs, name, run) for run in chosen[0].runs]
     inside = {run.folder for sweep in known for run in sweep.runs}
     others = [run for run in _all(runs) if run.folder not in inside]
@@ -108,7 +108,7 @@ def as_text(found: Sequence[State], shown: Sequence[State]) -> str:
         states = Counter(each.state for each in found if each.sweep == sweep)
         counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
         title = sweep if sweep == OUTSIDE else f"sweep {sweep}"
-        lines.append(f"{title}: {states.total()} runs: {counts}")
+        lines.append(f"{title}: {counted(states.total(), 'run')}: {counts}")
         for each in shown:
             if each.sweep == sweep:
                 answered = f"{each.answered} of {each.expected or '?'}"
@@ -167,5 +167,14 @@ def _all(runs: Path) -> list[Planned]:
     return found
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+STATUS = Plain(
+    "status",
+    "bench.status",
+    Settings,
+    _tell,
+    """Tells which runs of each sweep are done, running, failed, skipped, stopped or missing. Reads the folder
+of records and changes nothing, also while a sweep runs. Stopped, failed and missing runs are taken up by
+the command that began them, started again.
+Exit codes: 0 told, 1 not all done (with check=true), 2 bad input.""",
+    ("results=results", "state=failed", "csv=true check=true"),
+)

@@ -5,11 +5,10 @@ from typing import Any
 
 import squeezed
 from bench.config.errors import InputError
+from bench.config.methods import of_class
 from bench.config.schema import IndexConf, MethodConf
 from bench.config.spec import IndexSpec, MethodSpec
-
-# Shares of the clustered keys that become centroids, coarse to fine, for each depth.
-LEVELS: dict[int, tuple[float, ...]] = {1: (0.05,), 2: (0.01, 0.05), 3: (0.002, 0.01, 0.05)}
+from bench.config.values import LEVELS, check_index, check_method, levels
 
 
 def method_spec(config: MethodConf) -> MethodSpec:
@@ -18,27 +17,28 @@ def method_spec(config: MethodConf) -> MethodSpec:
     Raises:
         InputError: an unknown method, or a value that the engine refuses.
     """
-    if config.name not in squeezed.METHODS:
-        known = ", ".join(sorted(squeezed.METHODS))
-        raise InputError(f"unknown method {config.name!r}; known: {known}")
+    check_method(config)
+    clustered = of_class(config.name).clustered
     fields = {field.name for field in dataclasses.fields(_method_class(config.name))}
     given = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(config).items()
         if name in fields and value is not None
     }
+    for name, value in config.own.items():
+        if name not in fields or name in vars(config):
+            own = ", ".join(sorted(fields - set(vars(config)))) or "none"
+            raise InputError(
+                f"method.own.{name}: {config.name} has no such parameter; known: {own}"
+            )
+        given[name] = tuple(value) if isinstance(value, list) else value
     method = build_method(config.name, tuple(given.items()))
     parameters = {name: value for name, value in vars(method).items() if value is not None}
-    if config.name == "squeezed" and len(levels(config)) == 1:
+    if clustered and len(levels(config)) == 1:
         for name in ("coarse_sparsity", "coarse_score"):
-            del parameters[name]  # no coarser level: one run, whatever a sweep says of it
+            parameters.pop(name, None)  # no coarser level: one run, whatever a sweep says of it
     defaults = vars(build_method(config.name, ()))
     changed = {name: value for name, value in parameters.items() if value != defaults[name]}
-    clustered = config.name == "squeezed"
-    if config.calibration_inputs < 0:
-        raise InputError(
-            f"method.calibration_inputs is {config.calibration_inputs}; expected 0 or more questions"
-        )
     return MethodSpec(
         config.name,
         tuple(sorted(parameters.items())),
@@ -54,17 +54,10 @@ def index_spec(method: MethodConf, index: IndexConf) -> IndexSpec:
     Raises:
         InputError: a hierarchy or a window that cannot be.
     """
-    if index.window < 1:
-        raise InputError(f"index.window is {index.window}; expected at least 1")
-    if index.strategy not in squeezed.STRATEGIES:
-        known = ", ".join(squeezed.STRATEGIES)
-        raise InputError(f"index.strategy is {index.strategy!r}; expected one of {known}")
-    if index.balance is not None and index.balance < 1:
-        raise InputError(
-            f"index.balance is {index.balance}; expected at least 1 times the mean size"
-        )
-    shares = levels(method) if method.name == "squeezed" else LEVELS[1]
-    return IndexSpec(levels=shares, accumulate=method.name == "h2o", **vars(index))
+    check_index(index)
+    cls = _method_class(method.name)
+    shares = levels(method) if cls.clustered else LEVELS[1]
+    return IndexSpec(levels=shares, accumulate=squeezed.accumulate_for(cls.needs), **vars(index))
 
 
 def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed.Method:
@@ -77,24 +70,6 @@ def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed
         return _method_class(name)(**dict(parameters))
     except (TypeError, ValueError) as error:
         raise InputError(f"method {name}: {error}") from error
-
-
-def levels(config: MethodConf) -> tuple[float, ...]:
-    """Shares of the keys that become centroids, coarse to fine.
-
-    Raises:
-        InputError: no hierarchy of that depth, or shares out of range.
-    """
-    if config.levels is None and config.depth not in LEVELS:
-        known = ", ".join(map(str, LEVELS))
-        raise InputError(
-            f"method.depth is {config.depth}; expected one of {known}, or set method.levels=[...]"
-        )
-    shares = LEVELS[config.depth] if config.levels is None else tuple(config.levels)
-    try:
-        return squeezed.validate_levels(shares)
-    except ValueError as error:
-        raise InputError(f"method.levels: {error}") from error
 
 
 def _calibrated(parameters: dict[str, Any]) -> bool:

@@ -6,9 +6,6 @@ Hydra fills them; ``bench.cli.validate`` turns them into a ``RunSpec`` once, at 
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
-
 
 @dataclass
 class ModelConf:
@@ -19,6 +16,9 @@ class ModelConf:
     ``spread``: put the layers on all GPUs that the process sees, for a model too big for one.
     ``threads``: CPU threads; null: as many as torch takes.
     ``trust_remote_code``: let the checkpoint's own Python code run; only for checkpoints that you trust.
+    ``revision``: commit, tag or branch of a Hugging Face id; null: the newest.
+    ``system``: text of a system turn before the prompt, where there is a chat template; null: none.
+    ``chat_template_kwargs``: variables of the chat template, such as {enable_thinking: false}; null: none.
     """
 
     name: str | None = None
@@ -28,6 +28,9 @@ class ModelConf:
     spread: bool = False
     threads: int | None = None
     trust_remote_code: bool = False
+    revision: str | None = None
+    system: str | None = None
+    chat_template_kwargs: Any = None
 
 
 @dataclass
@@ -37,14 +40,15 @@ class TaskConf:
     ``max_new_tokens``: tokens generated at most; null: what the task says for each row.
     """
 
-    name: str = MISSING
+    name: str = "???"  # as OmegaConf writes that it must be given
     max_new_tokens: int | None = None
 
 
 @dataclass
 class MethodConf:
-    """A method's parameters. A method ignores those it does not have, so that one sweep fits all; null
-    means the engine's default (``squeezed.methods`` says what each is).
+    """A method's parameters. A single run refuses those that its method does not have; a sweep leaves them
+    out there and says so once, so that one sweep fits all. null means the engine's default
+    (``squeezed.methods`` says what each is).
 
     Attributes:
         sparsity: share of the fixed keys to leave out, in [0, 1); 0.9 if no size is given.
@@ -59,6 +63,8 @@ class MethodConf:
             are then not scored; 0: on the observation window (paper).
         sinks: first keys that StreamingLLM keeps. page: keys a page of Quest.
         observe, queries, kernel: of SnapKV. recent: share of recent keys of H2O. seed: of Random.
+        own: parameters of a method that has others than these, by name: ``own: {pool: 5}`` in its YAML,
+            ``method.own.pool=7`` on a command line.
     """
 
     name: str = "squeezed"
@@ -84,6 +90,7 @@ class MethodConf:
     kernel: int | None = None
     recent: float | None = None
     seed: int | None = None
+    own: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -126,4 +133,6 @@ class Config:
 
 def register() -> None:
     """Makes the schemas known to Hydra."""
+    from hydra.core.config_store import ConfigStore  # late: the schema itself needs no Hydra
+
     ConfigStore.instance().store(name="schema", node=Config)

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.config.methods import described
+from rows.turn import NO_TURN, Turn
+
 
 @dataclass(frozen=True)
 class ModelSpec:
     """``label`` names the model in results; ``source`` is a checkpoint folder or a Hugging Face id;
     ``fingerprint`` is of its files; ``device`` is resolved. ``threads`` changes times only.
-    ``trust_remote_code``: the checkpoint's own Python code may run. ``spread``: over all GPUs."""
+    ``trust_remote_code``: the checkpoint's own Python code may run. ``spread``: over all GPUs.
+    ``revision``: of a hub id; its fingerprint has it. ``turn``: what the chat template is given."""
 
     name: str
     path: str | None
@@ -25,6 +29,22 @@ class ModelSpec:
     threads: int | None = None
     trust_remote_code: bool = False
     spread: bool = False
+    revision: str | None = None
+    turn: Turn = NO_TURN
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the outcome."""
+        identity: dict[str, Any] = {
+            "name": self.label,
+            "fingerprint": self.fingerprint,
+            "dtype": self.dtype,
+            "device": self.device.split(":")[0],
+        }
+        if self.turn.system is not None:
+            identity["system"] = self.turn.system
+        if self.turn != Turn(self.turn.system):
+            identity["chat_template_kwargs"] = json.loads(self.turn.arguments)
+        return identity
 
 
 NOT_IDENTITY = {"identity": False}  # metadata of a field that two equal runs may differ in
@@ -126,16 +146,11 @@ class RunSpec:
         """What changes the outcome. Parts that the method does not use are left out, so that
         ``full`` is one run at every sparsity."""
         identity: dict[str, Any] = {
-            "model": {
-                "name": self.model.label,
-                "fingerprint": self.model.fingerprint,
-                "dtype": self.model.dtype,
-                "device": self.model.device.split(":")[0],
-            },
+            "model": self.model.identity(),
             "task": self.task.identity(),
             "method": {"name": self.method.name, **dict(self.method.parameters)},
         }
-        if self.method.name != "full":
+        if described(self.method.name).indexed:
             identity["index"] = {"window": self.index.window, "seed": self.index.seed}
         if self.method.depth is not None:
             identity["method"]["depth"] = self.method.depth

@@ -1,18 +1,18 @@
-"""Which launcher the command line asks for, taken from Hydra before it starts any job."""
+"""Which launcher the command line asks for."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from bench.config.spec import RunSpec
+from rows.compose import Composition
+
+if TYPE_CHECKING:
+    from bench.config.spec import RunSpec
 
 CLUSTERS = ("SlurmLauncher", "RayAWSLauncher")  # their jobs run on other machines
-LOCAL = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+IN_THIS_PROCESS = "basic"  # Hydra's own, which would run one job after the other
 
 
 @dataclass
@@ -27,47 +27,24 @@ class Asked:
 
     config: DictConfig
     loader: ConfigLoader
-    overrides: dict[RunSpec, list[str]] = field(default_factory=dict)
+    overrides: "dict[RunSpec, list[str]]" = field(default_factory=dict)
     together: bool = True
 
+    @classmethod
+    def of(cls, composed: Composition) -> "Asked | None":
+        """The launcher of a sweep; None: its runs are for this process, or it is no sweep."""
+        chosen = composed.base.hydra.runtime.choices.get("hydra/launcher")
+        if not composed.multirun or chosen == IN_THIS_PROCESS:
+            return None
+        return cls(composed.base, composed.loader)
 
-_asked: list[
-    Asked
-] = []  # the one of the sweep that is composed now; Hydra makes the callback itself
+    def note(self, spec: "RunSpec", overrides: tuple[str, ...], together: bool) -> None:
+        """Keeps what a job needs to be composed again, without Hydra's own settings."""
+        own = [each for each in overrides if not each.lstrip("+~").startswith(("hydra.", "hydra/"))]
+        self.overrides.setdefault(spec, own)
+        self.together = together
 
-
-class ComposeHere(Callback):
-    """Lets Hydra go through the jobs of a sweep in this process, whatever launcher is asked for."""
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra before it makes the launcher."""
-        _asked.clear()
-        if config.hydra.launcher._target_ == LOCAL:
-            return
-        _asked.append(Asked(config.copy(), GlobalHydra.instance().config_loader()))
-        OmegaConf.set_readonly(config.hydra, False)
-        OmegaConf.set_struct(config.hydra, False)
-        config.hydra.launcher = {"_target_": LOCAL}
-
-
-def asked() -> Asked | None:
-    """The launcher of the sweep that was composed last; None if its runs are for this process."""
-    return _asked[-1] if _asked else None
-
-
-def note(spec: RunSpec, together: bool) -> None:
-    """Keeps what a job needs to be composed again; called while Hydra composes the run."""
-    found = asked()
-    if found is not None:
-        found.overrides.setdefault(spec, list(HydraConfig.get().overrides.task))
-        found.together = together
-
-
-def elsewhere(found: Asked | None) -> bool:
-    """Whether the jobs run on other machines than this one."""
-    return found is not None and str(found.config.hydra.launcher._target_).endswith(CLUSTERS)
-
-
-def forget() -> None:
-    """Forgets the last sweep's launcher; a single run then has none."""
-    _asked.clear()
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the jobs run on other machines than this one."""
+        return str(self.config.hydra.launcher._target_).endswith(CLUSTERS)

@@ -1,15 +1,13 @@
 """Which extra of this package a launcher needs that Hydra does not find."""
 
-from hydra.errors import HydraException, MissingConfigException
+import re
 
 EXTRAS = {"joblib": "processes", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
-GROUP = "hydra/launcher/"
+LAUNCHER = re.compile(r"hydra/launcher/(\w+)")
 
 
-def hint(error: HydraException) -> str:
+def hint(error: Exception) -> str:
     """What to install, where the error is that a launcher's package is absent; else nothing."""
-    missing = str(getattr(error, "missing_cfg_file", None) or "")
-    if not isinstance(error, MissingConfigException) or GROUP not in missing:
-        return ""
-    extra = EXTRAS.get(missing.rpartition(GROUP)[2].removesuffix(".yaml"))
+    named = (EXTRAS.get(name) for name in LAUNCHER.findall(str(error)))
+    extra = next(filter(None, named), None)
     return f" It comes with an extra of this project: pip install -e '.[{extra}]'" if extra else ""

@@ -10,7 +10,7 @@ from bench.config.errors import RunError
 from bench.config.spec import RunSpec
 from bench.launch.gpus import one_gpu
 from bench.records.failures import failed_before
-from bench.runs.work import Done, failed_last, work_one
+from bench.runs.work import Done, each_of, failed_last
 
 
 def grouped(plan: Sequence[RunSpec], together: bool = True) -> list[list[RunSpec]]:
@@ -51,12 +51,11 @@ class GroupJob:
         number = int(HydraConfig.get().job.num)
         group = self.groups[number]
         before = sum(map(len, self.groups[:number]))
-        places = [f"[{before + place}/{self.total}] " for place in range(1, len(group) + 1)]
         found: list[Done] = []
         with one_gpu(group, wanted=self.here) as specs:
-            for spec, place in zip(specs, places, strict=True):
-                try:
-                    found.append(work_one(spec, place))
-                except RunError as error:
-                    return found, str(error)
+            try:
+                for done in each_of(specs, before, self.total):
+                    found.append(done)
+            except RunError as error:
+                return found, str(error)
         return found, ""

@@ -1,17 +1,31 @@
 """Hands the groups of a sweep to Hydra's launcher, and collects what came of them."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
-from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 
 from bench.config.errors import FailedError, InputError
 from bench.config.spec import RunSpec
-from bench.launch.asked import Asked, elsewhere
+from bench.config.words import counted
+from bench.launch.asked import Asked
 from bench.launch.groups import GroupJob, grouped
+from bench.launch.interrupts import only_here
+from bench.records.failures import forget_attempt
+from bench.runs.compiled import compiled
 from bench.runs.run import finished
 from bench.runs.work import Done
+
+
+class Silent:
+    """What Hydra calls around every job; nothing is to be done there."""
+
+    def on_job_start(self, **_: Any) -> None:
+        """Before a job."""
+
+    def on_job_end(self, **_: Any) -> None:
+        """After a job."""
 
 
 def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
@@ -27,10 +41,10 @@ def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
     groups = grouped(rest, asked.together)
     if not groups:
         return before
-    job = GroupJob(tuple(map(tuple, groups)), len(rest), here=not elsewhere(asked))
+    job = GroupJob(tuple(map(tuple, groups)), len(rest), here=not asked.elsewhere)
     try:
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=HydraContext(config_loader=asked.loader, callbacks=Callbacks()),
+            hydra_context=HydraContext(config_loader=asked.loader, callbacks=cast(Any, Silent())),
             task_function=job,
             config=asked.config,
         )
@@ -40,10 +54,17 @@ def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
             f"the launcher {target} cannot be used: {str(error).splitlines()[0]}; install the extra that "
             "has it (pyproject.toml)"
         ) from error
-    print(f"{len(rest)} runs in {len(groups)} jobs", flush=True)
+    print(f"{counted(len(rest), 'run')} in {counted(len(groups), 'job')}", flush=True)
+    if job.here:
+        compiled(rest)  # once, not in each of the processes
     try:
-        returns = launcher.launch([asked.overrides[group[0]] for group in groups], 0)
-        answers = [each.return_value for each in returns]
+        with only_here():
+            returns = launcher.launch([asked.overrides[group[0]] for group in groups], 0)
+            answers = [each.return_value for each in returns]
+    except KeyboardInterrupt:
+        for spec in rest:  # their processes are ended, which is no failure of theirs
+            forget_attempt(spec.folder)
+        raise
     except (
         Exception
     ) as error:  # each launcher has errors of its own: a killed worker, a refused job

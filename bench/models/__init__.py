@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from bench.models import checkpoint
+
 MINI = Path(__file__).parent / "mini"
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -16,7 +18,7 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
         dtype: of the weights.
 
     Raises:
-        ValueError: an unknown name without a path, or an unknown dtype.
+        ValueError: an unknown name without a path, an unknown dtype, or a package that its tokenizer needs.
         FileNotFoundError: ``path`` looks like a folder and there is none, or it holds no model.
     """
     if dtype not in DTYPES:
@@ -28,11 +30,15 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
                 "model.path=FOLDER_OR_HUB_ID"
             )
         path = str(MINI)
-    if _is_folder(path) and not (Path(path) / "config.json").is_file():
-        reason = "holds no config.json" if Path(path).is_dir() else "does not exist"
-        raise FileNotFoundError(
-            f"model folder {path} {reason}; give a folder saved by save_pretrained"
-        )
+    path = expanded(path) or path
+    if _is_folder(path) or Path(path).is_file():
+        checkpoint.check_folder(Path(path))
+        checkpoint.check_tokenizer(path)
+
+
+def expanded(path: str | None) -> str | None:
+    """A path with the user's own folder in place of ``~``; the id of a hub stays as it is."""
+    return str(Path(path).expanduser()) if path and path.startswith("~") else path
 
 
 def load_model(
@@ -43,6 +49,7 @@ def load_model(
     device: str = "auto",
     spread: bool = False,
     trust_remote_code: bool = False,
+    revision: str | None = None,
 ) -> tuple[Any, Any]:
     """Loads a model and its tokenizer.
 
@@ -50,30 +57,50 @@ def load_model(
         name, path, dtype: as for ``check``. device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
         spread: put the layers on all CUDA devices there are, in place of ``device``; needs accelerate.
         trust_remote_code: let the checkpoint's own Python code run.
+        revision: commit, tag or branch of a hub id.
 
     Returns:
         The model in evaluation mode, and its tokenizer.
 
     Raises:
-        ValueError, FileNotFoundError: as ``check``. OSError: the hub or the folder cannot be read, or has
-            no weights as safetensors: other formats are pickles, which can run anything.
+        ValueError, FileNotFoundError: as ``check``, or as ``checkpoint.require_loadable``.
+        OSError: the hub or the folder cannot be read, or has no weights as safetensors: other formats are
+            pickles, which can run anything.
     """
     check(name, path, dtype)
     import torch  # late: checking settings must not wait for it
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    source = path or str(MINI)
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
-    model = AutoModelForCausalLM.from_pretrained(
+    source = expanded(path) or str(MINI)
+    config = checkpoint.config_of(source, trust_remote_code, revision)
+    checkpoint.require_loadable(config, dtype, device)
+    tokenizer = load_tokenizer(source, trust_remote_code, revision)
+    placed = spread or checkpoint.quantisation(config) is not None  # then by transformers itself
+    model = checkpoint.model_class(config).from_pretrained(
         source,
         dtype=getattr(torch, dtype),
         trust_remote_code=trust_remote_code,
+        revision=revision or "main",
         use_safetensors=True,
-        device_map="auto" if spread else None,
+        device_map="auto" if spread else {"": device} if placed else None,
     )
-    return (model if spread else model.to(device)).eval(), tokenizer
+    return (model if placed else model.to(device)).eval(), tokenizer
+
+
+def load_tokenizer(
+    source: str, trust_remote_code: bool = False, revision: str | None = None
+) -> Any:
+    """The tokenizer of a checkpoint folder or hub id, without its model.
+
+    Raises:
+        OSError, ValueError, ImportError: there is none, or it cannot be read here.
+    """
+    from transformers import AutoTokenizer  # late: as in ``load_model``
+
+    return AutoTokenizer.from_pretrained(
+        source, trust_remote_code=trust_remote_code, revision=revision or "main"
+    )
 
 
 def _is_folder(path: str) -> bool:

@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
 import torch
 
 from bench.config.errors import FailedError
 from bench.config.redact import redact
 from bench.records import provenance
-from bench.records.files import ATTEMPT, FAILED, now, read_json, write_json
+from bench.records.files import ATTEMPT, FAILED, LOCK, now, read_json, write_json
 
 DEATHS = 3
 LINES = 30  # of a traceback
@@ -105,6 +106,15 @@ def attempt(folder: Path, done: int) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             mark.unlink()
+
+
+def forget_attempt(folder: Path) -> None:
+    """Takes away the mark of a process that was ended on purpose, if no other one works on the run."""
+    with (
+        contextlib.suppress(OSError, filelock.Timeout),
+        filelock.FileLock(folder / LOCK, timeout=1),
+    ):
+        (folder / ATTEMPT).unlink(missing_ok=True)
 
 
 def release_memory() -> None:

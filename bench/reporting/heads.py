@@ -1,6 +1,7 @@
-"""Attention skew: how unequally a method's budget is spread over layers and heads, and what it finds."""
+"""How unequally a method's budget is spread over layers and heads, and what each of them finds."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from matplotlib.figure import Figure
 from bench.config.spec import file_name
 from bench.records.files import CONFIG
 from bench.reporting.figures import style
+from bench.reporting.figures.files import write_figure
 from bench.reporting.leaderboard.rows import setting_key
-from bench.reporting.output import write_figure, write_table
+from bench.reporting.output import write_table
 from bench.reporting.variants import METHOD, asked, labels, variant
 
 DIAGNOSTICS = "diagnostics.csv"  # in a run's folder
@@ -19,17 +21,20 @@ MEASURED = ["kv_budget", "recall", "mass", "oracle_mass"]
 SHOWN = {"kv_budget": "KV budget of the head", "mass": "attention that it holds"}
 
 
-def write(runs: Path, out: Path) -> list[Path]:
-    """Writes ``MODEL-CELL-skew``, a table and a figure, for every diagnosed model, task and length."""
+def write(runs: Path, out: Path, formats: Sequence[str] = ()) -> list[Path]:
+    """Writes ``MODEL-CELL-heads``, a table and a figure, for every diagnosed model, task and length.
+
+    ``MODEL-CELL-heads-each`` has a row a method, layer and head.
+    """
     heads = load(runs)
     written = []
     for (name, setting), here in heads.groupby(["place", "setting"]) if len(heads) else ():
         several = heads.loc[heads["place"] == name, "setting"].nunique() > 1
-        stem = file_name(f"{name}-{setting}" if several else str(name)) + "-skew"
-        written += write_table(summary(here), out / "tables", stem)
+        stem = file_name(f"{name}-{setting}" if several else str(name)) + "-heads"
+        written += write_table(summary(here), out / "tables", stem, formats)
         rows = here.drop(columns=["place", "setting", *METHOD])
-        written += write_table(rows, out / "tables", f"{stem}-heads")
-        written += write_figure(draw(here, str(name)), out / "figures", stem)
+        written += write_table(rows, out / "tables", f"{stem}-each", formats)
+        written += write_figure(draw(here, str(name)), out / "figures", stem, formats)
     return written
 
 

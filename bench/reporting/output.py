@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-if TYPE_CHECKING:  # figures load matplotlib; who writes a table only need not wait for it
-    from matplotlib.figure import Figure
-
-DPI = 150
-# No date and no version in the files.
-PLAIN = {
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-}
+FORMATS = ("tex", "pdf")  # that are written beside CSV, Markdown and PNG only when asked for
 
 
-def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Writes ``NAME.csv``, ``NAME.md`` and ``NAME.tex`` (booktabs); returns the paths."""
+def write_table(
+    table: pd.DataFrame, folder: Path, name: str, formats: Sequence[str] = ()
+) -> list[Path]:
+    """Writes ``NAME.csv`` and ``NAME.md``, and with ``tex`` in ``formats`` LaTeX; returns the paths."""
     contents = {
         "csv": table.to_csv(index=False, float_format="%.6g"),
         "md": as_markdown(table) + "\n",
-        "tex": as_latex(table),
     }
+    if "tex" in formats:
+        contents["tex"] = as_latex(table)
     return [write_text(folder / f"{name}.{kind}", text) for kind, text in contents.items()]
-
-
-def write_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Writes ``NAME.png`` and ``NAME.pdf``; returns the paths."""
-    return [write_image(figure, folder / f"{name}.{kind}") for kind in PLAIN]
-
-
-def write_image(figure: Figure, path: Path) -> Path:
-    """Writes a figure as PNG or PDF, by the path's ending; returns its path."""
-    from bench.reporting.figures.style import applied
-
-    kind = path.suffix[1:]
-
-    @applied
-    def save(place: Path) -> None:
-        figure.savefig(place, format=kind, dpi=DPI, metadata=PLAIN[kind])
-
-    return write_file(path, save)
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -9,9 +9,11 @@ from bench.config.errors import InputError
 from bench.config.method_settings import LEVELS, build_method
 from bench.config.schema import IndexConf
 
+DENSE = "full"  # the method that reads everything, and that others are compared with
 SIZES = ("sparsity", "kv_budget", "kv_tokens", "top_p")
 # Columns that name a method with its settings; ``asked`` is the size that was asked for.
 METHOD = ["method", "rule", "depth", "variant", "asked"]
+OWN_LENGTHS = "own lengths"  # where every context has another
 OWN_COLUMNS = {"name", "rule", "depth", *SIZES}
 
 
@@ -49,6 +51,12 @@ def labels(table: pd.DataFrame, *, size: bool = False) -> pd.Series:
     rows = table[METHOD].assign(**({} if size else {"asked": ""}))
     names = [_label(*row) for row in rows.itertuples(index=False, name=None)]
     return pd.Series(names, index=table.index, dtype=object)
+
+
+def lengths(table: pd.DataFrame) -> pd.Series:
+    """The length of each row's contexts in words; those of some tasks have lengths of their own."""
+    words = [OWN_LENGTHS if pd.isna(n) else f"{int(n)} tokens" for n in table["context_length"]]
+    return pd.Series(words, index=table.index, dtype=object)
 
 
 def _label(method: Any, rule: Any, depth: Any, variant: Any, asked: Any) -> str:  # as METHOD

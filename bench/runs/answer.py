@@ -17,6 +17,7 @@ from bench.config.method_settings import build_method
 from bench.config.spec import RunSpec
 from bench.records import provenance
 from bench.runs.contexts import Prepared
+from bench.runs.lengths import mark
 from bench.runs.questions import Context, Example
 from bench.tasks import get_task
 
@@ -133,6 +134,7 @@ def _record(
         "commit": provenance.commit(),
         "versions": dict(provenance.versions()),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        **mark(asking.model, group.ids.numel() + example.question_ids.numel() + len(new_ids)),
     }
 
 

@@ -131,4 +131,5 @@ def _publish(cache: IndexCache, key: str, prepared: Prepared) -> None:
         write_json(folder / COMPLETE, times)
 
     context = prepared.context
-    cache.publish(key, context.kv_bytes + context.index_bytes, write)
+    size = context.kv_bytes + context.index_bytes + context.state_bytes
+    cache.publish(key, size, write)

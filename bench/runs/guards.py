@@ -6,40 +6,21 @@ lower bounds, and a refusal is never a guess.
 """
 
 import functools
-import math
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import AutoConfig
-
 from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, RunSpec
+from bench.config.words import counted
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
-from squeezed.model.shape import Heads, indexed_heads
+from bench.runs.shapes import ITEM_BYTES, Shape, shape_of
 
 RECORD_BYTES = 3500  # of a record with short answers and its provenance; measured on RULER's tasks
-ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 POSITION_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Of a model's attention: layers, query heads, KV heads and their size."""
-
-    layers: int
-    query_heads: int
-    kv_heads: int
-    head: int
-    dtype: str
-
-    @property
-    def token_bytes(self) -> int:
-        """Bytes of one token's keys and values, all layers and heads."""
-        return 2 * self.layers * self.kv_heads * self.head * ITEM_BYTES[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -62,9 +43,9 @@ class Needs:
 
     def line(self) -> str:
         """One line for a dry run."""
-        text = f"records about {_size(self.records)}, indexes of {self.contexts} contexts about "
+        text = f"records about {_size(self.records)}, indexes of {counted(self.contexts, 'context')} about "
         text += f"{_size(self.index)}, memory at least {_size(self.memory)}"
-        return text + (f"; {self.unknown} runs cannot be told" if self.unknown else "")
+        return text + (f"; {counted(self.unknown, 'run')} cannot be told" if self.unknown else "")
 
 
 def needs(plan: Sequence[RunSpec]) -> Needs:
@@ -122,40 +103,6 @@ def index_bytes(shape: Shape, length: int, index: IndexSpec) -> int:
     positions = clustered * rows * POSITION_BYTES
     queries = min(index.window, length) * shape.layers * shape.query_heads * shape.head * item
     return length * shape.token_bytes + centroids + positions + queries
-
-
-@functools.cache
-def shape_of(model: ModelSpec) -> Shape | None:
-    """The shape of the layers that get an index; None if the configuration is not on this machine."""
-    try:
-        # Its own code is not needed to read numbers; a configuration that needs it stays unknown.
-        config = AutoConfig.from_pretrained(
-            model.source, trust_remote_code=False, local_files_only=True
-        ).get_text_config(decoder=True)
-        return together(indexed_heads(config), model.dtype)
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
-        return None
-
-
-def together(layers: Sequence[Heads], dtype: str) -> Shape | None:
-    """The shape of layers that get an index; where they differ, of one layer that holds as much as all.
-
-    Layers with a sliding window keep no more than that, so they are left out.
-    """
-    if not layers:
-        return None
-    if len(set(layers)) == 1:
-        one = layers[0]
-        return Shape(len(layers), one.query_heads, one.kv_heads, one.size, dtype)
-    size = math.gcd(*(each.size for each in layers))
-    query_heads, kv_heads = (
-        sum(heads * each.size for heads, each in counted) // size
-        for counted in (
-            [(each.query_heads, each) for each in layers],
-            [(each.kv_heads, each) for each in layers],
-        )
-    )
-    return Shape(1, query_heads, kv_heads, size, dtype)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.spec import RunSpec
+from bench.config.words import counted
 from bench.records import provenance
 from bench.records.failures import attempt, device_lost, record_failure
 from bench.records.files import (
@@ -25,8 +26,19 @@ from bench.records.files import (
     write_json,
 )
 from bench.runs.answer import Asking, answer, batches, calibrated, scored
+from bench.runs.compiled import compiled
 from bench.runs.contexts import prepare
-from bench.runs.questions import Context, contexts, fingerprint, loaded_model, loaded_tokenizer
+from bench.runs.lengths import check_rows
+from bench.runs.questions import (
+    Context,
+    contexts,
+    fingerprint,
+    loaded_model,
+    prompt_date,
+    tokenizer_of,
+)
+from bench.runs.rows_check import require_same_rows, row_fingerprints
+from bench.runs.sizes import obstacle
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ class Outcome:
         note = f", {self.before} of them from before" if self.before else ""
         return (
             f"{title:<60} score {self.score:.3f}  KV budget {self.kv_budget:.3f}  "
-            f"{self.examples} examples{note}, {self.seconds:.1f} s"
+            f"{counted(self.examples, 'example')}{note}, {self.seconds:.1f} s"
         )
 
 
@@ -61,7 +73,9 @@ def finished(spec: RunSpec) -> Outcome | None:
     except RunError:  # damaged: the run is started again, and mends them
         return None
     expected = summary.get("examples")
-    return _outcome(records, 0.0, expected) if records and len(records) == expected else None
+    if not records or len(records) != expected or len(row_fingerprints(records)) > 1:
+        return None
+    return _outcome(records, 0.0, len(records))
 
 
 def execute(spec: RunSpec) -> Outcome:
@@ -118,16 +132,20 @@ def _answer(spec: RunSpec, records: RecordFile) -> None:
 
 def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile) -> None:
     wanted = [(group, scored(spec, group)) for group in groups]
+    rows = fingerprint(groups)
+    require_same_rows(records.records, groups, rows)
     if all(each.row.id in records.ids for _, examples in wanted for each in examples):
         return
+    check_rows(spec, groups)
+    for group in groups:
+        if reason := obstacle(spec, group.ids.numel()):
+            raise ImpossibleError(f"{spec.title}: {reason}")
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
-    model, tokenizer = (
-        loaded_model(spec.model),
-        loaded_tokenizer(spec.model.source, spec.model.trust_remote_code),
-    )
+    model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
+    compiled([spec])
     asking = Asking.of(spec, model, tokenizer)
-    origin = {"provenance": provenance.of(spec, fingerprint(groups))}
+    origin = {"provenance": provenance.of(spec, rows) | prompt_date(groups)}
     total = sum(len(examples) for _, examples in wanted)
     with tqdm(total=total, desc=spec.title, initial=len(records.ids), leave=False) as bar:
         for group, examples in wanted:

@@ -9,10 +9,13 @@ from statistics import median
 import pandas as pd
 
 from bench.config.spec import RunSpec
+from bench.config.words import counted
 from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_records
 from bench.reporting.output import as_markdown
 from bench.reporting.variants import METHOD, asked, variant
+from bench.runs.questions import first_length
 from bench.runs.run import Outcome, finished
+from bench.runs.sizes import obstacle
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Job:
     Attributes:
         done: questions answered. total: of so many; None if only the data tell.
         skipped: why an earlier attempt left it out; empty if none did.
+        impossible: why its size cannot be met; empty if it can, as far as that is known now.
         seconds: that the rest takes, as far as earlier runs tell; None if they do not.
     """
 
@@ -30,6 +34,7 @@ class Job:
     total: int | None
     finished: bool
     skipped: str
+    impossible: str
     seconds: float | None
 
     def line(self) -> str:
@@ -38,6 +43,8 @@ class Job:
             state = "finished"
         elif self.skipped:
             state = f"skipped before: {self.skipped}"
+        elif self.impossible:
+            state = f"left out: {self.impossible}"
         else:
             state = f"{self.done} of {self.total or '?'} questions answered"
             state += "" if self.seconds is None else f", about {in_words(self.seconds)}"
@@ -57,15 +64,21 @@ def jobs(plan: Iterable[RunSpec]) -> list[Job]:
 
 def overview(found: list[Job]) -> str:
     """The last line of a dry run: how many runs there are to do, and how long they may take."""
-    rest = [job for job in found if not job.finished and not job.skipped]
+    open_ones = [job for job in found if not job.finished]
+    rest = [job for job in open_ones if not job.skipped and not job.impossible]
     known = [job.seconds for job in rest if job.seconds is not None]
-    text = f"{len(found)} runs: {sum(job.finished for job in found)} finished, {len(rest)} to do"
-    if skipped := len(found) - len(rest) - sum(job.finished for job in found):
+    text = (
+        f"{counted(len(found), 'run')}: {len(found) - len(open_ones)} finished, {len(rest)} to do"
+    )
+    if skipped := sum(bool(job.skipped) for job in open_ones):
         text += f", {skipped} skipped before"
+    if left_out := len(open_ones) - len(rest) - skipped:
+        text += f", {left_out} left out"
     if known:
         text += f"; about {in_words(sum(known))}"
     if unknown := len(rest) - len(known):
-        text += f"{' and' if known else ';'} {unknown} runs without an earlier one to tell the time from"
+        joined = " and" if known else ";"
+        text += f"{joined} {counted(unknown, 'run')} without an earlier one to tell the time from"
     return text
 
 
@@ -112,7 +125,11 @@ def _job(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> Job:
     skipped = json.loads(note.read_text())["reason"] if note.exists() and not done else ""
     found = _closest(spec, speeds)
     rest = None if total is None or not found else median(found) * max(0, total - done)
-    return Job(spec, done, total, finished(spec) is not None, skipped, rest)
+    whole = finished(spec) is not None
+    impossible = (
+        "" if whole or skipped else obstacle(spec, first_length(spec.model, spec.task)) or ""
+    )
+    return Job(spec, done, total, whole, skipped, impossible, rest)
 
 
 def _closest(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> list[float]:

@@ -1,16 +1,26 @@
-"""The tasks of the bench by name; each is one file here and one YAML in ``conf/task``."""
+"""The tasks of the bench by name; a new one is one file here and one YAML in ``conf/task``."""
 
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
-
-from hydra.core.config_store import ConfigStore
 
 from bench.config.errors import InputError
 from bench.tasks.base import Task
-from bench.tasks.longbench import LongBench
-from bench.tasks.prefixqa import PrefixQA
-from bench.tasks.ruler import Ruler
 
-TASKS: dict[str, Task[Any, Any]] = {task.name: task for task in (Ruler(), LongBench(), PrefixQA())}
+
+def _found() -> Iterator[tuple[str, Task[Any, Any]]]:
+    """The task of each file of this folder, by its name."""
+    for file in pkgutil.iter_modules(__path__):
+        module = import_module(f"{__name__}.{file.name}")
+        for each in vars(module).values():
+            own = inspect.isclass(each) and each.__module__ == module.__name__
+            if own and issubclass(each, Task) and not inspect.isabstract(each):
+                yield each.name, each()
+
+
+TASKS: dict[str, Task[Any, Any]] = dict(_found())
 
 
 def get_task(name: str) -> Task[Any, Any]:
@@ -26,5 +36,9 @@ def get_task(name: str) -> Task[Any, Any]:
 
 def register() -> None:
     """Makes every task's schema known to Hydra, as ``task/NAME_schema``."""
+    from hydra.core.config_store import (
+        ConfigStore,
+    )  # late: what tasks there are is asked without it
+
     for task in TASKS.values():
         ConfigStore.instance().store(group="task", name=f"{task.name}_schema", node=task.conf)

@@ -23,7 +23,7 @@ from longbench.score import score
 from longbench.source import V2_NAME, Source, find
 from longbench.tasks import get_task
 from longbench.template import SPLITS
-from rows.frame import encode, make_frame
+from rows.frame import make_frame
 from rows.row import Row, RowError
 
 AUTO, OFF, PLACE = "auto", "off", "{prompt}"
@@ -149,10 +149,13 @@ class LongBench(Task[LongBenchConf, LongBenchSpec]):
             )
         found = list(self.rows(spec, tokenizer))
         rules = self.rules(spec, found[0], tokenizer)  # the same for all rows of a task
-        around = len(make_frame(tokenizer, rules.chat)) + rules.max_new_tokens
+        try:
+            frame = make_frame(tokenizer, rules.chat)
+        except ValueError as error:
+            raise InputError(f"task {spec.label}: {error}") from error
         for row in found:
-            user = len(encode(tokenizer, row.question + row.answer_prefix))
-            _check_reserve(spec, user + around, row.id)
+            user = len(frame.user_ids(tokenizer, row.question, row.answer_prefix, row.context))
+            _check_reserve(spec, len(frame.head) + user + rules.max_new_tokens, row.id)
         return None
 
     def rules(self, spec: LongBenchSpec, row: Row, tokenizer: Any) -> Rules:

@@ -85,8 +85,13 @@ class Ruler(Task[RulerConf, RulerSpec]):
         try:
             return _ready(config) if config.data is not None else _generated(config)
         except (ValueError, FileNotFoundError) as error:
-            known = isinstance(error, InputError)
-            raise error if known else InputError(f"task.{error}") from error
+            if isinstance(error, InputError):
+                raise
+            first = str(error).split()[0].rstrip(":")
+            if first in vars(config):  # the message begins with the setting
+                raise InputError(f"task.{error}") from error
+            setting = "subtask" if config.data is None else "data"
+            raise InputError(f"task.{setting}: {error}") from error
 
     def rows(self, spec: RulerSpec, tokenizer: Any) -> Iterator[Row]:
         if spec.path is not None:
@@ -134,6 +139,10 @@ def _generated(config: RulerConf) -> RulerSpec:
     changed = with_parameters(standard, config.given())
     overrides = {k: v for k, v in config.given().items() if getattr(standard, k) != v}
     task = with_questions(changed, config.questions_per_context)
+    try:
+        prompts = find_prompts(config.prompts).name
+    except ValueError as error:
+        raise InputError(f"task.prompts: {error}") from error
     essay = find_essay(task, config.essays)
     documents = find_documents(task, config.squad, config.hotpotqa, config.compat)
     source = essay or documents
@@ -141,7 +150,7 @@ def _generated(config: RulerConf) -> RulerSpec:
         name=config.name,
         label=task.name,
         subtask=config.subtask,
-        prompts=find_prompts(config.prompts).name,
+        prompts=prompts,
         length=config.length,
         samples=config.samples,
         questions_per_context=config.questions_per_context,

@@ -1,4 +1,4 @@
-"""``python -m bench.clustering``: our clustering against scikit-learn's, and top-down against bottom-up.
+"""Our clustering against scikit-learn's, and top-down against bottom-up.
 
 Both sides cluster the same unit keys in float32 on the same number of threads. Inertia is measured in one way
 for all: the sum over the keys of the squared distance of the unit key to the unit mean of its cluster. Time
@@ -7,11 +7,9 @@ that a free machine takes. Keys are those that the embedded model computes for R
 heads, and synthetic mixtures of Gaussians.
 """
 
-import argparse
 import functools
 import importlib.metadata
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +19,6 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from bench.config.errors import fail
 from bench.reporting.output import as_markdown
 from squeezed.clustering import STRATEGIES, Hierarchy, cluster_levels, spherical_kmeans
 from squeezed.model import attention
@@ -217,33 +214,13 @@ def write(table: pd.DataFrame, path: Path, note: str) -> list[Path]:
     return written
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m bench.clustering", description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, default=Path("results/tables"), help="folder to write to"
-    )
-    parser.add_argument(
-        "--sets", nargs="+", choices=SETS, default=list(SETS), help="keys to cluster"
-    )
-    parser.add_argument("--seeds", type=int, default=2, help="runs that are averaged")
-    parser.add_argument("--threads", type=int, default=1, help="of both sides")
-    options = parser.parse_args(arguments)
-    try:
-        if min(options.seeds, options.threads) < 1:
-            raise ValueError("--seeds and --threads: expected at least 1")
-        import sklearn  # noqa: F401 - before hours of work, not after
-        from threadpoolctl import threadpool_limits
+def compare(sets: list[str], seeds: int, threads: int, out: Path) -> None:
+    """Measures the sets and writes the tables."""
+    from threadpoolctl import threadpool_limits
 
-        options.out.mkdir(parents=True, exist_ok=True)
-    except ImportError:
-        return fail(2, "scikit-learn is not installed; pip install -e '.[dev]'")
-    except (ValueError, OSError) as error:
-        return fail(2, str(error))
-    torch.set_num_threads(options.threads)
-    with threadpool_limits(options.threads):
-        _measure(options.sets, options.seeds, options.threads, options.out)
-    return 0
+    torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        _measure(sets, seeds, threads, out)
 
 
 def _measure(sets: list[str], seeds: int, threads: int, out: Path) -> None:
@@ -263,7 +240,3 @@ def _measure(sets: list[str], seeds: int, threads: int, out: Path) -> None:
         written += write(pd.DataFrame(nested), out / "clustering-strategies", note)
     for path in written:
         print(f"wrote {path}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

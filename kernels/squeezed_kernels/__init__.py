@@ -6,7 +6,7 @@ would hide the Hugging Face package of that name and break ``import transformers
 """
 
 from squeezed_kernels.api import assign, attend, attend_groups, children, lookup, merge
-from squeezed_kernels.backend import backends, resolve_backend
+from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask
 
@@ -20,6 +20,7 @@ __all__ = [
     "causal_mask",
     "centroid_dtype",
     "children",
+    "compile_all",
     "empty_table",
     "lookup",
     "merge",

@@ -4,6 +4,7 @@ import functools
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable
 from types import ModuleType
 
 import torch
@@ -83,6 +84,24 @@ def _unfit(name: str, tensors: tuple[torch.Tensor, ...]) -> str | None:
 def load(name: str) -> ModuleType:
     """A backend's module, imported when it is first needed."""
     return importlib.import_module(MODULES[name])
+
+
+def compile_all(backend: str, dtype: torch.dtype, tell: Callable[[str, int, int], None]) -> None:
+    """Compiles what a backend keeps on disk for keys of a type, where that is not kept there yet.
+
+    Only ``cpu`` keeps code; with the others nothing is done.
+
+    Args:
+        tell: called before each part that has to be compiled: its name, its number, and how many there are.
+    """
+    if backend != "cpu" or dtype not in NARROW:
+        return
+    jit = importlib.import_module("squeezed_kernels.cpu.jit")
+    stages = load(backend).stages(dtype)
+    for number, (name, run) in enumerate(stages.items(), start=1):
+        first = functools.cache(functools.partial(tell, name, number, len(stages)))
+        with jit.listening(lambda _, first=first: first()):
+            run()
 
 
 @functools.cache

@@ -11,7 +11,7 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class Raw:
-    """Text with ``## `` in front of its headings where the format shows them.
+    """Text with ``##`` in front of its headings where the format shows them.
 
     Attributes:
         name: the file name, line or id to report problems under. source: for the rows.

@@ -35,6 +35,11 @@ class LayerReads:
         self.rows.append(rows / tokens)
         self.active.append(active)
 
+    def clear(self) -> None:
+        """Forgets all steps."""
+        for kept in (self.steps, self.rows, self.active):
+            kept.clear()
+
     def per_head(self) -> torch.Tensor:
         """Mean KV budget of every head over steps and active members, ``[H]``; NaN before the first."""
         return _mean(self.steps, self.active).nanmean(0)

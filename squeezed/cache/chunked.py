@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from squeezed.cache.fixed import valid_tokens
 from squeezed.cache.local import LocalContextLayer
 from squeezed.cache.own_tokens import Progress
+from squeezed.cache.placing import valid_tokens
 from squeezed.model.states import LocalLayer
 
 

@@ -5,6 +5,7 @@ from squeezed_kernels import attend, attend_groups, causal_mask, merge
 
 from squeezed.cache.accounting import LayerReads
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
+from squeezed.cache.placing import valid_tokens
 from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
@@ -151,11 +152,3 @@ def attend_stand_ins(
     bias = stand_ins.counts.clamp(min=1).float().log()
     keys, values = stand_ins.keys[None], stand_ins.values[None]
     return attend(query, keys, values, mask, scale, softcap=softcap, bias=bias)
-
-
-def valid_tokens(mask: torch.Tensor | None) -> torch.Tensor | None:
-    """Which query tokens are no padding, boolean ``[B, L]``: padding does not see itself."""
-    if mask is None:
-        return None
-    valid = mask[:, 0].diagonal(mask.shape[3] - mask.shape[2], dim1=1, dim2=2)
-    return valid if valid.dtype == torch.bool else valid == 0

@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicLayer
 
+from squeezed.cache.placing import require_behind, valid_tokens
 from squeezed.errors import UnsupportedModelError
 from squeezed.model.logits import Logits
+from squeezed.model.rope import require_one_length
 from squeezed.model.tags import plain, stand_in, tag
 
 
@@ -17,11 +19,13 @@ class Progress:
     Attributes:
         open: keys were handed to the model and not yet attended through the engine.
         active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
+        checked: own tokens at the last check, so that one layer of a pass checks for all.
     """
 
     def __init__(self) -> None:
         self.open = False
         self.active: torch.Tensor | None = None
+        self.checked: int | None = None
 
     def give(self) -> None:
         """A layer hands out its keys.
@@ -68,6 +72,33 @@ class OwnTokensLayer(DynamicLayer):
         What is chosen is not used (the attention function sees to it that all are), so neither are these.
         """
         return stand_in(indexer_key_states, self.own_tokens())
+
+    def check(
+        self,
+        module: torch.nn.Module,
+        length: int,
+        mask: torch.Tensor | None,
+        positions: torch.Tensor | None,
+    ) -> None:
+        """Refuses tokens of this pass that the fixed context's keys are not right for.
+
+        Args:
+            module: the model's attention module. length: query tokens L. mask: as for ``attend``.
+            positions: ``[B or 1, L]``, where the model hands them down.
+
+        Raises:
+            ValueError: tokens stand inside the fixed context.
+            UnsupportedModelError: the RoPE of this length would rotate the context's keys otherwise.
+        """
+        own, progress = self.own_tokens(), self.progress
+        if progress.checked == own:
+            return
+        progress.checked = own
+        config = getattr(module, "config", None)
+        if config is not None:
+            require_one_length(config, self.fixed_tokens, self.fixed_tokens + own)
+        if length > 1 or length == own:  # not at every token: on a GPU it would wait for the device
+            require_behind(positions, valid_tokens(mask), self.fixed_tokens)
 
     def own_tokens(self) -> int:
         """Tokens seen after the fixed context."""

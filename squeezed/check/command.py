@@ -1,14 +1,10 @@
 """``python -m squeezed check``: one model folder by its configuration, or all types that transformers knows.
 
-python -m squeezed check FOLDER                      what is supported and why not, before weights are loaded
-python -m squeezed check --all --out docs/models.md  every causal-LM type as a tiny random model
-
 Exit codes: 0 supported, or none of all is wrong; 1 refused, or some are wrong; 2 bad input.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,24 +12,38 @@ from pathlib import Path
 
 from squeezed.check.verdict import CRASHED, WRONG
 
+USAGE = """python -m squeezed check FOLDER
+python -m squeezed check all=true [key=value ...]
 
-def main(arguments: Sequence[str] | None = None, prog: str = "python -m squeezed check") -> int:
+Says which models the engine reproduces exactly, and why not.
+
+  FOLDER     of a model: its config.json is read, no weights
+  all=true   judge a tiny random model of every causal-LM type that transformers knows; then
+    types=all         only these model types, a comma between two
+    variants=default  default, a RoPE type, bf16, or all
+    out=FILE          write the table, Markdown, to this file
+    work=FILE         verdicts so far, to resume from"""
+KEYS = ("all", "types", "variants", "out", "work")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Says which models the engine reproduces exactly, and why not."
-    )
-    parser.add_argument("model", nargs="?", help="folder of a model, of which config.json is read")
-    parser.add_argument("--all", action="store_true", help="judge tiny models of all known types")
-    parser.add_argument(
-        "--out", type=Path, help="with --all: write the table, Markdown, to this file"
-    )
-    parser.add_argument("--types", help="with --all: only these model types, a comma between two")
-    parser.add_argument("--variants", help="with --all: default, a RoPE type, bf16, or all")
-    parser.add_argument("--work", type=Path, help="with --all: verdicts so far, to resume from")
-    asked = parser.parse_args(arguments)
-    if asked.all == (asked.model is not None):
-        parser.error("give the folder of a model, or --all")
-    return _all(asked) if asked.all else _one(asked.model)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if {"-h", "--help"} & set(given):
+        print(USAGE)
+        return 0
+    pairs = (each.partition("=") for each in given)
+    settings = {name: value for name, equals, value in pairs if equals and name in KEYS}
+    folders = [each for each in given if each.partition("=")[0] not in KEYS]
+    if any(each.startswith("-") for each in folders):
+        folders = []
+    if settings.get("all") == "true" and not folders:
+        return _all(settings)
+    if not settings and len(folders) == 1:
+        return _one(folders[0])
+    usage = ", or ".join(USAGE.splitlines()[:2])
+    print(f"error: cannot read {' '.join(given)!r}; {usage}", file=sys.stderr)
+    return 2
 
 
 def _one(model: str) -> int:
@@ -51,23 +61,23 @@ def _one(model: str) -> int:
     return 1 if found.reasons else 0
 
 
-def _all(asked: argparse.Namespace) -> int:
+def _all(asked: dict[str, str]) -> int:
     from squeezed.check import sweep, table
     from squeezed.check.tiny import model_types, seeing_types
     from squeezed.check.variants import DEFAULT, VARIANTS
 
-    variants = _chosen(asked.variants or DEFAULT, VARIANTS, "variant")
-    types = _chosen(asked.types or "all", (*model_types(), *seeing_types()), "model type")
+    variants = _chosen(asked.get("variants", DEFAULT), VARIANTS, "variant")
+    types = _chosen(asked.get("types", "all"), (*model_types(), *seeing_types()), "model type")
     if variants is None or types is None:
         return 2
     writing = set(model_types())
     jobs = [(t, v) for v in variants for t in types if t in writing or v == DEFAULT]
     with tempfile.TemporaryDirectory() as folder:
-        work = asked.work or Path(folder) / "verdicts.jsonl"
+        work = Path(asked.get("work") or Path(folder) / "verdicts.jsonl")
         found = sweep.sweep(jobs, sweep.read(work), sweep.write(work))
     print(table.counts(found))
-    if asked.out is not None:
-        table.write(asked.out, found)
+    if "out" in asked:
+        table.write(Path(asked["out"]), found)
     return int(any(each.outcome in (WRONG, CRASHED) for each in found.values()))
 
 

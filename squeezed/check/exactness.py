@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from transformers import GenerationConfig
 
 import squeezed
 from squeezed.check.verdict import CRASHED, EXACT, REFUSED, UNBUILDABLE, WRONG, Verdict
@@ -140,8 +141,13 @@ def _logits(model: PreTrainedModel, ctx: squeezed.FixedContext, own: Own) -> lis
     for method in (squeezed.Full(), squeezed.Squeezed(sparsity=0.0)):
         for question, wanted in zip(own.questions, own.logits, strict=True):
             cache = ctx.cache(method)
-            out = model(input_ids=question[None].to(model.device), past_key_values=cache)
-            found.append(_differences(out.logits[0].float().cpu(), wanted))
+            # One by one where a pass of several tokens forgets the state that the context left.
+            parts = question.split(1) if ctx.restarts else [question]
+            said = [
+                model(input_ids=part[None].to(model.device), past_key_values=cache).logits[0]
+                for part in parts
+            ]
+            found.append(_differences(torch.cat(said).float().cpu(), wanted))
     return found
 
 
@@ -157,13 +163,20 @@ def _tokens(
         )
         return out.sequences
 
-    alone = [answers([question])[0] for question in own.questions]
-    note = ""
+    settings, note = model.generation_config, ""
+    # The most likely tokens are asked for: nothing that a checkpoint's settings forbid or force.
+    model.generation_config = GenerationConfig()
+    alone: list[torch.Tensor] = []
     try:
+        alone = [answers([question])[0] for question in own.questions]
         families.require_positions(model)
         together = list(answers(list(own.questions)))
     except UnsupportedModelError as error:
+        if not alone:
+            raise
         note, together = str(error), []
+    finally:
+        model.generation_config = settings
     for kind, rows in (("greedy tokens", alone), ("tokens of a padded batch", together)):
         for question, row in zip(own.questions, rows, strict=False):
             if not _likeliest(model, own.context, question, row, tolerance):

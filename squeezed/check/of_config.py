@@ -50,7 +50,9 @@ def report(config: PreTrainedConfig) -> Report:
     if model_class is None:
         reasons.append("is no type that transformers maps to a causal LM")
     else:
-        reasons += [each for each in families.refusals_of_class(model_class) if each not in reasons]
+        reasons += [
+            each for each in families.refusals_of_class(model_class, text) if each not in reasons
+        ]
     return Report(
         text.model_type, layers_of(config), tuple(reasons), tuple(_notes(text)), limits(config)
     )
@@ -77,9 +79,13 @@ def layers_of(config: PreTrainedConfig) -> str:
 
 
 def _in_words(layer: Attends) -> str:
+    if layer.stateful and layer.bare:
+        return "recurrent"
     if layer.bare:
         return "on another's keys" if layer.kind.endswith("attention") else "without attention"
     kind = layer.kind.removesuffix("_attention")
+    if layer.stateful:
+        kind = "attention and recurrent" if layer.window is None else "sliding and recurrent"
     return kind if layer.window is None else f"{kind} {layer.window}"
 
 
@@ -110,7 +116,8 @@ def _ropes(parameters: dict) -> Iterator[dict]:
 def _notes(config: PreTrainedConfig) -> Iterator[str]:
     if not getattr(config, "num_hidden_layers", None):
         return
-    kinds = {layer.kind for layer in attends(config)}
+    layers = attends(config)
+    kinds = {layer.kind for layer in layers}
     rank = getattr(config.per_layer_config[0], "kv_lora_rank", None)
     if rank:
         yield (
@@ -124,5 +131,9 @@ def _notes(config: PreTrainedConfig) -> Iterator[str]:
         )
     if CHUNKED in kinds:
         yield "layers with chunked attention keep the chunk that the context ends in, and have no index"
-    if any(layer.bare and layer.kind.endswith("attention") for layer in attends(config)):
+    if any(layer.stateful for layer in layers):
+        yield "recurrent layers keep their state, of which each conversation takes a copy, and have no index"
+    if any(
+        layer.kind.endswith("attention") and layer.bare and not layer.stateful for layer in layers
+    ):
         yield "layers that share keys and values share one index; each looks up in it on its own"

@@ -13,9 +13,10 @@ from squeezed.check.tiny import model_types
 from squeezed.check.variants import DEFAULT, VARIANTS
 from squeezed.check.verdict import EXACT, OUTCOMES, Verdict
 
+COMMAND = "python -m squeezed check all=true variants=all out=docs/models.md"
 HEAD = f"""# Models: exact, or refused with the reason
 
-Written by `python -m squeezed check --all --variants all --out docs/models.md`; not to be edited.
+Written by `{COMMAND}`; not to be edited.
 Of **transformers {{transformers}}** and torch {{torch}}.
 
 Every type that transformers maps to a causal LM, as a tiny random model with sharp attention and all the

@@ -18,7 +18,12 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig
 
 DEFAULT, LOW = "default", "bf16"
-ORIGINAL = 160  # positions before a RoPE type changes: inside what is tried, behind the context
+ORIGINAL = (
+    100  # positions before a RoPE type changes: inside the context, so that all is on one side
+)
+MOST = (
+    256  # positions that a dynamic RoPE is the same for: more than is tried; beyond, it is refused
+)
 ROPES: dict[str, dict[str, Any]] = {
     "linear": {"factor": 2.0},
     "dynamic": {"factor": 2.0},
@@ -70,7 +75,7 @@ def set_rope(config: PreTrainedConfig, rope_type: str) -> None:
         for name, each in (given.items() if nested else {"": given}.items())
     }
     if rope_type == "dynamic":  # which changes beyond the positions that the model is made for
-        text.max_position_embeddings = ORIGINAL
+        text.max_position_embeddings = MOST
     text.rope_parameters = new if nested else _rope(text, given, rope_type)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from squeezed.index.layer import LayerIndex
 from squeezed.index.settings import Settings
-from squeezed.model.states import LocalLayer
+from squeezed.model.states import LocalLayer, RecurrentLayer
 
 Derived = TypeVar("Derived")
 
@@ -27,7 +27,8 @@ class Context:
         samples: queries of sample user inputs, to calibrate on: for each layer, pairs of the user input's
             ``[Hq, L, D]`` and of the tokens generated after it ``[Hq, T, D]``. Empty: the observation window.
         calibrated_on: ``window`` or ``inputs``.
-        bare: numbers of the layers that keep nothing: they attend to another's keys, or not at all.
+        recurrent: states of the layers that keep one, by their number in the model, and layers that keep no
+            keys: they attend to another's, or not at all.
     """
 
     ids: torch.Tensor
@@ -37,7 +38,7 @@ class Context:
     local: Mapping[int, LocalLayer] = field(default_factory=dict)
     samples: tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...] = ()
     calibrated_on: str = "window"
-    bare: tuple[int, ...] = ()
+    recurrent: Mapping[int, RecurrentLayer] = field(default_factory=dict)
     _derived: dict[Hashable, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -51,6 +52,16 @@ class Context:
     def kv_bytes(self) -> int:
         """Bytes of the fixed context's keys and values, in all layers that have an index."""
         return sum(t.nbytes for layer in self.layers for t in (layer.keys, layer.values))
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the recurrent states; each conversation takes as much again."""
+        return sum(state.nbytes for state in self.recurrent.values())
+
+    @property
+    def restarts(self) -> bool:
+        """The model forgets its recurrent state in a pass of several tokens: they have to come one by one."""
+        return any(state.restarts for state in self.recurrent.values())
 
     @property
     def derived(self) -> Mapping[Hashable, Any]:

@@ -74,7 +74,8 @@ def to_text(report: dict[str, Any]) -> str:
         f"index       {report['index_share']:.2%} of keys and values: "
         + ", ".join(f"{name} {_size(sizes[name])} ({share[name]})" for name in PARTS),
         "also stored "
-        + ", ".join(f"{name} {_size(sizes[name])}" for name in ("queries", "accumulated")),
+        + ", ".join(f"{name} {_size(sizes[name])}" for name in ("queries", "accumulated"))
+        + (f", recurrent states {_size(sizes['states'])}" if sizes["states"] else ""),
     ]
     for level in report["levels"]:
         lines.append(
@@ -117,6 +118,7 @@ def _bytes(stored: Context, manifest: dict[str, Any]) -> dict[str, int]:
         "positions": sum(layer.positions.nbytes for layer in stored.layers),
         "curves": sum(curve.nbytes for curve in curves),
         **{name: sum(tensor.nbytes for tensor in found) for name, found in optional.items()},
+        "states": stored.state_bytes,
     }
 
 

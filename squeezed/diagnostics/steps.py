@@ -33,24 +33,25 @@ def diagnose(
     question_ids: torch.Tensor | Sequence[int],
     method: Method,
     max_new_tokens: int = 32,
+    backend: str = "auto",
 ) -> list[Row]:
     """Answers one user input and measures what the method kept.
 
     Args:
         model: the context's model. question_ids: one user input, ``[L]`` or ``[1, L]``.
-        method: to look at. max_new_tokens: at most that many tokens are generated.
+        method: to look at. max_new_tokens: at most that many tokens are generated. backend: of the kernels.
 
     Returns:
         One row for each layer, KV head and phase (``input``: the user input's forward pass; ``token``: the
         generated tokens' passes, absent if there was none). Each figure is the mean over the phase's
         ``steps``, of which a user input selected for in blocks counts the mean over its blocks:
 
-        recall: share of the kept rows that the oracle keeps too, at the same number of rows; NaN where
-            nothing was kept.
-        mass: attention that the fixed context's kept rows and window hold, of all it would get; averaged over
-            the query tokens and the query heads of the KV head. Stand-ins for dropped rows do not count.
-        oracle_mass: the same for the oracle's rows, the most that this budget could hold.
-        kv_budget: bytes read as a share of the full K and V; rows_budget, lookup_budget: its two parts.
+        - recall: share of the kept rows that the oracle keeps too, at the same number of rows; NaN where
+          nothing was kept.
+        - mass: attention that the fixed context's kept rows and window hold, of all it would get; averaged
+          over the query tokens and the query heads of the KV head. Stand-ins for dropped rows do not count.
+        - oracle_mass: the same for the oracle's rows, the most that this budget could hold.
+        - kv_budget: bytes read as a share of the full K and V; rows_budget, lookup_budget: its two parts.
 
     Raises:
         ValueError: several user inputs, or as ``generate``.
@@ -58,7 +59,7 @@ def diagnose(
     batch = left_padded(question_ids)
     if len(batch.ids) != 1:
         raise ValueError(f"question_ids holds {len(batch.ids)} user inputs; expected one")
-    watched = watch(model, ctx, batch.ids[0], method, max_new_tokens)
+    watched = watch(model, ctx, batch.ids[0], method, max_new_tokens, backend)
     rows: list[Row] = []
     for number, (layer, steps) in enumerate(zip(ctx.layers, watched, strict=True)):
         for phase, part, tokens in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ from squeezed.cache.accounting import GenerationStats, summarise
 from squeezed.cache.conversation import FixedContextCache, make_cache
 from squeezed.context.data import Context
 from squeezed.generation.batch import Batch, UserInputs, left_padded
+from squeezed.generation.checkpoint import Checkpoint
+from squeezed.generation.lengths import by_length, in_order, together
 from squeezed.methods.base import Method
-from squeezed.model import attention, families, fingerprint
+from squeezed.model import attention, families, fingerprint, positions, rope
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -29,11 +31,15 @@ class Generation:
             shorter rows are filled up behind it with the padding token, or a stop token where there is none.
         lengths: new tokens of each row, stop token included.
         stats: measured KV budget and times.
+        applied: the checkpoint's generation settings that were applied, by name (a repetition penalty, say).
+        ignored: those that change greedy answers too and could not be applied (beams, say).
     """
 
     sequences: torch.Tensor
     lengths: tuple[int, ...]
     stats: GenerationStats
+    applied: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @torch.inference_mode()
@@ -50,9 +56,13 @@ def generate(
 ) -> Generation:
     """Answers one user input, or a batch of them, on a fixed context, greedily.
 
-    The user input's prefill uses the method too, not only the decoding. All members of a batch share one
+    The user input's prefill uses the method too, not only the decoding. What the checkpoint's own generation
+    settings do to logits is done as by ``model.generate(do_sample=False)``. All members of a batch share one
     index and one copy of the context's keys and values. For sampling and the like use ``model.generate`` with
     ``ctx.cache(method)``.
+
+    Padding would change the state of recurrent layers. On models that have some, user inputs of different
+    lengths are answered one length after the other, and times are added up.
 
     Args:
         model: the model the context was prepared with.
@@ -62,22 +72,43 @@ def generate(
         backend: of the kernels: ``auto``, or a name.
 
     Raises:
-        ValueError: an empty user input, a number of tokens below 1, or a size the method cannot meet.
+        ValueError: an empty user input, a number of tokens below 1, a size the method cannot meet, or more
+            tokens than the model has positions for.
         IndexMismatchError: the context belongs to another model.
-        UnsupportedModelError: inputs of different lengths for a model that takes no positions.
+        UnsupportedModelError: inputs of different lengths for a model that takes no positions, or a length at
+            which the model's RoPE rotates the context's keys otherwise.
     """
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; expected at least 1")
     batch = left_padded(question_ids)
     fingerprint.require_model(model, ctx.model_fingerprint)
     if not bool(batch.real.all()):
+        if ctx.state_bytes:
+            return _by_length(
+                batch,
+                _fill_id(model, {*_stop_ids(model), *stop_ids}),
+                lambda ids: generate(
+                    model,
+                    ctx,
+                    ids,
+                    method=method,
+                    max_new_tokens=max_new_tokens,
+                    stop_ids=stop_ids,
+                    min_new_tokens=min_new_tokens,
+                    backend=backend,
+                ),
+            )
         families.require_positions(model)
+    whole = ctx.tokens + batch.ids.shape[1] + max_new_tokens - 1  # the last token is not fed again
+    positions.require_within(model.config, whole)
+    rope.require_one_length(families.text_config(model), ctx.tokens, whole)
     attention.switch(model)
+    checkpoint = Checkpoint(model, ctx.ids, batch, max_new_tokens)
     cache = make_cache(ctx, method, backend=backend)
     stops = {*_stop_ids(model), *stop_ids}
     start = _now(model.device)
-    start_at = ctx.tokens + families.first_position(model)
-    token = _first_token(model, ctx, cache, batch, start_at)
+    start_at = ctx.tokens + positions.first_position(model.config)
+    token = checkpoint.choose(_first_logits(model, ctx, cache, batch, start_at))
     prefilled = _now(model.device)
     tokens = [token]
     lengths = torch.ones(len(token), dtype=torch.int64)
@@ -87,7 +118,7 @@ def generate(
     while len(tokens) < max_new_tokens and bool(running.any()):
         real = torch.cat([real, torch.ones(len(token), 1, dtype=torch.bool)], dim=1)
         cache.progress.active = running
-        token = _step(model, ctx, cache, token, places, real)
+        token = checkpoint.choose(_logits(model, ctx, cache, token, places, real))
         places = places + 1
         tokens.append(token)
         lengths += running
@@ -100,19 +131,47 @@ def generate(
         decode_ms=1e3 * (decoded - prefilled) / steps if steps else float("nan"),
     )
     return Generation(
-        _filled(tokens, lengths, _fill_id(model, stops)), tuple(lengths.tolist()), stats
+        _filled(tokens, lengths, _fill_id(model, stops)),
+        tuple(lengths.tolist()),
+        stats,
+        checkpoint.applied,
+        checkpoint.ignored,
     )
 
 
-def _first_token(
+def _by_length(
+    batch: Batch, fill: int, answer: Callable[[Sequence[torch.Tensor]], Generation]
+) -> Generation:
+    """Answers the user inputs of one length after those of the other; the outcome is as of one batch."""
+    places = by_length(batch)
+    parts = [answer([batch.ids[place, batch.real[place]] for place in part]) for part in places]
+    sequences = [part.sequences for part in parts]
+    lengths = [torch.tensor(part.lengths)[:, None] for part in parts]
+    steps = [each.shape[1] - 1 for each in sequences]
+    return Generation(
+        in_order(sequences, places, fill),
+        tuple(in_order(lengths, places, 0)[:, 0].tolist()),
+        together([part.stats for part in parts], places, steps),
+        parts[0].applied,
+        parts[0].ignored,
+    )
+
+
+def _first_logits(
     model: PreTrainedModel, ctx: Context, cache: FixedContextCache, batch: Batch, start_at: int
 ) -> torch.Tensor:
-    """Most likely first tokens ``[B, 1]`` after the user inputs, whose positions begin with ``start_at``."""
-    places = (batch.real.cumsum(1) - 1).clamp(min=0) + start_at
-    return _step(model, ctx, cache, batch.ids.to(model.device), places.to(model.device), batch.real)
+    """Logits ``[B, V]`` of the first tokens after the user inputs, which stand from ``start_at`` on."""
+    places = ((batch.real.cumsum(1) - 1).clamp(min=0) + start_at).to(model.device)
+    ids, real = batch.ids.to(model.device), batch.real
+    if ctx.restarts:  # all but the last, one by one
+        for place in range(real.shape[1] - 1):
+            here = slice(place, place + 1)
+            _logits(model, ctx, cache, ids[:, here], places[:, here], real[:, : place + 1])
+        ids, places = ids[:, -1:], places[:, -1:]
+    return _logits(model, ctx, cache, ids, places, real)
 
 
-def _step(
+def _logits(
     model: PreTrainedModel,
     ctx: Context,
     cache: FixedContextCache,
@@ -120,7 +179,7 @@ def _step(
     places: torch.Tensor,
     real: torch.Tensor,
 ) -> torch.Tensor:
-    """Most likely next tokens ``[B, 1]`` after feeding ``ids`` ``[B, L]`` at ``places``."""
+    """Logits ``[B, V]`` of the next tokens after feeding ``ids`` ``[B, L]`` at ``places``."""
     mask = None
     if not bool(real.all()):
         context = torch.ones(len(real), ctx.tokens, dtype=torch.bool)
@@ -133,7 +192,8 @@ def _step(
         use_cache=True,
         logits_to_keep=1,
     )
-    return output.logits[:, -1:].argmax(-1)
+    logits: torch.Tensor = output.logits[:, -1]
+    return logits
 
 
 def _is_stop(token: torch.Tensor, stops: set[int]) -> torch.Tensor:

@@ -53,12 +53,21 @@ def watch(
     question_ids: torch.Tensor,
     method: Method,
     max_new_tokens: int,
+    backend: str = "auto",
 ) -> list[list[tuple[torch.Tensor, Selection | None]]]:
     """Answers a user input and returns, for every layer, the queries and the selection of each step.
 
     Where several layers of the model attend to one layer's keys, it is those of the first of them.
     """
     watched = Watched(method)
-    out = generate(model, context, question_ids, method=watched, max_new_tokens=max_new_tokens)
-    passes = out.sequences.shape[1]
+    out = generate(
+        model,
+        context,
+        question_ids,
+        method=watched,
+        max_new_tokens=max_new_tokens,
+        backend=backend,
+    )
+    fed = question_ids.shape[-1] if context.restarts else 1
+    passes = fed + out.sequences.shape[1] - 1
     return [layer.steps[:: len(layer.steps) // passes] for layer in watched.layers]

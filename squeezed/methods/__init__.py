@@ -1,4 +1,9 @@
-"""The methods by name, and what a new one is made of: one file here and one YAML in ``conf/method``."""
+"""The methods by name: a new one is one file here, named as it is, and one YAML in ``conf/method``."""
+
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
 
 from squeezed.context.data import Context
 from squeezed.methods.base import BudgetedMethod, Method, Size
@@ -14,16 +19,28 @@ from squeezed.methods.streaming import StreamingLLM
 from squeezed.selection.kept import Selection, StandIns
 from squeezed.selection.selectors import Selector, Static, best_rows
 
-METHODS: dict[str, type[Method]] = {
-    "full": Full,
-    "h2o": H2O,
-    "oracle": Oracle,
-    "quest": Quest,
-    "random": Random,
-    "snapkv": SnapKV,
-    "squeezed": Squeezed,
-    "streaming": StreamingLLM,
-}
+
+def _found() -> Iterator[tuple[str, type[Method]]]:
+    """The method of each file of this folder, by the file's name.
+
+    Raises:
+        TypeError: a file with two methods, which would both have its name.
+    """
+    for file in pkgutil.iter_modules(__path__):
+        module = import_module(f"{__name__}.{file.name}")
+        own = [
+            each
+            for each in vars(module).values()
+            if inspect.isclass(each) and each.__module__ == module.__name__
+            if issubclass(each, Method) and not inspect.isabstract(each)
+        ]
+        if len(own) > 1:
+            names = ", ".join(each.__name__ for each in own)
+            raise TypeError(f"{module.__name__} has the methods {names}; expected one a file")
+        yield from ((file.name, each) for each in own)
+
+
+METHODS: dict[str, type[Method]] = dict(_found())
 
 __all__ = [
     "H2O",

@@ -16,6 +16,7 @@ from squeezed.errors import UnsupportedModelError
 from squeezed.model import families
 from squeezed.model.families import require_supported
 from squeezed.model.logits import Logits
+from squeezed.model.recurrent import announce_passes, has_states
 from squeezed.model.tags import layer_of, plain
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
@@ -37,6 +38,15 @@ class AttendingLayer(Protocol):
 
     def get_seq_length(self) -> int:
         """Tokens seen so far."""
+
+    def check(
+        self,
+        module: torch.nn.Module,
+        length: int,
+        mask: torch.Tensor | None,
+        positions: torch.Tensor | None,
+    ) -> None:
+        """Refuses ``length`` query tokens that are not where they belong; ``positions`` ``[B or 1, L]``."""
 
     def attend(
         self,
@@ -72,6 +82,7 @@ def forward(
     if layer is None:
         return dense(module, query, keys, values, attention_mask, logits, **kwargs), None
     _require_reproducible(module, layer, value, attention_mask, kwargs)
+    layer.check(module, query.shape[2], attention_mask, kwargs.get("position_ids"))
     return layer.attend(module, query, keys, values, attention_mask, logits), None
 
 
@@ -172,6 +183,8 @@ def switch(model: PreTrainedModel) -> None:
     if language._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
     require_reached(model, language._attn_implementation == NAME)
+    if has_states(language):
+        announce_passes(model)
 
 
 def require_reached(model: PreTrainedModel, reached: bool) -> None:

@@ -1,7 +1,8 @@
 """Which models the engine reproduces exactly, and what each of their layers attends to.
 
-A decoder layer attends either to the whole context, and gets an index, or to a sliding window or a chunk, and
-stays dense. Whatever cannot be right is refused here, by name and reason, before anything is computed.
+A decoder layer attends to the whole context, and gets an index, or to a sliding window or a chunk, and stays
+dense, or it keeps a recurrent state, which is copied. Whatever cannot be right is refused here, by name and
+reason, before anything is computed.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from squeezed.errors import UnsupportedModelError
-from squeezed.model.layers import CHUNKED, FULL, INDEXED, NO_ATTENTION, SLIDING, attends
+from squeezed.model import adapters, recurrent, weights
+from squeezed.model.layers import INDEXED, KINDS, attends
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedConfig, PreTrainedModel
 
 # How use_bidirectional_attention says that only the tokens of one image see each other: text is causal.
 BETWEEN_IMAGES = "vision"
-SERVED = (FULL, SLIDING, CHUNKED, INDEXED, *NO_ATTENTION)
-RECURRENT = ("linear_attention", "conv", "hybrid", "hybrid_sliding")
 NO_INTERFACE = (
     "does not compute its attention through transformers' AttentionInterface, so the engine cannot "
     "serve it"
@@ -54,8 +54,11 @@ def _require(model_type: str, reasons: Iterator[str]) -> None:
 
 def refusals(model: PreTrainedModel) -> Iterator[str]:
     """The reasons why a model cannot be served, each as the end of a sentence about its family."""
+    config = text_config(model)
     yield from refusals_of_config(model.config)
-    yield from refusals_of_class(type(language_model(model)))
+    yield from refusals_of_class(type(language_model(model)), config)
+    yield from adapters.refusals(model)
+    yield from weights.refusals(model)
 
 
 def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
@@ -71,11 +74,11 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
         return
     layers = attends(text)
     kinds = {layer.kind for layer in layers}
-    if kinds & set(RECURRENT):
-        yield "has layers with a recurrent state (linear attention, SSM), which keep no keys to index"
-    other = kinds - {*SERVED, *RECURRENT}
+    if all(layer.bare for layer in layers):
+        yield "has no layer with attention (all are recurrent), so there is no key to index"
+    other = kinds - {*KINDS}
     if other:
-        yield f"has layers of type {', '.join(sorted(other))}; {', '.join(SERVED[:4])} are supported"
+        yield f"has layers of type {', '.join(sorted(other))}; {', '.join(KINDS)} are supported"
     if INDEXED in kinds and not indexed_tokens(text):
         yield "chooses keys by an indexer of its own, and does not say by index_topk how many"
     if getattr(text, "alibi", False):
@@ -91,10 +94,15 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
         )
 
 
-def refusals_of_class(model_class: type[PreTrainedModel]) -> Iterator[str]:
-    """Those of the reasons that lie in a model's code, which needs no weights either."""
-    if getattr(model_class, "_is_stateful", False):
-        yield "has layers with a recurrent state (linear attention, SSM), which keep no keys to index"
+def refusals_of_class(
+    model_class: type[PreTrainedModel], config: PreTrainedConfig
+) -> Iterator[str]:
+    """Those of the reasons that lie in a model's code, which needs no weights either.
+
+    Args:
+        model_class: of the language model. config: its configuration.
+    """
+    yield from recurrent.refusals_of_class(model_class, config)
     if not model_class._can_set_attn_implementation():
         yield NO_INTERFACE
 
@@ -115,14 +123,6 @@ def require_positions(model: PreTrainedModel) -> None:
             f"{text_config(model).model_type} takes no position_ids, so user inputs of different lengths "
             "cannot be answered in one batch; ask them one by one"
         )
-
-
-def first_position(model: PreTrainedModel) -> int:
-    """The position of a model's first token: 0, or behind its padding token's number (RoBERTa and kin)."""
-    for module in model.modules():
-        if hasattr(module, "create_position_ids_from_input_ids"):
-            return int(module.padding_idx) + 1
-    return 0
 
 
 def sliding_windows(model: PreTrainedModel) -> tuple[int | None, ...]:

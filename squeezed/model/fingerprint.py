@@ -10,11 +10,11 @@ import torch
 from transformers import PreTrainedConfig
 
 from squeezed.errors import IndexMismatchError
+from squeezed.model import adapters, weights
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
-_SAMPLE = 64  # values of each weight tensor that enter the fingerprint
 # Of a configuration: what all models have, and what is about training, generation or tasks, not about keys.
 _BESIDE = PreTrainedConfig().to_dict().keys() | {
     *("use_cache", "initializer_range", "tie_word_embeddings", "pretraining_tp"),
@@ -22,21 +22,31 @@ _BESIDE = PreTrainedConfig().to_dict().keys() | {
 _BESIDE_ENDINGS = ("_token_id", "dropout", "_pdrop")
 
 
+@torch.no_grad()
 def of_model(model: PreTrainedModel) -> str:
-    """Hash of a model's type, dtype, settings and a sample of every weight tensor.
+    """Hash of all that makes a model's keys: type, dtype, settings, a sample of every weight, adapters.
 
     Settings: the same weights make other keys where their RoPE, say, differs. A sample: reading all weights
     would take as long as loading them; evenly spread values of every tensor tell any two trainings apart.
+    Weights are parameters, and whatever else a checkpoint would hold: buffers, quantised and packed tensors.
+    Adapters: which are on, how strongly, which are merged.
     """
     digest = hashlib.sha256()
     digest.update(f"{type(model).__name__} {model.dtype}".encode())
     digest.update(json.dumps(_settings(model.config), sort_keys=True, default=str).encode())
     for name, weight in model.named_parameters():
-        flat = weight.detach().flatten()
-        sample = flat[:: max(1, len(flat) // _SAMPLE)]
-        digest.update(f"{name} {tuple(weight.shape)}".encode())
-        digest.update(sample.float().cpu().numpy().tobytes())
+        for part, tensor in weights.parts(name, weight):
+            _add(digest, part, tensor)
+    for name, tensor in weights.beside_parameters(model):
+        _add(digest, name, tensor)
+    for state in adapters.states(model):
+        digest.update(json.dumps(state, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, name: str, tensor: torch.Tensor) -> None:
+    digest.update(f"{name} {tuple(tensor.shape)}".encode())
+    digest.update(weights.sample(tensor))
 
 
 def _settings(config: PreTrainedConfig) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from squeezed_kernels import capped, causal_mask
@@ -12,13 +12,17 @@ from transformers.cache_utils import (
     DummyLayer,
     DynamicLayer,
     DynamicSlidingWindowLayer,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionAndSlidingWindowAttentionLayer,
+    LinearAttentionCacheLayerMixin,
+    LinearAttentionLayer,
 )
 
 from squeezed.errors import UnsupportedModelError
-from squeezed.model import attention, families
+from squeezed.model import attention, families, positions, recurrent, rope
 from squeezed.model.layers import Attends, attends
 from squeezed.model.logits import Logits
-from squeezed.model.states import LayerStates, LocalLayer, widened
+from squeezed.model.states import AnyLayer, HybridLayer, LayerStates, LocalLayer, widened
 from squeezed.model.tags import plain, stand_in, tag
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
@@ -58,6 +62,9 @@ class CaptureLayer(DynamicLayer):
     def update_indexer(self, indexer_key_states: torch.Tensor) -> torch.Tensor:
         """Stands in for the keys of a model's own indexer, which chooses all of so few tokens."""
         return stand_in(indexer_key_states, self.get_seq_length())
+
+    def check(self, module: torch.nn.Module, *args: Any) -> None:
+        """Nothing to check: the tokens are the context itself."""
 
     def attend(
         self,
@@ -146,6 +153,17 @@ class CaptureLayer(DynamicLayer):
         )
 
 
+class HybridCaptureLayer(CaptureLayer, LinearAttentionAndFullAttentionLayer):
+    """The same of a layer that keeps recurrent states beside its keys."""
+
+    def __init__(self, total: int, window: int, accumulate: bool, states: int) -> None:
+        super().__init__(total, window, accumulate)
+        LinearAttentionLayer.__init__(self, number_of_states=states)
+
+
+PrefillLayer: TypeAlias = CacheLayerMixin | LinearAttentionCacheLayerMixin | DummyLayer
+
+
 def _alike(now: torch.Tensor, before: torch.Tensor) -> bool:
     """Equal up to what a matrix product of another size may round differently in 16 bits."""
     return bool((now - before).abs().max() <= 0.05 * before.abs().max())
@@ -158,56 +176,76 @@ def prefill(
     window: int,
     chunk: int = CHUNK,
     accumulate: bool = False,
-) -> list[LayerStates | LocalLayer | None]:
+) -> list[AnyLayer]:
     """Runs the model densely over the fixed context.
 
     Args:
         model: a causal LM whose attention is switched to the engine's.
         ids: token ids ``[N]``, ``N > window``. window: observation window W, in tokens.
-        chunk: tokens a forward pass. accumulate: sum up the attention that each key receives, which takes
-            about as long as the prefill again.
+        chunk: tokens a forward pass; all at once for models that forget their state between passes.
+        accumulate: sum up the attention that each key receives, which takes about as long as the prefill
+            again.
 
     Returns:
-        What each decoder layer computed: ``LocalLayer`` for those with a sliding window or chunks, ``None``
-        for those that cache nothing.
+        What each decoder layer computed: ``LayerStates`` for those that attend to everything, ``LocalLayer``
+        for those with a sliding window or chunks, ``HybridLayer`` for those with a state beside,
+        ``RecurrentLayer`` for those without keys of their own.
 
     Raises:
-        UnsupportedModelError: the model's attention did not go through the engine, or a context longer than
-            its own indexer chooses.
+        UnsupportedModelError: the model's attention did not go through the engine, its RoPE makes keys that
+            cannot be kept, or a context longer than its own indexer chooses. ValueError: the model has not
+            that many positions.
     """
-    kinds = attends(families.text_config(model))
-    layers = [_layer(each, len(ids), window, accumulate) for each in kinds]
+    positions.require_within(model.config, len(ids))
+    config = families.text_config(model)
+    rope.require_one_length(config, len(ids), len(ids))
+    kinds, stateful = attends(config), recurrent.has_states(config)
+    restarts = stateful and recurrent.restarts(model, ids)
+    states = int(getattr(config, "number_of_conv_states", 1))
+    layers = [_layer(kind, (len(ids), window, accumulate), states) for kind in kinds]
     cache = Cache(layers=layers)
-    for start in range(0, len(ids), chunk):
-        part = ids[None, start : start + chunk].to(model.device)
-        model.base_model(input_ids=part, past_key_values=cache, use_cache=True)
-        attention.require_reached(model, all(_reached(layer) for layer in layers))
-    return [_states(layer, kind, len(ids)) for layer, kind in zip(layers, kinds, strict=True)]
+    with rope.one_length(model, len(ids)):
+        for start, stop in recurrent.passes(len(ids), len(ids) if restarts else chunk, stateful):
+            part = ids[None, start:stop].to(model.device)
+            where = recurrent.positions(model, start, stop) if stateful else {}
+            model.base_model(input_ids=part, past_key_values=cache, use_cache=True, **where)
+            attention.require_reached(model, all(_reached(layer) for layer in layers))
+    return [
+        _states(layer, kind, len(ids), restarts) for layer, kind in zip(layers, kinds, strict=True)
+    ]
 
 
-def _layer(
-    kind: Attends, total: int, window: int, accumulate: bool
-) -> CacheLayerMixin | DummyLayer:
+def _layer(kind: Attends, size: tuple[int, int, bool], states: int) -> PrefillLayer:
+    """The cache layer that takes a decoder layer's keys or states.
+
+    Args:
+        size: of a ``CaptureLayer``. states: that a recurrent layer keeps, at most.
+    """
     if kind.bare:
-        return DummyLayer()
+        return LinearAttentionLayer(number_of_states=states) if kind.stateful else DummyLayer()
     # Layers with a window need nothing from the engine: transformers' own keep what is in the window.
-    if kind.window is not None:
-        return DynamicSlidingWindowLayer(kind.window)
-    return CaptureLayer(total, window, accumulate)
+    if kind.window is None:
+        return HybridCaptureLayer(*size, states) if kind.stateful else CaptureLayer(*size)
+    if kind.stateful:
+        return LinearAttentionAndSlidingWindowAttentionLayer(kind.window, number_of_states=states)
+    return DynamicSlidingWindowLayer(kind.window)
 
 
-def _reached(layer: CacheLayerMixin | DummyLayer) -> bool:
+def _reached(layer: PrefillLayer) -> bool:
     """Whether the layer's tokens were attended; one that has no keys belongs to no attention at all."""
     if isinstance(layer, CaptureLayer):
         return bool(layer.queries)
-    return isinstance(layer, DummyLayer) or layer.keys is not None
+    return not isinstance(layer, CacheLayerMixin) or layer.keys is not None
 
 
-def _states(
-    layer: CacheLayerMixin | DummyLayer, kind: Attends, total: int
-) -> LayerStates | LocalLayer | None:
-    if isinstance(layer, DummyLayer):
-        return None
+def _states(layer: PrefillLayer, kind: Attends, total: int, restarts: bool) -> AnyLayer:
+    if not kind.bare and not kind.stateful:
+        return _attention(layer, kind, total)
+    state = recurrent.state_of(layer, not kind.bare, restarts)
+    return state if kind.bare else HybridLayer(_attention(layer, kind, total), state)
+
+
+def _attention(layer: PrefillLayer, kind: Attends, total: int) -> LayerStates | LocalLayer:
     if isinstance(layer, CaptureLayer):
         return layer.states()
     assert kind.window is not None

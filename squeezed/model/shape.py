@@ -32,7 +32,7 @@ def indexed_heads(config: PreTrainedConfig) -> tuple[Heads, ...]:
     return tuple(
         _heads(config.per_layer_config[number], number)
         for number, layer in enumerate(attends(config))
-        if layer.window is None and not layer.bare
+        if layer.indexed
     )
 
 

@@ -1,5 +1,6 @@
-"""What each decoder layer computed for the fixed context: keys, values and the queries of the window."""
+"""What each decoder layer computed for the fixed context: keys, values, the window's queries, or a state."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,70 @@ class LocalLayer:
     def kept(tokens: int, sliding_window: int, chunked: bool) -> int:
         """How many of the last tokens of a context are kept, F."""
         return tokens % sliding_window if chunked else min(tokens, sliding_window - 1)
+
+
+@dataclass(frozen=True)
+class RecurrentLayer:
+    """What one layer with a recurrent state keeps of the fixed context, or one that keeps no keys at all.
+
+    Attributes:
+        conv: the last inputs of its convolutions, ``[channels, kernel]`` each, by transformers' number of the
+            state. recurrent: its recurrent states, in the model's own shapes without the batch. Both are
+            empty for a layer that is an MLP alone.
+        attends: the layer keeps keys as well: it also has an index or a ``LocalLayer``.
+        restarts: a pass of several tokens forgets the state, so that tokens have to come one by one.
+    """
+
+    conv: Mapping[int, torch.Tensor]
+    recurrent: Mapping[int, torch.Tensor]
+    attends: bool = False
+    restarts: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all states."""
+        return sum(state.nbytes for part in (self.conv, self.recurrent) for state in part.values())
+
+    def to(self, device: torch.device) -> "RecurrentLayer":
+        """The same on a device."""
+        conv, recurrent = (
+            {number: state.to(device) for number, state in part.items()}
+            for part in (self.conv, self.recurrent)
+        )
+        return RecurrentLayer(conv, recurrent, self.attends, self.restarts)
+
+
+@dataclass(frozen=True)
+class HybridLayer:
+    """What a layer with attention and a recurrent state computed."""
+
+    attention: LayerStates | LocalLayer
+    state: RecurrentLayer
+
+
+AnyLayer = LayerStates | LocalLayer | RecurrentLayer | HybridLayer
+
+
+def sort_out(
+    layers: Sequence[AnyLayer],
+) -> tuple[list[LayerStates], dict[int, LocalLayer], dict[int, RecurrentLayer]]:
+    """The layers of a prefill by what they become: an index, a sliding window, a recurrent state.
+
+    Those of the first kind come in the model's order, the others by their number in the model.
+    """
+    full: list[LayerStates] = []
+    local: dict[int, LocalLayer] = {}
+    recurrent: dict[int, RecurrentLayer] = {}
+    for number, layer in enumerate(layers):
+        attention = layer.attention if isinstance(layer, HybridLayer) else layer
+        state = layer.state if isinstance(layer, HybridLayer) else layer
+        if isinstance(state, RecurrentLayer):
+            recurrent[number] = state
+        if isinstance(attention, LayerStates):
+            full.append(attention)
+        elif isinstance(attention, LocalLayer):
+            local[number] = attention
+    return full, local, recurrent
 
 
 def widened(states: torch.Tensor, size: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ kernels take offsets and positions at their word. Everything is an ``IndexCorrup
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,8 +16,9 @@ from squeezed.errors import IndexCorruptError
 from squeezed.index.layer import LayerIndex
 from squeezed.index.settings import Coarse, Settings, validate_levels
 from squeezed.index.spread import COARSE_SCORES
-from squeezed.model.states import LocalLayer
+from squeezed.model.states import LocalLayer, RecurrentLayer
 
+MOST_STATES = 64  # of one layer; the largest known is 4
 FIELDS: dict[str, type] = {
     **{"model": str, "ids": str, "tokens": int, "settings": dict, "keys_values": bool},
     **{"kv_bytes": int, "dtype": str, "layers": list, "local": list, "calibrations": list},
@@ -39,9 +40,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
         value = manifest.get(name)
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         require(right, f"the manifest's {name} is {str(value)[:40]}", f"a {kind.__name__}")
-    bare = manifest.get("bare", [])
-    right = isinstance(bare, list) and all(type(number) is int for number in bare)
-    require(right, f"the manifest's bare is {str(bare)[:40]}", "a list of numbers")
+    require(isinstance(manifest.get("recurrent", []), list), "recurrent", "a list")
     require(manifest["calibrated_on"] in ("window", "inputs"), "calibrated_on", "window or inputs")
 
 
@@ -115,6 +114,28 @@ def check_local(layer: LocalLayer) -> None:
     # Of latent attention, as the model caches it, keys and values differ in size.
     wanted = (*layer.keys.shape[:-1], layer.values.shape[-1])
     _shaped(layer.values, wanted, "a local layer's values")
+
+
+def check_recurrent(layer: RecurrentLayer, stored: bool) -> None:
+    """One layer with a recurrent state; ``stored``: its states are in the file."""
+    flags = (layer.attends, layer.restarts)
+    require(all(type(flag) is bool for flag in flags), f"flags {flags}", "true or false")
+    for part, least in ((layer.conv, 2), (layer.recurrent, 1)):
+        for number, state in part.items():
+            name = f"recurrent state {number}"
+            require(type(number) is int and 0 <= number < MOST_STATES, name, "a small number")
+            right = state.ndim >= least and state.is_floating_point()
+            require(right and bool(state.isfinite().all()), name, "finite and of a floating type")
+            require(not stored or state.numel() > 0, name, "not empty")
+
+
+def check_states_told(
+    tensors: Mapping[str, torch.Tensor], layers: Iterable[RecurrentLayer]
+) -> None:
+    """That a file holds no recurrent state that its manifest does not tell of."""
+    held = sum(name.startswith("recurrent") for name in tensors)
+    told = sum(len(layer.conv) + len(layer.recurrent) for layer in layers)
+    require(held in (0, told), f"recurrent states: {held}", f"the {told} of the manifest")
 
 
 def check_calibration(calibration: Calibration, layers: int, heads: int) -> None:

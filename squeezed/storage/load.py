@@ -17,10 +17,10 @@ from squeezed.index.settings import Coarse
 from squeezed.model import attention, families, fingerprint
 from squeezed.model.layers import Attends, attends
 from squeezed.model.prefill import prefill
-from squeezed.model.states import LayerStates, LocalLayer
+from squeezed.model.states import LayerStates, LocalLayer, sort_out
 from squeezed.storage import integrity
 from squeezed.storage.manifest import read_manifest, read_settings
-from squeezed.storage.tensors import calibrations_of, layer_of, local_of, read_tensors
+from squeezed.storage.tensors import calibrations_of, layer_of, local_of, read_tensors, recurrent_of
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -56,19 +56,18 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
     places = _places(model)
     _require_layers(folder, stored, places)
     layers: Sequence[LayerIndex] = stored.layers
-    local = stored.local
+    local, recurrent = stored.local, stored.recurrent
     if not manifest["keys_values"]:
         settings = stored.settings
         states = prefill(model, stored.ids, settings.window, accumulate=settings.accumulate)
-        layers = _prefilled(layers, [state for state in states if isinstance(state, LayerStates)])
-        local = {n: state for n, state in enumerate(states) if isinstance(state, LocalLayer)}
-    devices = [
-        place.device for place in places if place.attends.window is None and not place.attends.bare
-    ]
+        full, local, recurrent = sort_out(states)
+        layers = _prefilled(layers, full)
+    devices = [place.device for place in places if place.attends.indexed]
     return replace(
         stored,
         layers=tuple(_to_device(*each) for each in zip(layers, devices, strict=True)),
         local={n: _local_to_device(layer, places[n].device) for n, layer in local.items()},
+        recurrent={n: state.to(places[n].device) for n, state in recurrent.items()},
     ).with_derived(stored.derived)
 
 
@@ -100,6 +99,12 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
             layer_of(tensors, number, entry, settings)
             for number, entry in enumerate(manifest["layers"])
         )
+        recurrent = {
+            entry["number"]: recurrent_of(tensors, entry) for entry in manifest.get("recurrent", ())
+        }
+        for state in recurrent.values():
+            integrity.check_recurrent(state, manifest["keys_values"])
+        integrity.check_states_told(tensors, recurrent.values())
         _require_whole(ids, layers, local, calibrations, manifest["keys_values"])
     except (KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
         raise IndexCorruptError(
@@ -115,7 +120,7 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
         manifest["model"],
         local,
         calibrated_on=manifest["calibrated_on"],
-        bare=tuple(manifest.get("bare", ())),
+        recurrent=recurrent,
     )
     return context.with_derived(calibrations)
 
@@ -140,24 +145,26 @@ def _require_whole(
 
 def _require_layers(folder: Path, stored: Context, places: Sequence[Place]) -> None:
     """Raises ``IndexMismatchError`` unless the folder holds what the model's layers need."""
-    found = len(stored.layers) + len(stored.local) + len(stored.bare)
+    silent = sum(not state.attends for state in stored.recurrent.values())
+    found = len(stored.layers) + len(stored.local) + silent
     if found != len(places):
         raise IndexMismatchError(
             f"{folder}: holds {found} layers, but the given model has {len(places)}"
         )
     kinds = {number: place.attends for number, place in enumerate(places)}
-    bare = tuple(number for number, kind in kinds.items() if kind.bare)
-    if stored.bare != bare:
-        raise IndexMismatchError(
-            f"{folder}: layers without keys of their own are {stored.bare}, but those of the given model are "
-            f"{bare}; prepare the context again"
-        )
     windows = {n: (layer.sliding_window, layer.chunked) for n, layer in stored.local.items()}
     wanted = {n: (k.window, k.chunked) for n, k in kinds.items() if k.window and not k.bare}
     if windows != wanted:
         raise IndexMismatchError(
             f"{folder}: layers with a sliding window (number: tokens, in chunks) are {windows or 'none'}, "
             f"but those of the given model are {wanted or 'none'}; prepare the context again"
+        )
+    states = {number: state.attends for number, state in stored.recurrent.items()}
+    needed = {n: not kind.bare for n, kind in kinds.items() if kind.bare or kind.stateful}
+    if states != needed:
+        raise IndexMismatchError(
+            f"{folder}: layers with a recurrent state or no keys (number: has keys) are {states or 'none'}, "
+            f"but those of the given model are {needed or 'none'}; prepare the context again"
         )
 
 

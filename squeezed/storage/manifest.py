@@ -17,7 +17,9 @@ from squeezed.model import fingerprint
 from squeezed.storage import integrity
 
 FORMAT_VERSION = 3
-KINDS_VERSION = 4  # the same, of a model with kinds of layers that readers of version 3 do not know
+CHUNKED_VERSION = (
+    4  # the same, of a model with chunked layers, which readers of version 3 take for sliding
+)
 MANIFEST, TENSORS = "manifest.json", "tensors.safetensors"
 CHECKSUM = "checksum"  # of all other fields of the manifest
 
@@ -45,9 +47,18 @@ def make_manifest(context: Context, tensors: Path, keys_values: bool) -> dict[st
     for entry in manifest["local"]:
         if context.local[entry["number"]].chunked:
             entry["chunked"] = True
-            manifest["format_version"] = KINDS_VERSION
-    if context.bare:
-        manifest |= {"bare": list(context.bare), "format_version": KINDS_VERSION}
+            manifest["format_version"] = CHUNKED_VERSION
+    if context.recurrent:  # a field of its own kind of model: files of all others stay as they were
+        manifest["recurrent"] = [
+            {
+                "number": number,
+                "conv": list(state.conv),
+                "states": list(state.recurrent),
+                "attends": state.attends,
+                "restarts": state.restarts,
+            }
+            for number, state in context.recurrent.items()
+        ]
     manifest[CHECKSUM] = manifest_checksum(manifest)
     return manifest
 
@@ -74,10 +85,10 @@ def read_manifest(folder: Path) -> dict:
         raise IndexCorruptError(
             f"{folder / MANIFEST}: not a JSON object; prepare the context again"
         )
-    if manifest.get("format_version") not in (FORMAT_VERSION, KINDS_VERSION):
+    if manifest.get("format_version") not in (FORMAT_VERSION, CHUNKED_VERSION):
         raise IndexMismatchError(
             f"{folder}: format_version is {manifest.get('format_version')}, but this version of the "
-            f"suite reads {FORMAT_VERSION} and {KINDS_VERSION}; prepare the context again"
+            f"suite reads {FORMAT_VERSION} and {CHUNKED_VERSION}; prepare the context again"
         )
     if not signed:
         raise IndexCorruptError(

@@ -13,7 +13,7 @@ from squeezed.context.data import Context
 from squeezed.errors import IndexCorruptError
 from squeezed.index.layer import LayerIndex, Level, cluster_counts
 from squeezed.index.settings import Coarse, Settings
-from squeezed.model.states import LocalLayer
+from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.storage import integrity
 from squeezed.storage.manifest import TENSORS, sha256
 
@@ -43,6 +43,9 @@ def to_tensors(context: Context, keys_values: bool) -> dict[str, torch.Tensor]:
         for number, local in context.local.items():
             tensors[f"local{number}.keys"] = local.keys
             tensors[f"local{number}.values"] = local.values
+        for number, state in context.recurrent.items():
+            tensors |= {f"recurrent{number}.conv{i}": each for i, each in state.conv.items()}
+            tensors |= {f"recurrent{number}.state{i}": each for i, each in state.recurrent.items()}
     # Copies, because safetensors refuses tensors that share memory.
     return {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
 
@@ -105,6 +108,17 @@ def local_of(tensors: dict[str, torch.Tensor], entry: dict[str, Any]) -> LocalLa
         tensors.get(f"{prefix}.values", nothing),
         entry["sliding_window"],
         entry.get("chunked", False),
+    )
+
+
+def recurrent_of(tensors: dict[str, torch.Tensor], entry: dict[str, Any]) -> RecurrentLayer:
+    """A layer with a recurrent state, by its entry in the manifest; states not stored are empty."""
+    prefix, nothing = f"recurrent{entry['number']}", torch.empty(0, 0)
+    return RecurrentLayer(
+        {i: tensors.get(f"{prefix}.conv{i}", nothing) for i in entry["conv"]},
+        {i: tensors.get(f"{prefix}.state{i}", nothing) for i in entry["states"]},
+        entry["attends"],
+        entry["restarts"],
     )
 
 

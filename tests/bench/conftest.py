@@ -1,7 +1,6 @@
 """A random model of the embedded model's kind, and the command line in this process."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from transformers.utils import logging
 from bench import models
 from bench.cli import run as cli
 from bench.runs import questions
+from bench.tasks import TASKS
+
+DEFAULTS = {"length": 512, "samples": 2, "max_new_tokens": 2}  # of the tasks that have them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,22 +57,22 @@ def bench(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Result]:
     """Runs ``python -m bench`` here, on the random model, with small rows, in ``tmp_path``."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the app sets it; undone after the test
     logging.disable_progress_bar()  # of weights, which are loaded in the first test of a process only
     defaults = [
         f"model.path={tiny}",
         "model.device=cpu",
         f"results={tmp_path / 'results'}",
         f"cache_dir={tmp_path / 'cache'}",
-        *("task.length=512", "task.samples=2", "task.max_new_tokens=2"),
+        *(f"task.{name}={value}" for name, value in DEFAULTS.items()),
     ]
 
     def run(*arguments: str) -> Result:
-        given = {argument.split("=")[0] for argument in arguments}
-        kept = [each for each in defaults if each.split("=")[0] not in given]
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments, *kept])
+        given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+        task = TASKS.get(given.get("task", "ruler"), TASKS["ruler"])
+        lacking = {f"task.{name}" for name in DEFAULTS.keys() - task.conf.__dataclass_fields__}
+        kept = [each for each in defaults if each.split("=")[0] not in lacking.union(given)]
         capsys.readouterr()
-        code = cli.main()
+        code = cli.main([*arguments, *kept])
         return Result(code, *capsys.readouterr())
 
     return run

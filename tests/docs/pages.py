@@ -7,6 +7,9 @@ A block of commands is ```` ```sh ````, with a comment above it that says what r
   is the embedded model's folder). A key that a command has gets the other value; keys with a dot are added to
   the commands of the bench that lack them;
 - ``<!-- run by PLACE: reason -->``: a script or target of this repository does, because of the reason.
+
+Two more comments stand above what a recipe adds to the repository: ``<!-- file PATH -->`` above a new file,
+``<!-- line PATH -->`` above a line of an old one.
 """
 
 import re
@@ -17,15 +20,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
     "ruler/README.md",
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
 )
 PYTHON = ".venv/bin/python"
-HYDRA = ("bench", "bench.skew", "bench.kernels", "ruler", "longbench", "prefixqa")
+COMMANDS = ("bench", "bench.skew", "bench.kernels", "ruler", "longbench", "prefixqa")
 _BLOCK = re.compile(
     r"(?:<!-- (run(?: with| by)?)(?: ([^\n]*?))? -->\n)?^```(\w*)\n(.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
+_ADDITION = re.compile(r"<!-- (file|line) (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def changed(words: list[str], changes: list[str]) -> list[str]:
     for word in words:
         key = word.partition("=")[0]
         kept.append(f"{key}={values.pop(key)}" if key in values else word)
-    if words[:2] == [PYTHON, "-m"] and words[2] in HYDRA:
+    if words[:2] == [PYTHON, "-m"] and words[2] in COMMANDS:
         bench = words[2] in ("bench", "bench.skew")
         groups = ("method", "model", "task", "dry_run")
         added = {k: v for k, v in values.items() if ("." in k or k in groups) == bench}
@@ -87,3 +93,13 @@ def anchors(page: str) -> set[str]:
     text = _BLOCK.sub("", (ROOT / page).read_text(encoding="utf-8"))
     titles = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def additions(text: str) -> list[tuple[str, str, str]]:
+    """What a recipe adds: ``file`` or ``line``, the path, the text."""
+    return _ADDITION.findall(text)
+
+
+def without_additions(text: str) -> str:
+    """A page without what its recipes add."""
+    return _ADDITION.sub("", text)

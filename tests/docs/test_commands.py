@@ -48,7 +48,6 @@ def run(here: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             return done.returncode
         if words[0] != PYTHON:
             return subprocess.run(words, capture_output=True, check=False).returncode
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # the commands set it
         forget_task_schemas()
         module = words[1] == "-m"
         name, arguments = (words[2], words[3:]) if module else (words[1], words[2:])
@@ -124,12 +123,12 @@ def test_make_targets_that_pages_name_exist(here: Path) -> None:
 
 def test_a_command_that_fails_would_be_seen(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     assert run([PYTHON, "-m", "bench", "method=nonsense"]) == 2
-    assert run([PYTHON, "-m", "bench.report", "--runs", "nowhere"]) == 2
+    assert run([PYTHON, "-m", "bench.report", "results=nowhere"]) == 2
     assert run(["make", "no-such-target"]) != 0
 
 
 def test_changes_replace_and_add() -> None:
     words = [PYTHON, "-m", "bench", "a=1", "b.c=2"]
     assert changed(words, ["a=3", "d.e=4"]) == [PYTHON, "-m", "bench", "a=3", "b.c=2", "d.e=4"]
-    other = [PYTHON, "-m", "bench.report", "--runs", "x"]
+    other = [PYTHON, "-m", "bench.report", "results=x"]
     assert changed(other, ["a=3"]) == other

@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_a_document_is_asked_and_its_index_kept(run: Run, tmp_path: Path) -> None:
     first = run("ask_a_document")
     assert "4711042" in first
-    assert (tmp_path / "my-index" / "manifest.json").exists()
+    assert (tmp_path / "ledger-index" / "manifest.json").exists()
     assert run("ask_a_document") == first  # from the index
     (tmp_path / "other.txt").write_text("Another text. " * 100)
     with pytest.raises(SystemExit, match="the index of another text"):

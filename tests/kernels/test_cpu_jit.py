@@ -71,3 +71,69 @@ assert fields[0] == 1
     with (root / "squeezed_kernels/cpu/tile.py").open("a") as file:
         file.write("# changed\n")
     assert compiled_by(program, root).isdisjoint(first)
+
+
+def test_what_is_to_be_compiled_is_told_once(root):
+    program = """
+import numpy
+from squeezed_kernels.cpu import jit
+
+@jit.exact
+def one(x):
+    return x + 1
+
+with jit.listening(lambda name: print("compiles", name)):
+    assert one(1) == 2
+one(1.5)  # nobody listens
+"""
+    (root / "program.py").write_text(program)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(root / "kept"), "PYTHONPATH": str(root)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", "import program"],
+            env=environment,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert said == ["compiles one\n", ""]
+
+
+def test_every_part_that_is_compiled_is_told_with_its_number(monkeypatch):
+    import torch
+    from squeezed_kernels.cpu import ops
+
+    heard = []
+
+    def compiles():
+        for listener in jit._listeners:
+            listener("f")
+            listener("g")
+
+    monkeypatch.setattr(ops, "stages", lambda dtype: {"a": compiles, "b": lambda: 0, "c": compiles})
+    squeezed_kernels.compile_all("cpu", torch.float32, lambda *each: heard.append(each))
+    assert heard == [("a", 1, 3), ("c", 3, 3)]
+    squeezed_kernels.compile_all("reference", torch.float32, lambda *each: heard.append(each))
+    assert len(heard) == 2
+
+
+def test_the_parts_are_all_that_a_run_needs():
+    """What is compiled for a method's first question is compiled by them: lookup, attention, the rest."""
+    import torch
+    from squeezed_kernels.cpu import ops
+
+    for run in ops.stages(torch.float32).values():
+        run()
+    heard = []
+    with jit.listening(heard.append):
+        query, keys = torch.randn(2, 4, 3, 16), torch.randn(2, 40, 16)
+        counts, offsets = torch.full((2, 4), 10), torch.arange(0, 50, 10)[None].repeat(2, 1)
+        scores = ops.lookup(query, keys[:, ::10].bfloat16(), counts, 0.1, block=1)
+        keep = scores > scores.median()
+        part = ops.attend_groups(query, keys, keys, keep, offsets, 0.1, block=1)
+        ops.merge(part, ops.attend(query, keys[None], keys[None], None, 0.1))
+        ops.children(keep, offsets.int())
+    assert heard == []

@@ -21,7 +21,7 @@ from bench.reporting.tables import longbench
 from bench.tasks.longbench import LongBench, LongBenchConf
 from longbench.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, PAPER_TASKS, TASKS
-from rows.frame import encode
+from rows.encode import encode
 
 TASK = LongBench()
 CHAT = "{% for m in messages %}<u>{{ m['content'] }}</u>{% endfor %}<a>"
@@ -164,7 +164,6 @@ def bench(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
     """Runs ``python -m bench task=longbench`` here, on the random model; exit code and stderr."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     fixed = [
         *("task=longbench", "model.name=tiny", f"model.path={tiny}", "model.device=cpu"),
         *(f"results={tmp_path / 'results'}", "cache_dir=null", "task.max_new_tokens=2"),
@@ -197,7 +196,7 @@ def test_runs_leave_records_and_tables(
     assert set(one["metrics"]) == {"score", "official", "fixed"}
     assert (one["meta"]["prompts"], one["meta"]["split"]) == ("suite", "paper")
     assert all(record["meta"]["length"] for record in records)
-    assert report.main(["--runs", str(runs), "--out", str(tmp_path)]) == 0
+    assert report.main([f"results={runs.parent}", f"out={tmp_path}"]) == 0
     table = pd.read_csv(tmp_path / "tables" / "tiny-longbench-suite-paper.csv")
     assert list(table["row"]) == ["All KV", "H-Sq-90%"]
     assert table["kv_budget"][0] == 1

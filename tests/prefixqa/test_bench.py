@@ -116,7 +116,9 @@ def test_tables_by_type_depth_and_amortisation(tmp_path: Path) -> None:
         0.625,
     ]
     assert types.loc["full", "exact"] == 0.5
-    depths = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-depths.csv").set_index("variant")
+    depths = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-evidence-places.csv").set_index(
+        "variant"
+    )
     assert depths.loc["squeezed topk sparsity 0.9", "50% to 75%"] == 0.5
     table = pd.read_csv(tmp_path / "mini-prefixqa-template-4096-amortisation.csv").set_index(
         "variant"
@@ -147,17 +149,21 @@ def test_a_judge_gives_its_verdicts_once(
     (folder / "records.jsonl").write_text("".join(json.dumps(each) + "\n" for each in found))
     identity, _, _ = run("full", pd.DataFrame())
     (folder / "config.json").write_text(json.dumps({"identity": identity}))
-    arguments = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path), "--model", "judge",
-                 "--base-url", url, "--cache", str(tmp_path / "cache")]  # fmt: skip
+    arguments = [
+        f"results={tmp_path}",
+        "model=judge",
+        f"base_url={url}",
+        f"cache={tmp_path / 'cache'}",
+    ]
     assert judge.main(arguments) == 0
     assert state.answered.total() == 2
-    table = pd.read_csv(tmp_path / "prefixqa-judge.csv")
+    table = pd.read_csv(tmp_path / "tables" / "prefixqa-judge.csv")
     assert table.loc[0, ["judged right", "judged", "n"]].tolist() == [0.96, 25, 25]
     grades = [json.loads(line) for line in (folder / "judge.jsonl").read_text().splitlines()]
     assert [each["id"] for each in grades if not each["good"]] == ["r3"]
     assert judge.main(arguments) == 0
     assert state.answered.total() == 2
-    assert judge.main(["--runs", str(tmp_path / "none"), "--model", "x"]) == 2
+    assert judge.main([f"results={tmp_path / 'none'}", "model=x"]) == 2
     capsys.readouterr()
 
 
@@ -173,13 +179,11 @@ def test_the_whole_way_through_the_bench(
     from bench.cli import report
     from bench.cli import run as bench
 
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
     arguments = ["task=prefixqa", "task.length=1500", "task.samples=1", "task.questions_per_context=3",
                  f"results={tmp_path}", "cache_dir=null", "task.max_new_tokens=4"]  # fmt: skip
     for method in ("full", "sq90"):
-        monkeypatch.setattr("sys.argv", ["bench", *arguments, f"method={method}"])
-        assert bench.main() == 0
-    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]) == 0
+        assert bench.main([*arguments, f"method={method}"]) == 0
+    assert report.main([f"results={tmp_path}"]) == 0
     found = list(tmp_path.rglob("records.jsonl"))
     assert len(found) == 2
     record = json.loads(found[0].read_text().splitlines()[0])

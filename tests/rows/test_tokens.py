@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rows.frame import encode, make_frame
+from rows.encode import encode
+from rows.frame import make_frame
 from rows.tokens import TokenCounter
 from ruler.fit import fit
 from ruler.generate import generate
@@ -56,9 +57,10 @@ def test_the_budget_is_kept_and_filled_with_any_tokenizer(
     tokenizer = tokenizers[name]
     length = 9000 if name == "bytes" else 2000
     (row,) = generate(task, tokenizer, length, 1, **data)
-    bos = tokenizer.bos_token_id is not None
-    user = len(encode(tokenizer, row.question + row.answer_prefix))
-    total = bos + len(encode(tokenizer, row.context)) + user + row.max_new_tokens
+    frame = make_frame(tokenizer)
+    assert len(frame) == (tokenizer.bos_token_id is not None)
+    user = len(frame.user_ids(tokenizer, row.question, row.answer_prefix, row.context))
+    total = len(frame) + len(encode(tokenizer, row.context)) + user + row.max_new_tokens
     assert total == row.meta["total_tokens"] <= length
     if task.startswith("qa") and row.context.count("Document ") == len(_documents(task, data)):
         return  # there are no more documents to fill it with
@@ -151,6 +153,7 @@ def test_a_slow_tokenizer_is_asked_for_everything(tokenizer: Any) -> None:
         is_fast = False
         bos_token_id = None
         get_vocab = tokenizer.get_vocab
+        all_special_ids = tokenizer.all_special_ids
 
         def __call__(self, text: str, **kwargs: Any) -> Any:
             assert "return_offsets_mapping" not in kwargs

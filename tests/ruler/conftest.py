@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ruler import words
@@ -43,9 +51,16 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(marks)
+    backend.post_processor = adds_bos(backend)
     made = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
     made.chat_template = TEMPLATE
     return made
+
+
+def adds_bos(backend: Tokenizer) -> processors.TemplateProcessing:
+    """Puts the BOS in front of every text."""
+    mark = ("<s>", backend.token_to_id("<s>"))
+    return processors.TemplateProcessing(single="<s> $A", special_tokens=[mark])
 
 
 def word_tokenizer() -> PreTrainedTokenizerFast:
@@ -68,6 +83,7 @@ def merging_tokenizer() -> PreTrainedTokenizerFast:
     )
     texts = [*vars(SUITE.niah).values(), *vars(SUITE.vt).values(), *words.vocabulary()[:500]]
     backend.train_from_iterator([str(text) for text in texts] * 3, trainer)
+    backend.post_processor = adds_bos(backend)
     return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", unk_token="<unk>")
 
 

@@ -131,7 +131,11 @@ def test_a_full_disk_gets_one_line(
     ("arguments", "message"),
     [
         (["task=niah_single_9"], "unknown RULER task 'niah_single_9'"),
-        (["lenght=512"], "unknown key 'lenght'; known: haystack,"),
+        (["lenght=512"], "unknown key 'lenght'; did you mean length?"),
+        (["+lenght=512"], "unknown key 'lenght'; did you mean length?"),
+        (["zzz=1"], "unknown key 'zzz'; known: haystack,"),
+        (["--cfg"], "unknown flag --cfg"),
+        (["overwrite"], "overwrite has no value"),
         (["workers=0"], "workers is 0; expected at least 1"),
         (["format=csv"], "format is 'csv'; expected one of jsonl, parquet, both"),
         (["hops=3"], "task niah_single_1 has no parameter 'hops'; it has haystack, key_type,"),

@@ -77,7 +77,7 @@ sinfo
     method=full,squeezed_topk task.subtask=niah_single_1,niah_multikey_1 task.length=1024 task.samples=2 \
     task.max_new_tokens=8 model.device=cpu results="$FOLDER" cache_dir="$FOLDER/cache"
 
-"$PYTHON" -m bench.status --runs "$FOLDER/runs" --check
+"$PYTHON" -m bench.status results="$FOLDER" check=true
 records=$(cat "$FOLDER"/runs/*/*/*/records.jsonl | wc -l)
 tasks=$(find "$FOLDER/runs/.hydra/.submitit" -name '*_0_log.out' | wc -l)
 if [ "$records" != 8 ] || [ "$tasks" != 2 ]; then

@@ -28,7 +28,7 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
 
 def test_json_says_what_the_index_holds(capsys, stored):
     ctx, folder = stored
-    code, out, err = run(capsys, "inspect", folder, "--json")
+    code, out, err = run(capsys, "inspect", folder, "json=true")
     report = json.loads(out)
     assert (code, err) == (0, "")
     assert report["model"] == ctx.model_fingerprint
@@ -156,8 +156,9 @@ def test_as_a_command(tmp_path):
     ]
 
 
-def test_no_command_is_bad_input(capsys):
-    with pytest.raises(SystemExit) as left:
-        main([])
-    assert left.value.code == 2
-    assert "inspect" in capsys.readouterr().err
+@pytest.mark.parametrize("arguments", [[], ["look"], ["inspect"], ["inspect", "a", "jsn=true"]])
+def test_what_is_no_command_is_bad_input(capsys, arguments):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "python -m squeezed inspect FOLDER" in error
+    assert error.count("\n") == 1

@@ -1,5 +1,7 @@
 """Gives a trained model heads that see the values which its answer has named already, and take them off.
 
+In this order::
+
     python -m bench.models.training.given --model mini-training --out mini-given
     python -m bench.models.train --resume mini-given --optimizer adamw --lr 5e-4 --lengths any --minutes 30 \\
         --mix records:4,single:2,multivalue:4,multiquery:7,document:3 --embeddings seen --out mini-training

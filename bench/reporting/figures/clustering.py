@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
+from bench.reporting.figures.looks import BLACK, BLUE
 
 
 @style.applied
@@ -11,8 +12,8 @@ def draw(rows: pd.DataFrame) -> Figure:
     """A bar each row. ``rows``: ``label``, ``time`` and ``inertia``, both with scikit-learn = 1."""
     figure, ((time, inertia),) = style.panels(1, 2, width=4.2, height=3.6, share=False)
     for axes, name in ((time, "time"), (inertia, "inertia")):
-        axes.barh(rows["label"], rows[name], color=style.BLUE)
-        axes.axvline(1, color=style.BLACK, linestyle="--", linewidth=1)
+        axes.barh(rows["label"], rows[name], color=BLUE)
+        axes.axvline(1, color=BLACK, linestyle="--", linewidth=1)
         axes.set_xlabel(f"{name}, scikit-learn = 1")
         axes.invert_yaxis()
     inertia.set_yticklabels([])

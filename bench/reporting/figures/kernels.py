@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
-from bench.reporting.output import write_image
+from bench.reporting.figures.files import write_image
+from bench.reporting.figures.looks import Look, looks
 
 Row = dict[str, str]  # a row of the CSV of timings (bench.timing.kernels.table)
 
-Looks = dict[str, style.Style]
+Looks = dict[str, Look]
 
 
 def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
@@ -26,10 +27,10 @@ def draw(rows: list[Row], stem: str) -> Figure:
     """One figure of all rows. ``stem``: a name in ``FIGURES``."""
     lines, panel = FIGURES[stem]
     cells = _cells(rows)
-    looks = style.styles(lines(rows))  # of all panels, so that a colour means the same in each
+    look = looks(lines(rows))  # of all panels, so that a colour means the same in each
     figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
     for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
-        panel(axes, lines(part), looks)
+        panel(axes, lines(part), look)
         axes.set_title(title)
     style.legend(figure)
     figure.suptitle(rows[0]["device"])
@@ -116,9 +117,8 @@ def _line(
     looks: Looks,
     line: str | None = None,
 ) -> None:
-    look = looks[label]
-    drawn: Any = {"color": look.colour, "marker": look.marker, "linestyle": line or look.line}
-    axes.plot(x, y, label=label, markersize=4, **drawn)
+    drawn = looks[label].drawn()
+    axes.plot(x, y, label=label, markersize=4, **drawn | ({"linestyle": line} if line else {}))
 
 
 # By the end of the file's name: which lines there are, and what draws them into a panel.

@@ -1,6 +1,5 @@
-"""One look for every figure: colours, markers and sizes that stay with a method."""
+"""What all figures share: sizes, panels, curves with intervals, and the legend."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; marker and dashes say it again.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
-    *("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
-)
+from bench.reporting.figures.looks import BLUE, DENSE_LOOK, GREEN, ORANGE, PINK, RED, SKY, Look
+
 COLOURS = "cividis"  # of heat maps: read alike by all
 NOTHING = "#dddddd"  # where there is no value
 RC: Any = {
@@ -28,82 +25,63 @@ RC: Any = {
     "pdf.fonttype": 42,  # text stays text
 }
 applied = mpl.rc_context(RC)  # a decorator of functions that draw
+LOW = 0.5  # scores below leave half of the panel empty
 BANDS = 6  # up to so many lines have a band; more have bars, which cover less
 
 
 @dataclass(frozen=True)
-class Style:
-    """How one method is drawn. ``line``: as matplotlib's linestyle."""
+class Drawn:
+    """What became of a figure. ``figure``: ``None`` where no panel would have told anything.
 
-    colour: str
-    marker: str
-    line: str = "-"
+    ``notes``: which panels are left out and why, a sentence each.
+    """
 
-
-FULL = Style(BLACK, "", "--")
-FIXED = {
-    "squeezed topk": Style(BLUE, "o"),
-    "squeezed topk, residual=True": Style("#555555", "*"),
-    "squeezed threshold": Style(RED, "s"),
-    "squeezed threshold, calibration_inputs=3": Style(PINK, "d", "-."),
-    "squeezed threshold, calibration_inputs=6": Style(PINK, "d", "-."),
-    "squeezed topp": Style(ORANGE, "P"),
-    "oracle topk": Style(GREEN, "^"),
-    "oracle threshold": Style(SKY, "v"),
-    "streaming": Style(PINK, "D"),
-    "quest topk": Style(ORANGE, "X", "--"),
-    "snapkv": Style(SKY, "<", "--"),
-    "snapkv, observe=input": Style(SKY, ">", ":"),
-    "h2o": Style(RED, "p", "--"),
-    "random": Style("#777777", "h", ":"),
-}
-FREE_COLOURS = (BLUE, RED, GREEN, ORANGE, PINK, SKY, BLACK, "#777777")
-FREE_MARKERS = "*d8HPXvs"
-DEPTH = re.compile(r" depth (\d)")
-DEPTH_LINES = {"2": "--", "3": ":"}  # a deeper hierarchy keeps its method's colour and marker
+    figure: Figure | None
+    notes: tuple[str, ...] = ()
 
 
-def styles(names: Iterable[str]) -> dict[str, Style]:
-    """A style for each name, no two alike as long as there are any left; well-known names keep theirs."""
-    names = list(dict.fromkeys(names))
-    chosen = {name: style for name in names if (style := _fixed(name)) is not None}
-    taken = {*FIXED.values(), *chosen.values()}
-    free = (
-        Style(colour, FREE_MARKERS[(i + turn) % len(FREE_MARKERS)], line)
-        for line in ("-", "--", ":")
-        for turn in range(len(FREE_MARKERS))
-        for i, colour in enumerate(FREE_COLOURS)
-    )
-    for name in names:
-        if name not in chosen:
-            chosen[name] = next(style for style in free if style not in taken)
-    return chosen
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name of what is no method, in their order; for more than six they come again."""
+    cycle = (BLUE, RED, GREEN, ORANGE, PINK, SKY)
+    return {name: cycle[i % len(cycle)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def _fixed(name: str) -> Style | None:
-    """The style of a well-known name, if it is one."""
-    if name == "full":
-        return FULL
-    found, deeper = FIXED.get(DEPTH.sub("", name)), DEPTH.search(name)
-    if found is None or deeper is None:
-        return found
-    line = DEPTH_LINES.get(deeper[1])
-    return None if line is None else Style(found.colour, found.marker, line)
+def silent(points: pd.DataFrame) -> str:
+    """Why a panel of these cells would tell nothing, in words; empty if it tells something.
+
+    ``points``: cells with ``label``, ``kv_budget`` and ``score``, full attention among them.
+    """
+    points = points[points["score"].notna()]
+    others = points[points["label"] != "full"]
+    if len(others) < 2:
+        return "fewer than two points beside full attention"
+    if points["score"].nunique() == 1:
+        return f"every method scores {points['score'].iloc[0]:.3f}"
+    return ""
+
+
+def left_out(reasons: dict[str, str]) -> tuple[str, ...]:
+    """Sentences about the panels that are left out, by reason. ``reasons``: by the name of the panel."""
+    panels: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        panels.setdefault(reason, []).append(name)
+    return tuple(f"Not drawn, as {why}: {', '.join(names)}." for why, names in panels.items())
 
 
 def panels(
     rows: int, columns: int, *, width: float = 3.4, height: float = 2.6, share: bool = True
 ) -> tuple[Figure, np.ndarray]:
     """A figure with a grid of panels, which share their axes or not, and room for a legend below."""
-    size = (max(5.4, width * columns + 0.6), height * rows + 0.8)
+    size = (max(6.6, width * columns + 0.6), height * rows + 0.8)
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
 
 
 def curve(
-    axes: Axes, x: pd.Series, table: pd.DataFrame, label: str, style: Style, *, band: bool
+    axes: Axes, x: pd.Series, table: pd.DataFrame, label: str, look: Look, *, band: bool
 ) -> None:
     """One method's scores with their 95 % intervals, along ``x``."""
+    table, x = table[table["score"].notna()], x[table["score"].notna()]
     order = np.argsort(x.to_numpy(dtype=float), kind="stable")
     at, shown = x.to_numpy(dtype=float)[order], table.iloc[order]
     low, high = (
@@ -111,22 +89,33 @@ def curve(
         for name in ("score_ci_low", "score_ci_high")
     )
     score = shown["score"].to_numpy(dtype=float)
-    look: Any = {"color": style.colour, "marker": style.marker, "linestyle": style.line}
-    axes.plot(at, score, label=label, markersize=5, linewidth=1.3, alpha=0.9, **look)
+    axes.plot(at, score, label=label, markersize=5, linewidth=1.3, alpha=0.9, **look.drawn())
     if band and len(at) > 1:
-        axes.fill_between(at, low, high, color=style.colour, alpha=0.1, linewidth=0)
+        axes.fill_between(at, low, high, color=look.colour, alpha=0.1, linewidth=0)
     else:
-        axes.vlines(at, low, high, color=style.colour, alpha=0.7, linewidth=1)
+        axes.vlines(at, low, high, color=look.colour, alpha=0.7, linewidth=1)
+
+
+def heights(axes: Axes, table: pd.DataFrame) -> None:
+    """Scores from 0 to 1, or to a little above the highest interval where all of it is low."""
+    most = table[["score", "score_ci_high"]].max().max()
+    axes.set_ylim(-0.05, 1.08)
+    if most < LOW:
+        axes.set_ylim(-0.05 * most, 1.3 * max(most, 0.05))
 
 
 def dense_line(axes: Axes, full: pd.DataFrame) -> None:
     """Full attention's score as a line across, with its interval as a band."""
-    if full.empty:
+    if full.empty or pd.isna(full["score"].iloc[0]):
         return
     row = full.iloc[0]
-    axes.axhline(row["score"], color=FULL.colour, linestyle=FULL.line, lw=1, label="full")
+    axes.axhline(
+        row["score"], color=DENSE_LOOK.colour, linestyle=DENSE_LOOK.line, lw=1, label="full"
+    )
     if pd.notna(row["score_ci_low"]):
-        axes.axhspan(row["score_ci_low"], row["score_ci_high"], color=FULL.colour, alpha=0.07, lw=0)
+        axes.axhspan(
+            row["score_ci_low"], row["score_ci_high"], color=DENSE_LOOK.colour, alpha=0.07, lw=0
+        )
 
 
 def legend(figure: Figure) -> None:
@@ -154,5 +143,6 @@ def legend(figure: Figure) -> None:
 
 def questions(table: pd.DataFrame) -> str:
     """How many questions stand behind each point: ``n = 216`` or ``n = 144 to 216``."""
-    low, high = int(table["n"].min()), int(table["n"].max())
+    counts = table.loc[table["score"].notna(), "n"] if table["score"].notna().any() else table["n"]
+    low, high = int(counts.min()), int(counts.max())
     return f"n = {low}" if low == high else f"n = {low} to {high}"

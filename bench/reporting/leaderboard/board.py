@@ -1,6 +1,5 @@
-"""``python -m bench.report leaderboard``: the leaderboard alone, checked, and merged with others."""
+"""The leaderboard alone: written, checked, and merged with others."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -51,36 +50,34 @@ def refuse(path: Path, found: list[Problem]) -> None:
         raise InputError(f"{path}, {found[0]}{_more(found)}")
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the command line after ``leaderboard``; returns the exit code 0.
+def schema() -> str:
+    """The schema of a row, as JSON."""
+    return json.dumps(Row.model_json_schema(), indent=1)
+
+
+def checked(path: Path) -> str:
+    """One line about a file whose rows may all be compared.
+
+    Raises:
+        InputError: they may not; names the row.
+    """
+    rows = read(path)
+    refuse(path, problems(rows))
+    return f"{path}: {len(rows)} row{'' if len(rows) == 1 else 's'}, all may be compared"
+
+
+def write(runs: Path, out: Path, merge: list[Path]) -> Path:
+    """Writes the leaderboard of a folder of records, merged with those of others; returns its path.
 
     Raises:
         InputError, RunError: as the parts. OSError: not writable.
     """
-    parser = argparse.ArgumentParser(prog="python -m bench.report leaderboard", description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder of records")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder to write to")
-    parser.add_argument(
-        "--merge", type=Path, nargs="+", metavar="CSV", help="leaderboards of others to take in"
-    )
-    parser.add_argument("--check", type=Path, metavar="CSV", help="check this file, write nothing")
-    parser.add_argument("--schema", action="store_true", help="print the schema, write nothing")
-    options = parser.parse_args(arguments)
-    if options.schema:
-        print(json.dumps(Row.model_json_schema(), indent=1))
-        return 0
-    if options.check is not None:
-        rows = read(options.check)
-        refuse(options.check, problems(rows))
-        print(f"{options.check}: {len(rows)} rows, all may be compared")
-        return 0
-    board = leaderboard(load_runs(options.runs))
-    refuse(options.runs, problems(parse(as_csv(board), str(options.runs))))
-    path = write_text(options.out / FILE, as_csv(board))
-    if options.merge:
-        write_text(path, merged([path, *options.merge]).to_csv(index=False))
-    print(f"wrote {path}")
-    return 0
+    board = leaderboard(load_runs(runs))
+    refuse(runs, problems(parse(as_csv(board), str(runs))))
+    path = write_text(out / FILE, as_csv(board))
+    if merge:
+        write_text(path, merged([path, *merge]).to_csv(index=False))
+    return path
 
 
 def _more(found: list[Problem]) -> str:

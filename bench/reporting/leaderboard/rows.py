@@ -10,9 +10,9 @@ from bench.config.errors import InputError
 from bench.config.spec import digest
 from bench.records.files import CONFIG, RECORDS
 from bench.records.stored import read_complete_records, read_identity
-from bench.reporting.statistics.intervals import Interval, cluster_mean
+from bench.reporting.statistics.intervals import Interval, cluster_mean, score_mean
 from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
-from bench.reporting.variants import asked, variant
+from bench.reporting.variants import DENSE, asked, variant
 
 COLUMNS = (
     *("model", "task", "subtask", "context_length", "method", "depth", "sparsity", "kv_budget"),
@@ -25,7 +25,6 @@ EXTRA_COLUMNS = (
     *("haystack", "asked", "prepare_ms", "dtype", "device", "samples", "questions_per_context"),
     *("seed", "window", "setting", "data", "run"),
 )
-ORDER = {"full": 0, "squeezed": 1, "oracle": 2, "streaming": 3}
 # What differs between the cells of one table; the label stands for the last two.
 CELL = ("subtask", "label", "length", "overrides", "data")
 SECONDARY = "score_"  # beginning of the columns of a task's other metrics
@@ -40,7 +39,7 @@ def load_runs(runs: Path) -> list[Run]:
         RunError: a damaged record file.
     """
     if not runs.is_dir():
-        raise InputError(f"no folder {runs}; run python -m bench first, or give --runs FOLDER")
+        raise InputError(f"no folder {runs}; run squeezed-bench run first, or give results=DIR")
     found: list[Run] = []
     for path in sorted(runs.rglob(RECORDS)):
         config = path.with_name(CONFIG)
@@ -51,7 +50,7 @@ def load_runs(runs: Path) -> list[Run]:
             identity = read_identity(config)
             found.append((identity, pd.DataFrame(records), str(path.parent.relative_to(runs))))
     if not found:
-        raise InputError(f"no records in {runs}; run python -m bench first, or give --runs FOLDER")
+        raise InputError(f"no records in {runs}; run squeezed-bench run first, or give results=DIR")
     return found
 
 
@@ -60,7 +59,7 @@ def leaderboard(runs: list[Run]) -> pd.DataFrame:
     full = {
         pair_key(identity): records
         for identity, records, _ in runs
-        if identity["method"]["name"] == "full"
+        if identity["method"]["name"] == DENSE
     }
     rows = [
         _row(identity, records, full.get(pair_key(identity)), folder)
@@ -69,9 +68,10 @@ def leaderboard(runs: list[Run]) -> pd.DataFrame:
     secondary = sorted({name for row in rows for name in row if name.startswith(SECONDARY)})
     secondary = [name for name in secondary if name not in COLUMNS]
     board = _apart(pd.DataFrame(rows))[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
-    whole = dict.fromkeys(("depth", "index_bytes", "window"), "Int64")
+    whole = dict.fromkeys(("context_length", "depth", "index_bytes", "window"), "Int64")
     board = board.astype(whole)
-    order = board["method"].map(ORDER).fillna(len(ORDER))
+    # Full attention, then the methods with clusters, then the others.
+    order = (board["method"] != DENSE) * (1 + board["depth"].isna())
     keys = ["model", "setting", "task", "subtask", "context_length", "order", "method", "rule"]
     keys += ["depth", "variant", "asked", "run"]
     board = board.assign(order=order).sort_values(keys, kind="stable")
@@ -102,7 +102,7 @@ def _row(
 ) -> dict[str, Any]:
     task, method, model = identity["task"], identity["method"], identity["model"]
     window = identity.get("index", {}).get("window")
-    score = cluster_mean(records["score"], records["context"])
+    score = score_mean(records["score"], records["context"])
     both = paired(records, full)
     nothing = Interval(np.nan, np.nan, np.nan)
     delta = cluster_mean(both["score"] - both["full"], both["context"]) if len(both) else nothing

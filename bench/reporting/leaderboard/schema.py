@@ -1,8 +1,8 @@
 """The leaderboard's schema, and the check that its rows may stand beside each other.
 
 One row is one run: a model, a task and subtask, a length, a method with its settings. ``Row`` says what each
-column holds; ``python -m bench.report leaderboard --schema`` prints it as JSON Schema. ``problems`` refuses
-rows that would compare what cannot be compared, each with its number (1 is the first row below the header).
+column holds; ``python -m bench.report leaderboard schema=true`` prints it as JSON Schema. ``problems``
+refuses rows that would compare what cannot be compared, each with its number (1 is the first one).
 """
 
 import csv
@@ -16,11 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bench.config.errors import InputError
 from bench.records.provenance import same_code
+from bench.reporting.variants import DENSE
 
 # What rows of one comparison share; the setting stands for prompts, seed and numbers of questions.
 COMPARISON = ("model", "task", "subtask", "context_length", "setting", "data", "prompts")
 METHOD = ("method", "rule", "depth", "variant", "asked", "window", "dtype", "device")
-DENSE = "full"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]
@@ -57,7 +57,9 @@ class Row(BaseModel):
     )
     kv_budget: float = Field(gt=0, allow_inf_nan=False, description="measured share of bytes read")
     score: Share = Field(description="mean over n questions")
-    score_ci_low: OptionalShare = Field(description="95 % interval, whole contexts drawn")
+    score_ci_low: OptionalShare = Field(
+        description="95 % interval, whole contexts drawn; Wilson's where draws do not differ"
+    )
     score_ci_high: OptionalShare
     full_score: OptionalShare = Field(description="of the dense row, on the same questions")
     delta: OptionalFloat = Field(description="score - full_score, paired by question")

@@ -64,35 +64,49 @@ def make(kind: str, records: Path) -> Made:
         known = ", ".join(["overview", "tasks", *STUDIES, *TIMINGS])
         raise InputError(f"{records}: unknown kind of study {kind!r}; known: {known}")
     study = STUDIES[kind]
-    found = study.tables(cells)
-    if not found:
+    found = study.cells(cells)
+    if found.table.empty:
         raise InputError(f"{records} does not make the study {kind}")
-    figure = None if study.draw is None else study.draw(cells, study.title)
-    return Made(next(iter(found.values())), narrow(cells.table), figure, facts)
+    whole = next(iter(study.tables(found).values()))
+    figure = None if study.draw is None else study.draw(found, study.title).figure
+    return Made(whole, narrow(found.table), figure, facts)
 
 
 def narrow(table: pd.DataFrame) -> pd.DataFrame:
-    """Cells of a pool in five or six columns; the length is named where there are several.
+    """Cells of a pool in at most six columns: a row a method, and a column of scores a length.
 
     Args:
         table: ``bench.reporting.statistics.pooled.Pool.table``.
     """
-    lengths = table["context_length"]
     shown = pd.DataFrame({"method": table["label"], "asked": table["asked"].fillna("")})
-    if lengths.nunique() > 1:
-        shown.insert(0, "tokens", lengths)
-    shown["KV budget"] = table["kv_budget"]
-    shown["score (95 % CI)"] = with_interval(table, "score")
-    if "delta" in table and len(shown.columns) < 5:
-        shown["minus full (95 % CI)"] = with_interval(table, "delta")
-    return shown.assign(n=table["n"])
+    lengths = sorted(table["context_length"].dropna().unique())
+    if len(lengths) < 2:
+        shown["KV budget"] = table["kv_budget"]
+        shown["score (95 % CI)"] = with_interval(table, "score")
+        if "delta" in table:
+            shown["minus full (95 % CI)"] = with_interval(table, "delta")
+        return shown.assign(n=table["n"])
+    keys = ["method", "asked"]
+    cells = shown.assign(
+        budget=table["kv_budget"],
+        length=table["context_length"],
+        score=with_interval(table, "score"),
+    )
+    wide = cells.pivot_table(
+        index=keys, columns="length", values="score", aggfunc="first", sort=False
+    )
+    budgets = cells.groupby(keys, sort=False)["budget"].mean()
+    wide = wide.rename(columns={length: f"at {length:g} (95 % CI)" for length in lengths})
+    wide.insert(0, "KV budget", budgets)
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def _by_task(part: pd.DataFrame) -> pd.DataFrame:
     """Scores of each subtask; as many methods as there is room for."""
     named = part.assign(label=labels(part, size=True))
     few = list(dict.fromkeys(named["label"]))[:4]
-    return overview.by_task(part)[["context_length", "subtask", *few]]
+    table = overview.by_task(part)[["context_length", "subtask", *few]]
+    return table.dropna(axis="columns", how="all")  # rows of a task may have lengths of their own
 
 
 def _facts(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> dict[str, str]:

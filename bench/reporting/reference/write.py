@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from bench.config.errors import InputError
-from bench.reporting.output import as_markdown, write_image, write_text
+from bench.reporting.figures.files import write_image
+from bench.reporting.output import as_markdown, write_text
 from bench.reporting.reference.makers import make
 
 REFERENCE = Path("results/reference")
@@ -12,6 +13,7 @@ RECORDS = "records.parquet"
 KIND = re.compile(r"^<!-- made as: (\S+) -->$", re.MULTILINE)
 FACTS = re.compile(r"(<!-- begin facts -->\n).*?(<!-- end facts -->)", re.DOTALL)
 TABLE = re.compile(r"(<!-- begin table\.md -->\n).*?(<!-- end -->)", re.DOTALL)
+PICTURE = re.compile(r"\n!\[[^\]]*\]\(figure\.png\)\n")
 NEW = """# {name}
 
 <!-- made as: {kind} -->
@@ -73,6 +75,8 @@ def remake(folder: Path, kind: str | None = None) -> list[Path]:
     facts = "".join(f"- {name}: {value}\n" for name, value in made.facts.items())
     text = FACTS.sub(lambda found: found[1] + facts + found[2], text)
     text = TABLE.sub(lambda found: found[1] + narrow + found[2], text)
+    if made.figure is None:  # one method alone draws no curve
+        text = PICTURE.sub("", text)
     written = [
         write_text(folder / "table.csv", made.whole.to_csv(index=False, float_format="%.6g")),
         write_text(folder / "table.md", narrow),

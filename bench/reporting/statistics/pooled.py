@@ -1,4 +1,7 @@
-"""Cells of the studies: one method, one size, one length; the questions of all its subtasks together."""
+"""Cells of the studies: one method, one size, one length; the questions of all its subtasks together.
+
+Cells stand side by side only over the same questions: ``Pool.compared`` is the one place that sees to it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.reporting.statistics.common import choose
 from bench.reporting.statistics.compare import Comparison, compare
-from bench.reporting.statistics.intervals import cluster_mean
-from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
-from bench.reporting.variants import METHOD, labels
+from bench.reporting.statistics.examples import examples
+from bench.reporting.statistics.intervals import score_mean
+from bench.reporting.variants import DENSE, METHOD, labels, lengths
 
 KEYS = ["context_length", *METHOD]
 CELL = "cell"  # column that names a cell's examples
+MEANS = ("kv_budget", "lookup_budget", "measured_sparsity")
+MEDIANS = ("prefill_ms", "decode_ms_per_token", "dense_ms", "index_ms", "index_bytes")
+COUNTS = ("n", "contexts")  # which a blank cell keeps
 
 
 @dataclass(frozen=True)
@@ -21,15 +28,18 @@ class Pool:
     """All cells of runs that may be compared.
 
     Attributes:
-        table: one row a cell, in the leaderboard's order: ``KEYS``, ``label`` (the method without its size),
-            ``size`` (the number that was asked for), ``tasks`` and ``complete`` (all runs are finished), and
-            the measurements of ``measure``.
-        examples: by cell, one row a question: ``example`` and ``context`` (unique over subtasks), ``score``,
-            ``full`` (NaN without a dense run), ``same`` and ``empty`` (of the prediction), budgets.
+        table: one row a cell, in the leaderboard's order: ``KEYS``, ``length`` (in words; rows with lengths
+            of their own have one too), ``label`` (the method without its size), ``size`` (the number that was
+            asked for), ``dense`` (full attention), ``clustered`` (the method has levels of clusters),
+            ``tasks``, ``complete`` (all runs are finished), ``counted`` (it is known beforehand how many
+            questions there are), and the measurements of ``measure``.
+        examples: by cell, one row a question, as ``statistics.examples``.
+        notes: what a reader of the table must know, a sentence each.
     """
 
     table: pd.DataFrame
     examples: dict[int, pd.DataFrame]
+    notes: tuple[str, ...] = ()
 
     def against(self, ours: int, reference: int) -> Comparison | None:
         """Two cells compared on the questions that both have; None without any."""
@@ -42,6 +52,39 @@ class Pool:
             return None
         return compare(both["score"], both["score_reference"], both["context"])
 
+    def compared(self, cells: pd.DataFrame) -> "Pool":
+        """These cells and full attention at their lengths, measured on the same questions of each length.
+
+        The tasks are those on which most can be compared (cells times tasks). A cell that lacks one of them,
+        or a question of theirs, keeps its row and its counts, and its measurements are blank. A method that
+        keeps questions for its calibration has fewer by design: then all are measured on what it has.
+        ``notes`` say what is blank and what was left out.
+
+        Args:
+            cells: rows of ``table``, perhaps with more columns, or with other labels.
+        """
+        cells = cells[~cells["dense"]]
+        full = self.table[self.table["dense"] & self.table["length"].isin(cells["length"])]
+        rows, found, notes = [], {}, []
+        for length, here in by_length(pd.concat([full, cells]) if len(full) else cells):
+            common = choose(here, self.examples)
+            notes += [f"{length}: {note}" for note in common.notes]
+            for cell, given in zip(here[CELL], here.to_dict("records"), strict=True):
+                row: dict[Any, Any] = dict(given)
+                kept = self.examples[cell]
+                whole = len(kept)
+                kept = kept[kept["example"].isin(common.questions)]
+                if common.dense_is_blank:
+                    kept = kept.assign(full=np.nan)
+                if cell in common.blank or kept.empty:
+                    row |= _blank(row)
+                elif len(kept) < whole or common.dense_is_blank:
+                    row |= _blank(row) | measure(kept) | {"tasks": kept["subtask"].nunique()}
+                rows.append(row)
+                found[cell] = kept
+        table = pd.DataFrame(rows, columns=cells.columns) if rows else cells
+        return Pool(_typed(table), found, tuple(notes))
+
 
 def pool(part: pd.DataFrame, records: Mapping[str, pd.DataFrame]) -> Pool:
     """Pools the runs of one group of ``bench.reporting.tables.overview``.
@@ -49,32 +92,52 @@ def pool(part: pd.DataFrame, records: Mapping[str, pd.DataFrame]) -> Pool:
     Args:
         part: rows of the leaderboard. records: by run folder, one row a record.
     """
-    dense = part.loc[part["method"] == "full", ["subtask", "context_length", "run"]]
+    dense = part.loc[part["method"] == DENSE, ["subtask", "context_length", "run"]]
     full = {
-        (subtask, length): records[run] for subtask, length, run in dense.itertuples(index=False)
+        (subtask, _key(length)): records[run]
+        for subtask, length, run in dense.itertuples(index=False)
     }
-    rows, examples = [], {}
+    rows, found = [], {}
     for number, (key, runs) in enumerate(part.groupby(KEYS, sort=False, dropna=False)):
         frames = [
-            _examples(run, records[run["run"]], full.get((run["subtask"], run["context_length"])))
+            examples(
+                run,
+                records[run["run"]],
+                full.get((run["subtask"], _key(run["context_length"]))),
+            )
             for run in runs.to_dict("records")
         ]
-        examples[number] = pd.concat(frames, ignore_index=True)
+        found[number] = pd.concat(frames, ignore_index=True)
         row = dict(zip(KEYS, key, strict=True))
         row |= {
             CELL: number,
             "tasks": runs["subtask"].nunique(),
-            "complete": runs["complete"].all(),
+            "complete": bool(runs["complete"].all()),
+            "counted": bool(runs["samples"].notna().all()),
         }
-        rows.append(row | measure(examples[number]))
+        rows.append(row | measure(found[number]))
     table = pd.DataFrame(rows)
-    size = pd.to_numeric(table["asked"].str.split().str[-1])
-    return Pool(table.assign(label=labels(table), size=size), examples)
+    return Pool(
+        _typed(table).assign(
+            length=lengths(table),
+            label=labels(table),
+            size=pd.to_numeric(table["asked"].str.split().str[-1]),
+            dense=table["method"] == DENSE,
+            clustered=table["depth"].notna(),
+        ),
+        found,
+    )
+
+
+def by_length(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each length, short ones first; rows with lengths of their own are the last part."""
+    order = table.sort_values("context_length", kind="stable")["length"].unique()
+    return [(str(length), table[table["length"] == length]) for length in order]
 
 
 def measure(examples: pd.DataFrame) -> dict[str, Any]:
     """The measurements of one cell: means over its questions, medians of times."""
-    score = cluster_mean(examples["score"], examples["context"])
+    score = score_mean(examples["score"], examples["context"])
     found: dict[str, Any] = {
         "n": len(examples),
         "contexts": examples["context"].nunique(),
@@ -96,47 +159,23 @@ def measure(examples: pd.DataFrame) -> dict[str, Any]:
             "identical": paired["same"].mean(),
         }
     found["empty"] = examples["empty"].mean()
-    means = ("kv_budget", "lookup_budget", "measured_sparsity")
-    medians = ("prefill_ms", "decode_ms_per_token", "dense_ms", "index_ms", "index_bytes")
-    found |= {name: examples[name].mean() for name in means}
-    return found | {name: examples[name].median() for name in medians}
+    found |= {name: examples[name].mean() for name in MEANS}
+    return found | {name: examples[name].median() for name in MEDIANS}
 
 
-def _examples(
-    run: Mapping[Any, Any], records: pd.DataFrame, full: pd.DataFrame | None
-) -> pd.DataFrame:
-    window = None if pd.isna(run["window"]) else int(run["window"])
-    nothing = pd.Series(np.nan, index=records.index)
-    said = records.get("prediction", nothing)
-    table = pd.DataFrame(
-        {
-            "id": records["id"],
-            "subtask": run["subtask"],
-            "example": run["subtask"] + " " + records["id"],
-            "context": run["subtask"] + " " + records["context"],
-            "score": records["score"].astype(float),
-            "prediction": said,
-            "empty": [str(text).strip() == "" for text in said],
-            "kv_budget": records["kv_budget"],
-            "lookup_budget": lookup_budget(records),
-            "measured_sparsity": measured_sparsity(records, window),
-            **{
-                name: pd.to_numeric(records[name]) if name in records else nothing
-                for name in (
-                    "prefill_ms",
-                    "decode_ms_per_token",
-                    "prepare_ms",
-                    "dense_ms",
-                    "index_bytes",
-                )
-            },
-        }
-    )
-    table["index_ms"] = table["prepare_ms"] - table["dense_ms"]
-    if full is None:
-        return table.assign(full=np.nan, same=np.nan)
-    columns = ["id", "score"] + (["prediction"] if "prediction" in full else [])
-    reference = full[columns].rename(columns={"score": "full", "prediction": "full_prediction"})
-    table = table.merge(reference, on="id", how="left")
-    same = table["prediction"] == table["full_prediction"] if "full_prediction" in table else np.nan
-    return table.assign(same=same)
+def _blank(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The measurements of a cell without any; its counts stay."""
+    compared = ("full_score", "delta", "delta_ci_low", "delta_ci_high", "p_sign", "p_wilcoxon")
+    alone = ("score", "score_ci_low", "score_ci_high", "empty", "identical", *MEANS, *MEDIANS)
+    blank: dict[str, Any] = {name: np.nan for name in (*alone, *compared) if name in row}
+    return blank | ({"inside_noise": None} if "inside_noise" in row else {})
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers stay whole beside cells that have none."""
+    return table.astype(dict.fromkeys(("context_length", "depth"), "Int64"))
+
+
+def _key(length: Any) -> int | None:
+    """A length as a key: one that is no number equals none, itself included."""
+    return None if pd.isna(length) else int(length)

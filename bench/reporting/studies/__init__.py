@@ -2,13 +2,13 @@
 
 from bench.reporting.studies.base import Study
 from bench.reporting.studies.budgets import BUDGETS
-from bench.reporting.studies.curves import CENTROIDS, PARETO, RULES, WINDOW
+from bench.reporting.studies.curves import CENTROIDS, RULES, WINDOW
 from bench.reporting.studies.hierarchy import HIERARCHY
 from bench.reporting.studies.sample_size import SAMPLE_SIZE
 from bench.reporting.studies.scaling import COST, SCALING
 from bench.reporting.studies.transfer import TRANSFER
 
-ALL = (PARETO, BUDGETS, RULES, HIERARCHY, TRANSFER, CENTROIDS, WINDOW, SCALING, COST, SAMPLE_SIZE)
+ALL = (BUDGETS, RULES, HIERARCHY, TRANSFER, CENTROIDS, WINDOW, SCALING, COST, SAMPLE_SIZE)
 STUDIES: dict[str, Study] = {study.name: study for study in ALL}
 
 __all__ = ["STUDIES", "Study"]

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
-from bench.reporting.statistics.pooled import Pool
-from bench.reporting.studies.base import Study, with_interval
+from bench.reporting.figures.looks import looks
+from bench.reporting.statistics.pooled import Pool, by_length
+from bench.reporting.studies.base import Study, at_several, with_interval
 
 OF_THE_INDEX = r"\b(?:levels|window|strategy|balance|index_seed)="
 SHOWN = ["kv_budget", "measured_sparsity"]
@@ -18,20 +18,14 @@ Cells = Callable[[pd.DataFrame], pd.DataFrame]
 def study(name: str, title: str, about: str, axis: str, cells: Cells) -> Study:
     """A study of the cells that ``cells`` picks from a pool's table, with a column ``x`` named ``axis``.
 
-    It exists where a method has at least two values of ``x`` at one length.
+    It is of the methods that have at least two values of ``x`` at one length.
     """
 
-    def found(pool: Pool) -> pd.DataFrame:
-        table = cells(pool.table)
-        if table.empty:
-            return table
-        values = table.groupby(["context_length", "label"])["x"].transform("nunique")
-        return table[values > 1]
+    def chosen(pool: Pool) -> Pool:
+        return pool.compared(at_several(cells(pool.table), "x"))
 
-    def tables(pool: Pool) -> dict[str, pd.DataFrame]:
-        table = found(pool)
-        if table.empty:
-            return {}
+    def tables(found: Pool) -> dict[str, pd.DataFrame]:
+        table = found.table[~found.table["dense"]]
         table = table.sort_values(["context_length", "label", "x"], kind="stable")
         rest = {"score (95 % CI)": with_interval(table, "score")}
         if "delta" in table:
@@ -42,37 +36,35 @@ def study(name: str, title: str, about: str, axis: str, cells: Cells) -> Study:
         return {"": head.assign(**rest, **table[["tasks", "n", "contexts", "complete"]])}
 
     @style.applied
-    def draw(pool: Pool, heading: str) -> Figure:
-        table = found(pool)
-        lengths = sorted(table["context_length"].unique())
-        looks = style.styles(table["label"])
-        figure, grid = style.panels(1, len(lengths), width=4.2, height=3.2)
-        for axes, length in zip(grid[0], lengths, strict=True):
-            here = table[table["context_length"] == length]
-            full = pool.table[pool.table["method"] == "full"]
-            style.dense_line(axes, full[full["context_length"] == length])
-            band = here["label"].nunique() <= style.BANDS
-            for label, runs in here.groupby("label", sort=False):
-                style.curve(axes, runs["x"], runs, str(label), looks[str(label)], band=band)
-            axes.set_title(f"{length} tokens, {style.questions(here)}")
+    def draw(found: Pool, heading: str) -> style.Drawn:
+        look = looks(found.table["label"])
+        reasons = {length: style.silent(here) for length, here in by_length(found.table)}
+        told = [part for part in by_length(found.table) if not reasons[part[0]]]
+        notes = style.left_out({length: why for length, why in reasons.items() if why})
+        if not told:
+            return style.Drawn(None, notes)
+        figure, grid = style.panels(1, len(told), width=4.2, height=3.2)
+        for axes, (length, here) in zip(grid[0], told, strict=True):
+            style.dense_line(axes, here[here["dense"]])
+            others = here[~here["dense"]]
+            band = others["label"].nunique() <= style.BANDS
+            for label, runs in others.groupby("label", sort=False):
+                style.curve(axes, runs["x"], runs, str(label), look[str(label)], band=band)
+            axes.set_title(f"{length}, {style.questions(here)}")
             axes.set_xlabel(axis)
         grid[0][0].set_ylabel("score, 95 % interval")
         figure.suptitle(heading)
         style.legend(figure)
-        return figure
+        return style.Drawn(figure, notes)
 
-    return Study(name, title, about, tables, draw)
+    return Study(name, title, about, chosen, tables, draw)
 
 
 def _rules(table: pd.DataFrame) -> pd.DataFrame:
-    here = table[(table["method"] == "squeezed") & table["asked"].str.startswith("sparsity ")]
+    here = table[table["clustered"] & table["asked"].str.startswith("sparsity ")]
     here = here[~here["variant"].str.contains(OF_THE_INDEX)]
-    several = here.groupby("context_length")["rule"].transform("nunique") > 1
-    return here[several].assign(x=here["kv_budget"])
-
-
-def _pareto(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["method"] != "full"].assign(x=table["kv_budget"])
+    here = at_several(here, "rule", by=("length", "method"))
+    return here.assign(x=here["kv_budget"])
 
 
 def _varied(setting: str) -> Cells:
@@ -81,7 +73,7 @@ def _varied(setting: str) -> Cells:
     pattern = re.compile(rf"(?:^|, ){setting}=([0-9.]+)")
 
     def cells(table: pd.DataFrame) -> pd.DataFrame:
-        here = table[(table["method"] == "squeezed") & table["depth"].eq(1)]
+        here = table[table["depth"].eq(1).fillna(False)]
         values = here["variant"].str.extract(pattern, expand=False).astype(float)
         variant = here["variant"].str.replace(pattern, "", regex=True)
         rest = variant.where(variant == "", ", " + variant)
@@ -94,16 +86,9 @@ def _varied(setting: str) -> Cells:
 RULES = study(
     "rules",
     "Threshold, top-k and top-p",
-    "The selection rules of Squeezed Attention, asked for the same sparsities, by what each really read.",
+    "The selection rules of methods with clusters, asked for the same sparsities, by what each really read.",
     "measured KV budget (1 = all read)",
     _rules,
-)
-PARETO = study(
-    "pareto",
-    "Accuracy against the KV budget",
-    "Every method and size that was run, all subtasks together.",
-    "measured KV budget (1 = all read)",
-    _pareto,
 )
 CENTROIDS = study(
     "centroids",

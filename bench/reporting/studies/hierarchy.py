@@ -1,28 +1,29 @@
 """Depth of the hierarchy: how many centroid bytes it saves, and what that costs in accuracy."""
 
-from typing import Any
+import dataclasses
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
-from bench.reporting.statistics.pooled import CELL, Pool
+from bench.reporting.figures.looks import BLACK
+from bench.reporting.statistics.pooled import CELL, Pool, by_length
 from bench.reporting.studies.base import Study, with_interval
 
 COARSE, SCORE = "coarse_sparsity=", "coarse_score="
+KEYS = ["context_length", "method", "rule", "others", "asked"]  # of what differs in depth only
 MARKERS = ((1, "o"), (2, "s"), (3, "^"))  # by depth
 
 
-def cells(pool: Pool) -> pd.DataFrame:
-    """Squeezed cells that have a cell of depth 1 beside them, and those; empty without any.
+def cells(pool: Pool) -> Pool:
+    """Cells of methods with clusters that have a cell of depth 1 beside them, and those.
 
     Added columns: ``others`` (the variant without what the coarse levels do), ``coarse`` and ``coarse_score``
     (what they do; empty: the default), and of the comparison with depth 1: ``flat`` (that cell),
-    ``lookup_ratio``, ``difference`` with its interval, ``inside_noise``.
+    ``lookup_ratio``, ``difference`` with its interval.
     """
     table = pool.table
-    table = table[(table["method"] == "squeezed") & table["lookup_budget"].gt(0)]
+    table = table[table["clustered"] & table["lookup_budget"].gt(0)]
     parts = table["variant"].str.split(", ")
     table = table.assign(
         others=[
@@ -31,16 +32,15 @@ def cells(pool: Pool) -> pd.DataFrame:
         coarse=[_setting(each, COARSE) for each in parts],
         coarse_score=[_setting(each, SCORE) for each in parts],
     )
-    keys = ["context_length", "rule", "others", "asked"]
-    flat = table[table["depth"] == 1].drop_duplicates(keys)
-    flat = flat.assign(flat=flat[CELL], flat_lookup=flat["lookup_budget"])
-    table = table.merge(flat[[*keys, "flat", "flat_lookup"]], on=keys, how="inner")
+    flat = table[table["depth"] == 1].drop_duplicates(KEYS)
+    table = table.merge(flat[KEYS].assign(flat=flat[CELL]), on=KEYS, how="inner")
     deep = table.loc[table["depth"] > 1, "flat"]
-    table = table[table["flat"].isin(deep)].reset_index(drop=True)
-    compared = [_against(pool, row) for row in table.to_dict("records")]
-    return table.assign(lookup_ratio=table["lookup_budget"] / table["flat_lookup"]).join(
-        pd.DataFrame(compared, index=table.index)
-    )
+    found = pool.compared(table[table["flat"].isin(deep)])
+    table = found.table[~found.table["dense"]].reset_index(drop=True)
+    lookups = table.drop_duplicates(CELL).set_index(CELL)["lookup_budget"]
+    compared = [_against(found, row) for row in table.to_dict("records")]
+    table = table.assign(lookup_ratio=table["lookup_budget"] / table["flat"].map(lookups))
+    return dataclasses.replace(found, table=table.join(pd.DataFrame(compared, index=table.index)))
 
 
 def _setting(parts: list[str], name: str) -> str:
@@ -48,35 +48,26 @@ def _setting(parts: list[str], name: str) -> str:
     return next((part[len(name) :] for part in parts if part.startswith(name)), "")
 
 
-def _against(pool: Pool, row: dict) -> dict:
-    both = pool.against(row[CELL], row["flat"])
-    if both is None or row[CELL] == row["flat"]:
-        return {
-            "difference": float("nan"),
-            "difference_ci_low": float("nan"),
-            "difference_ci_high": float("nan"),
-        }
+def _against(found: Pool, row: dict) -> dict[str, float]:
+    """The difference from depth 1, question by question; NaN for depth 1 itself and for blank cells."""
+    both = None if row[CELL] == row["flat"] else found.against(row[CELL], row["flat"])
+    names = ("difference", "difference_ci_low", "difference_ci_high")
+    if both is None or pd.isna(row["score"]):
+        return dict.fromkeys(names, float("nan"))
     delta = both.delta
-    return {
-        "difference": delta.mean,
-        "difference_ci_low": delta.low,
-        "difference_ci_high": delta.high,
-    }
+    return dict(zip(names, (delta.mean, delta.low, delta.high), strict=True))
 
 
-def tables(pool: Pool) -> dict[str, pd.DataFrame]:
+def tables(chosen: Pool) -> dict[str, pd.DataFrame]:
     """One row for each length, size, depth and coarse sparsity."""
-    found = cells(pool)
-    if found.empty:
-        return {}
-    found = found.sort_values(
-        ["context_length", "rule", "others", "size", "depth", "coarse", "coarse_score"],
+    found = chosen.table.sort_values(
+        [*KEYS[:-1], "size", "depth", "coarse", "coarse_score"],
         kind="stable",
     )
     table = pd.DataFrame(
         {
             "context_length": found["context_length"],
-            "rule": found["rule"] + found["others"].map(lambda text: f", {text}" if text else ""),
+            "method": _names(found),
             "asked": found["asked"],
             "depth": found["depth"],
             "coarse_sparsity": found["coarse"]
@@ -102,42 +93,48 @@ def tables(pool: Pool) -> dict[str, pd.DataFrame]:
 
 def _several(found: pd.DataFrame) -> pd.DataFrame:
     """The sizes that were run with several coarse sparsities; all where none was."""
-    keys = ["context_length", "rule", "others", "asked"]
-    several = found.groupby(keys)["coarse"].transform("nunique") > 1
+    several = found.groupby(["length", *KEYS[1:]])["coarse"].transform("nunique") > 1
     return found[several] if several.any() else found
 
 
+def _names(found: pd.DataFrame) -> pd.Series:
+    """What a row is besides its depth, for instance ``squeezed topk, residual=True``."""
+    rule = found["rule"].map(lambda text: f" {text}" if text else "")
+    return found["method"] + rule + found["others"].map(lambda text: f", {text}" if text else "")
+
+
 @style.applied
-def draw(pool: Pool, title: str) -> Figure:
+def draw(chosen: Pool, title: str) -> style.Drawn:
     """Score against the centroid bytes read: a row of panels a length, a column a rule, a point a run."""
-    found = _several(cells(pool))
-    rules = found["rule"] + found["others"].map(lambda text: f", {text}" if text else "")
+    found = _several(chosen.table)
     series = found["asked"] + found["coarse_score"].map(lambda text: f", {text}" if text else "")
-    found = found.assign(panel=rules, series=series.where(found["depth"] > 1, found["asked"]))
-    looks = style.styles(found["series"])
-    # Rows with lengths of their own have none in common, and stand in one line of panels.
-    lengths: list[tuple[Any, pd.DataFrame]] = list(found.groupby("context_length", dropna=False))
+    series = series.where(found["depth"] > 1, found["asked"])
+    found = found.assign(panel=_names(found), series=series)
+    colours = style.colours(found["series"])
+    lengths = by_length(found)
     panels = list(dict.fromkeys(found["panel"]))
     figure, grid = style.panels(len(lengths), len(panels), width=3.6, height=3.2)
     note = _same_drop(found)
     for line, (length, of_length) in zip(grid, lengths, strict=True):
-        tokens = "all lengths" if pd.isna(length) else f"{length} tokens"
         for axes, panel in zip(line, panels, strict=True):
             here = of_length[of_length["panel"] == panel]
+            axes.set_visible(len(here) > 0)
+            if here.empty:
+                continue
             for name, runs in here.groupby("series", sort=False):
-                _points(axes, runs, str(name), looks[str(name)].colour, drops=not note)
-            size = f", {style.questions(here)}" if len(here) else ""
-            axes.set_title(f"{panel}\n{tokens}{size}")
+                _points(axes, runs, str(name), colours[str(name)], drops=not note)
+            axes.set_title(f"{panel}\n{length}, {style.questions(here)}")
             axes.set_xlim(0, 1.08)
             axes.margins(y=0.15)
         line[0].set_ylabel("score, 95 % interval")
     for axes in grid[-1]:
         axes.set_xlabel("centroid bytes read, depth 1 = 1")
     for depth, marker in MARKERS:
-        grid[0][0].plot([], [], marker, color=style.BLACK, ms=6, label=f"depth {depth}")
+        if (found["depth"] == depth).any():
+            grid[0][0].plot([], [], marker, color=BLACK, ms=6, label=f"depth {depth}")
     figure.suptitle(f"{title}\n{note or 'beside each point: share that each coarse level drops'}")
     style.legend(figure)
-    return figure
+    return style.Drawn(figure)
 
 
 def _same_drop(found: pd.DataFrame) -> str:
@@ -162,10 +159,11 @@ def _points(axes: Axes, runs: pd.DataFrame, name: str, colour: str, *, drops: bo
 
 
 HIERARCHY = Study(
-    "hierarchy",  # experiment=depth; GROUP-depth is where in the context the answers stood
+    "hierarchy",
     "Depth of the hierarchy",
     "Centroid bytes that the lookup reads, as a share of what depth 1 reads at the same length and size, "
     "against the score. The difference from depth 1 is paired by question.",
+    cells,
     tables,
     draw,
 )

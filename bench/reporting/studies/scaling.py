@@ -1,74 +1,84 @@
 """What grows with the context: times of a question, and the cost of the index."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
+from bench.reporting.figures.looks import looks
 from bench.reporting.statistics.pooled import Pool
-from bench.reporting.studies.base import Study
+from bench.reporting.studies.base import Study, at_several
 
 TIMES = {
     "prefill_ms": "prefill of the user input, ms",
     "decode_ms_per_token": "decode, ms a token",
     "index_ms": "clustering and calibration, ms",
 }
+SHOWN = ["name", "context_length", "score", "kv_budget", *TIMES, "index_bytes", "n", "contexts"]
 
 
-def cells(pool: Pool) -> pd.DataFrame:
-    """Cells of methods and sizes that were run at two lengths or more; ``name``: method and size."""
-    table = pool.table
+def cells(pool: Pool) -> Pool:
+    """Cells of methods and sizes that were run at two lengths or more; ``name``: method and size.
+
+    Rows with lengths of their own have no place along the lengths, and are left out.
+    """
+    found = pool.compared(_several(pool.table[~pool.table["dense"]]))
+    table = _several(found.table)
+    table = table.assign(index_ms=table["index_ms"].where(table["clustered"]))
+    return dataclasses.replace(found, table=table)
+
+
+def _several(table: pd.DataFrame) -> pd.DataFrame:
+    table = table[table["context_length"].notna()]
     name = table["label"] + ("; " + table["asked"]).where(table["asked"] != "", "")
-    table = table.assign(name=name, index_ms=table["index_ms"].where(table["depth"].notna()))
-    return table[table.groupby("name")["context_length"].transform("nunique") > 1]
+    return at_several(table.assign(name=name), "context_length", by=("name",))
 
 
-def tables(pool: Pool) -> dict[str, pd.DataFrame]:
+def tables(found: Pool) -> dict[str, pd.DataFrame]:
     """One row a method, size and length; times are medians over questions."""
-    found = cells(pool)
-    if found.empty:
-        return {}
-    columns = [
-        "name",
-        "context_length",
-        "score",
-        "kv_budget",
-        *TIMES,
-        "index_bytes",
-        "n",
-        "contexts",
-    ]
-    full = found[found["method"] == "full"].set_index("context_length")
-    ratio = found["context_length"].map(full["decode_ms_per_token"]) / found["decode_ms_per_token"]
-    dense = found["prefill_ms"].rdiv(found["context_length"].map(full["prefill_ms"]))
-    table = found[columns].assign(**{"prefill, times full": dense, "decode, times full": ratio})
-    order = {name: place for place, name in enumerate(dict.fromkeys(found["name"]))}
-    table = table.assign(order=table["name"].map(order)).sort_values(["order", "context_length"])
+    cells = found.table
+    full = _dense(cells)
+    table = cells[SHOWN].assign(
+        **{
+            "prefill, times full": cells["length"].map(full["prefill_ms"]) / cells["prefill_ms"],
+            "decode, times full": cells["length"].map(full["decode_ms_per_token"])
+            / cells["decode_ms_per_token"],
+        }
+    )
+    order = {name: place for place, name in enumerate(dict.fromkeys(cells["name"]))}
+    table = table.assign(order=cells["name"].map(order)).sort_values(["order", "context_length"])
     return {"": table.drop(columns="order").rename(columns={"name": "method"})}
 
 
+def _dense(cells: pd.DataFrame) -> pd.DataFrame:
+    """Full attention's cells by length, once each."""
+    return cells[cells["dense"]].drop_duplicates("length").set_index("length")
+
+
 @style.applied
-def draw(pool: Pool, title: str) -> Figure:
+def draw(found: Pool, title: str) -> style.Drawn:
     """A panel a time, along the length; of each method the size that reads least."""
-    found = _smallest(cells(pool))
-    looks = style.styles(found["label"])
-    lengths = sorted(found["context_length"].unique())
-    times = {column: label for column, label in TIMES.items() if found[column].notna().any()}
+    cells = _smallest(found.table)
+    look = looks(cells["label"])
+    lengths = sorted(cells["context_length"].unique())
+    times = {column: label for column, label in TIMES.items() if cells[column].notna().any()}
     figure, grid = style.panels(1, len(times), width=3.4, height=3.0, share=False)
     for axes, (column, label) in zip(grid[0], times.items(), strict=True):
-        for name, runs in found.dropna(subset=[column]).groupby("name", sort=False):
-            look = looks[runs["label"].iloc[0]]
+        for name, runs in cells.dropna(subset=[column]).groupby("name", sort=False):
             runs = runs.sort_values("context_length")
-            drawn = {"color": look.colour, "marker": look.marker or ".", "linestyle": look.line}
-            axes.plot(runs["context_length"], runs[column], label=str(name), lw=1.2, ms=5, **drawn)
+            drawn = look[runs["label"].iloc[0]].drawn()
+            drawn["marker"] = drawn["marker"] or "."
+            at = runs["context_length"].astype(int)
+            axes.plot(at, runs[column], label=str(name), lw=1.2, ms=5, **drawn)
         axes.set_title(label)
         axes.set_xlabel("context, tokens")
         axes.set_xscale("log", base=2)
-        axes.set_xticks(lengths, [f"{length:g}" for length in lengths])
-        axes.set_ylim(bottom=0)
-    figure.suptitle(f"{title}\nmedian times, {style.questions(found)}")
+        axes.set_xticks(lengths, [str(length) for length in lengths])
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+    figure.suptitle(f"{title}\nmedian times, {style.questions(cells)}")
     style.legend(figure)
-    return figure
+    return style.Drawn(figure)
 
 
 def _smallest(found: pd.DataFrame) -> pd.DataFrame:
@@ -83,24 +93,28 @@ SCALING = Study(
     "Scaling with the context's length",
     "Median times of one question and of the index, for each length. The times are of the machine that ran "
     "the records, with the backend that they name; kernel timings on their own: python -m bench.kernels.",
+    cells,
     tables,
     draw,
 )
 
 
-def cost_tables(pool: Pool) -> dict[str, pd.DataFrame]:
-    """What the index costs once, what it saves a question, and after how many tokens it has paid."""
+def cost_cells(pool: Pool) -> Pool:
+    """Methods with clusters at the lengths where full attention was run, on the same questions."""
     table = pool.table
-    full = table[table["method"] == "full"].drop_duplicates("context_length")
-    full = full.set_index("context_length")
-    here = table[table["depth"].notna() & table["context_length"].isin(full.index)]
-    if here.empty:
-        return {}
-    length = here["context_length"]
+    lengths = table.loc[table["dense"], "length"]
+    return pool.compared(table[table["clustered"] & table["length"].isin(lengths)])
+
+
+def cost_tables(found: Pool) -> dict[str, pd.DataFrame]:
+    """What the index costs once, what it saves a question, and after how many tokens it has paid."""
+    full = _dense(found.table)
+    here = found.table[~found.table["dense"]]
+    length = here["length"]
     per_token = length.map(full["decode_ms_per_token"]) - here["decode_ms_per_token"]
     dense = length.map(full["dense_ms"])
     cost = {
-        "context_length": length,
+        "context_length": here["context_length"],
         "method": here["label"],
         "asked": here["asked"],
         "dense prefill, ms": dense,
@@ -121,5 +135,6 @@ COST = Study(
     "Cost of clustering, and when it pays",
     "The index is built once for a context. Beside its time stands what it saves with every question, and "
     "after how many generated tokens the saving exceeds it; empty where nothing is saved.",
+    cost_cells,
     cost_tables,
 )

@@ -1,4 +1,4 @@
-"""Accuracy by depth: where in the context the answers stood that were found, or missed."""
+"""Accuracy by needle place: where in the context the answers stood that were found, or missed."""
 
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,17 @@ CELL = ["subtask", "context_length", *METHOD]
 
 
 def by_group(runs: list[Run], board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """For every RULER group of ``tables.overview`` with depths in its records: name, ``per_depth``."""
+    """For every RULER group of ``tables.overview`` with places in its records: name, ``per_place``."""
     records = {folder: table for _, table, folder in runs}
     asked = board[board["task"] == "ruler"]  # whose records say where the answers stood
-    named = ((name, per_depth(part, records)) for name, part in overview.groups(asked))
+    named = ((name, per_place(part, records)) for name, part in overview.groups(asked))
     return [(name, table) for name, table in named if len(table)]
 
 
-def per_depth(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def per_place(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per run and share of the context.
 
-    Columns: ``CELL``; ``bin`` (0 is the beginning), ``depth_from`` and ``depth_to``; ``accuracy``,
+    Columns: ``CELL``; ``bin`` (0 is the beginning), ``place_from`` and ``place_to``; ``accuracy``,
     the share of answers there that were found; ``n``, how many answers there were.
     """
     rows = []
@@ -37,7 +37,7 @@ def per_depth(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> pd.DataFr
         values = np.array([value for _, value in places], dtype=float)
         for number in np.unique(bins):
             here = values[bins == number]
-            shares = {"depth_from": number / BINS, "depth_to": (number + 1) / BINS}
+            shares = {"place_from": number / BINS, "place_to": (number + 1) / BINS}
             cell = {name: run[name] for name in CELL}
             measured = {"accuracy": here.mean(), "n": len(here)}
             rows.append({**cell, "bin": number, **shares, **measured})
@@ -58,9 +58,11 @@ def answers_at(record: dict[str, Any]) -> list[tuple[float, float]]:
 
 
 def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
-    """Writes ``NAME-depth.csv`` for every group; returns the paths."""
+    """Writes ``NAME-needle-places.csv`` for every group; returns the paths."""
     return [
-        write_text(folder / f"{name}-depth.csv", table.to_csv(index=False, float_format="%.6g"))
+        write_text(
+            folder / f"{name}-needle-places.csv", table.to_csv(index=False, float_format="%.6g")
+        )
         for name, table in groups
     ]
 

@@ -1,5 +1,6 @@
 """Results tables for people: CSV, Markdown and the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -82,8 +83,8 @@ def by_task(part: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[[*keys, *columns]]
 
 
-def write(board: pd.DataFrame, folder: Path) -> list[Path]:
-    """Writes ``NAME`` (per run), ``NAME-overview`` and ``NAME-tasks`` as CSV, Markdown and LaTeX.
+def write(board: pd.DataFrame, folder: Path, formats: Sequence[str] = ()) -> list[Path]:
+    """Writes ``NAME`` (per run), ``NAME-overview`` and ``NAME-tasks`` as CSV and Markdown, and ``formats``.
 
     Returns:
         The paths.
@@ -94,7 +95,7 @@ def write(board: pd.DataFrame, folder: Path) -> list[Path]:
         if part["context_length"].notna().all():
             parts["-tasks"] = by_task(part)
         for suffix, table in parts.items():
-            written += write_table(table, folder, f"{name}{suffix}")
+            written += write_table(table, folder, f"{name}{suffix}", formats)
     return written
 
 

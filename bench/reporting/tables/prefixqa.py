@@ -1,4 +1,4 @@
-"""PreFixQA's own tables: scores by question type, by depth of the evidence, and when the index pays.
+"""PreFixQA's own tables: scores by question type, by place of the evidence, and when the index pays.
 
 ``python -m bench.report`` writes them from all records. Rows of another model, prompt set or setting never
 stand in one table.
@@ -19,7 +19,7 @@ from bench.reporting.variants import variant
 from prefixqa.document import TYPES
 from prefixqa.rows import TASK
 
-DEPTHS = ((0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
+PLACES = ((0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
 QUESTIONS = 24  # of one document, for the totals: as many as the published set has on average
 
 
@@ -101,13 +101,13 @@ def types_table(part: Part) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def depths_table(part: Part) -> pd.DataFrame:
+def places_table(part: Part) -> pd.DataFrame:
     """Mean F1 by where in the document the (first) evidence stands."""
     rows = []
     for name, records in part.variants:
         depth = records["meta"].map(lambda meta: meta["depths"][0])
         row: dict[str, Any] = {"variant": name, "kv_budget": records["kv_budget"].mean()}
-        for low, high in DEPTHS:
+        for low, high in PLACES:
             inside = (depth >= low) & ((depth < high) | (high == 1.0))
             row[f"{low:.0%} to {high:.0%}"] = records.loc[inside, "score"].mean()
         rows.append(row | {"n": len(records)})
@@ -180,7 +180,7 @@ def break_even(once: float, saved: float) -> str:
 
 TABLES: dict[str, tuple[str, Callable[[Part], pd.DataFrame]]] = {
     "types": ("F1 by question type", types_table),
-    "depths": ("F1 by depth of the evidence", depths_table),
+    "evidence-places": ("F1 by place of the evidence", places_table),
     "amortisation": ("Amortisation, times in ms", amortisation_table),
 }
 

@@ -1,41 +1,36 @@
-"""``python -m bench.kernels``: the benchmark with Hydra's ``key=value`` settings, or plainly without it."""
+"""``squeezed-bench kernels``: the settings on the command line. Runs where Hydra is not installed."""
 
-import importlib.util
-import os
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from bench.config.errors import fail
-from bench.timing.kernels import run as plain
-from bench.timing.kernels.settings import Settings
-
-CONF = Path(__file__).resolve().parents[3] / "conf" / "kernels"
+from bench.config.plain import Plain
+from bench.timing.kernels.settings import Settings, check
 
 
-def main() -> int:
-    """Runs the command line; returns the exit code."""
-    if importlib.util.find_spec("hydra") is None:
-        return plain.guarded(plain.parse(sys.argv[1:]))
-    import hydra
-    from hydra.core.config_store import ConfigStore
-    from hydra.errors import HydraException
-    from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of printing them
-    ConfigStore.instance().store(name="kernels_schema", node=Settings)
-    codes = []
-
-    def job(config: DictConfig) -> None:
-        codes.append(plain.guarded(OmegaConf.to_object(config)))  # type: ignore[arg-type]
-
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
-    except (HydraException, OmegaConfBaseException) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return fail(2, f"{lines[0]} (see python -m bench.kernels --help)")
-    return max(codes, default=0)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 0 done, 1 a kernel was wrong, 2 bad input."""
+    return KERNELS.main(arguments)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _measure(settings: Settings) -> int:
+    check(settings)
+    from bench.timing.kernels.run import guarded  # late: with torch
+
+    return guarded(settings)
+
+
+KERNELS = Plain(
+    "kernels",
+    "bench.kernels",
+    Settings,
+    _measure,
+    """Times the kernels against dense attention, after each has been checked against a float64 reference:
+RESULTS/kernels/DEVICE.csv and figures beside it. What the CSV has already is not measured again
+(fresh=true). An empty list or null is the default of the device (bench/timing/kernels/settings.py).
+Exit code 0: done. 1: a kernel was wrong, or a file could not be written. 2: a setting is wrong.""",
+    (
+        "minutes=10",
+        "lengths=[65536,262144] heads=[32/8] query_tokens=[1] sparsity=[0.9]",
+        "device=cuda dtype=bfloat16",
+    ),
+    kept="what is measured is in the table, and the same command goes on from there",
+)

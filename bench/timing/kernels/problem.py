@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from squeezed_kernels import attend_groups, centroid_dtype, children, empty_table, lookup
 
-from bench.timing.kernels.settings import COARSE, DTYPES, WINDOW, Shape
+from bench.timing.kernels.settings import COARSE, WINDOW, Shape
 
 OWN = 64  # tokens of the conversation itself
 
@@ -102,7 +102,7 @@ class Problem:
 def make(shape: Shape, fraction: float, device: torch.device, seed: int = 0) -> Problem:
     """A random problem; the thresholds keep the share of keys that the shape's sparsity asks for."""
     generator = torch.Generator(device).manual_seed(seed)
-    heads, size, dtype = shape.kv_heads, shape.size, DTYPES[shape.dtype]
+    heads, size, dtype = shape.kv_heads, shape.size, getattr(torch, shape.dtype)
     rows = shape.length - WINDOW
     fine = max(COARSE, int(rows * fraction) // COARSE * COARSE)
 

@@ -64,7 +64,7 @@ def sdpa(problem: Problem, backend: str | None = None) -> Step:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     def forced() -> torch.Tensor:
-        with sdpa_kernel(SDPBackend[backend]):
+        with sdpa_kernel(getattr(SDPBackend, backend)):
             return step()
 
     return forced

@@ -1,13 +1,7 @@
-"""``python -m bench.timing.kernels.run``: the benchmark without Hydra. ``--help`` lists the settings.
+"""The measurement: what the table does not have yet, shape by shape, and the figures."""
 
-Exit codes: 0 done, 1 a kernel was wrong or a file could not be written, 2 bad input.
-"""
-
-import argparse
 import os
-import sys
 import time
-from dataclasses import fields
 from pathlib import Path
 
 # Idle OpenMP threads that spin would be measured with whatever runs after torch.
@@ -20,7 +14,7 @@ from bench.timing.kernels import clustering_time, model
 from bench.timing.kernels.gate import WrongResultError
 from bench.timing.kernels.machine import describe
 from bench.timing.kernels.measure import key, measure
-from bench.timing.kernels.settings import DTYPES, Settings, device_of, shapes
+from bench.timing.kernels.settings import Settings, device_of, shapes
 from bench.timing.kernels.table import Row, Table
 
 
@@ -32,15 +26,13 @@ def run(settings: Settings) -> None:
     """
     plan = shapes(settings)
     device = device_of(settings)
-    folder = Path(settings.out)
+    folder = settings.out
     table = Table(folder / f"{device.type}.csv")
     folder.mkdir(parents=True, exist_ok=True)
     if settings.threads is not None:
-        if settings.threads < 1:
-            raise ValueError(f"threads is {settings.threads}; expected at least 1")
         torch.set_num_threads(settings.threads)
     started = time.monotonic()
-    machine = describe(device, DTYPES[plan[0].dtype])
+    machine = describe(device, getattr(torch, plan[0].dtype))
     say(
         f"{machine.name}, {machine.threads} threads: copy {machine.copy / 1e9:.1f} GB/s, "
         f"product {machine.product / 1e9:.0f} GFLOP/s"
@@ -99,34 +91,9 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def parse(arguments: list[str]) -> Settings:
-    """Settings from ``--name value ...``."""
-    parser = argparse.ArgumentParser(
-        "python -m bench.timing.kernels.run", description=Settings.__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    kinds = {"lengths": int, "query_tokens": int, "depth": int, "sparsity": float, "heads": str}
-    singles = {
-        "head_size": int,
-        "threads": int,
-        "fraction": float,
-        "seconds": float,
-        "minutes": float,
-    }
-    for each in fields(Settings):
-        flag = f"--{each.name.replace('_', '-')}"
-        if each.name in kinds:
-            parser.add_argument(flag, nargs="+", type=kinds[each.name])
-        elif each.name in ("clustering", "model", "fresh"):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction)
-        else:
-            parser.add_argument(flag, type=singles.get(each.name, str))
-    given = {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
-    return Settings(**given)
-
-
 def guarded(settings: Settings) -> int:
-    """Runs, and turns errors into one line and an exit code."""
+    """Runs; an error becomes one line, and an exit code: 1 a kernel was wrong or a file could not be
+    written, 2 bad input."""
     try:
         run(settings)
     except ValueError as error:
@@ -134,7 +101,3 @@ def guarded(settings: Settings) -> int:
     except (WrongResultError, OSError) as error:
         return fail(1, str(error))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(guarded(parse(sys.argv[1:])))

@@ -1,10 +1,17 @@
 """What is measured: settings as the user gives them, checked, and the shapes they mean."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from bench.config.errors import InputError
+from bench.config.plain import setting
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda")
+ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LENGTHS = {
     "cpu": (8192, 16384, 32768, 65536, 131072, 262144),
     # The lengths with a target come first: a run that must stop early has them.
@@ -45,51 +52,76 @@ class Shape:
 
     def key_bytes(self) -> int:
         """Bytes of one key."""
-        return self.size * DTYPES[self.dtype].itemsize
+        return self.size * ITEM_BYTES[self.dtype]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Settings:
-    """Settings of a run; an empty list, or null, means the default of the device.
+    """Settings of a run; an empty list, or null, means the default of the device."""
 
-    Attributes:
-        device: auto, cpu or cuda. dtype: float32, bfloat16 or float16.
-        lengths: keys. heads: ``query/kv``. query_tokens: 1 is decode. sparsity: share of keys left out.
-        depth: 1, or 2 for a lookup with a coarse level. fraction: clusters as a share of the keys.
-        threads: of the CPU; null: as many as torch takes.
-        seconds: of timing for each shape. minutes: no new shape is begun after that; null: no limit.
-        clustering: time K-means too. model: time a whole random model too (null: on a GPU only).
-        out: folder of the CSV and the figures. fresh: measure again what the CSV has already.
+    results: Path = setting(Path("results"), "folder of results; CSV and figures go to its kernels")
+    device: str = setting("auto", "what is measured", DEVICES)
+    dtype: str | None = setting(None, "of keys and values", tuple(ITEM_BYTES))
+    lengths: list[int] = setting([], "keys")
+    heads: list[str] = setting([], "query heads and KV heads, as 32/8")
+    head_size: int = setting(128, "numbers of a key")
+    query_tokens: list[int] = setting([], "tokens that ask at once; 1 is decode")
+    sparsity: list[float] = setting([0.9], "share of the keys that is left out")
+    depth: list[int] = setting([1, 2], "1, or 2 for a lookup with a coarse level")
+    fraction: float = setting(0.05, "clusters as a share of the keys")
+    threads: int | None = setting(None, "of the CPU; null: as many as torch takes")
+    seconds: float = setting(4.0, "of timing for each shape")
+    minutes: float | None = setting(None, "no new shape is begun after that; null: no limit")
+    clustering: bool = setting(True, "time K-means too")
+    model: bool | None = setting(None, "time a whole random model too; null: on a GPU only")
+    fresh: bool = setting(False, "measure again what the CSV has already")
+
+    @property
+    def out(self) -> Path:
+        """Folder of the CSV and the figures."""
+        return self.results / "kernels"
+
+
+def check(settings: Settings) -> None:
+    """Checks what can be told without torch.
+
+    Raises:
+        InputError: a setting that cannot be measured; the message names it.
     """
+    if not 1 <= settings.head_size <= 256:
+        raise InputError(f"head_size is {settings.head_size}; expected 1 to 256")
+    if not 0 < settings.fraction < 1:
+        raise InputError(f"fraction is {settings.fraction}; expected a number between 0 and 1")
+    for name in ("seconds", "minutes", "threads"):
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise InputError(f"{name} is {value}; expected a number above 0")
+    for heads in settings.heads:
+        _heads(heads)
+    for length in settings.lengths:
+        if length < 40 * WINDOW:
+            raise InputError(f"a length is {length}; expected at least {40 * WINDOW} keys")
+    for tokens in settings.query_tokens:
+        if tokens < 1:
+            raise InputError(f"query_tokens is {tokens}; expected at least 1")
+    for share in settings.sparsity:
+        if not 0 <= share < 1:
+            raise InputError(f"sparsity is {share}; expected a number in [0, 1)")
+    for depth in settings.depth:
+        if depth not in (1, 2):
+            raise InputError(f"depth is {depth}; expected 1 or 2")
 
-    device: str = "auto"
-    dtype: str | None = None
-    lengths: list[int] = field(default_factory=list)
-    heads: list[str] = field(default_factory=list)
-    head_size: int = 128
-    query_tokens: list[int] = field(default_factory=list)
-    sparsity: list[float] = field(default_factory=lambda: [0.9])
-    depth: list[int] = field(default_factory=lambda: [1, 2])
-    fraction: float = 0.05
-    threads: int | None = None
-    seconds: float = 4.0
-    minutes: float | None = None
-    clustering: bool = True
-    model: bool | None = None
-    out: str = "results/kernels"
-    fresh: bool = False
 
-
-def device_of(settings: Settings) -> torch.device:
+def device_of(settings: Settings) -> "torch.device":
     """The device to measure.
 
     Raises:
-        ValueError: unknown, or not there.
+        InputError: it is not there.
     """
-    if settings.device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device is {settings.device!r}; expected auto, cpu or cuda")
+    import torch  # late: settings are checked without it
+
     if settings.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is cuda, but torch finds no CUDA device")
+        raise InputError("device is cuda, but torch finds no CUDA device")
     cuda = settings.device != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if cuda else "cpu")
 
@@ -98,20 +130,13 @@ def shapes(settings: Settings) -> list[Shape]:
     """All combinations, in the order in which they are to be measured.
 
     Raises:
-        ValueError: a setting that cannot be measured; the message names it.
+        InputError: as ``check`` and ``device_of``.
     """
+    check(settings)
     kind = device_of(settings).type
     dtype = settings.dtype or DTYPE[kind]
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}")
-    if not 1 <= settings.head_size <= 256:
-        raise ValueError(f"head_size is {settings.head_size}; expected 1 to 256")
-    if not 0 < settings.fraction < 1:
-        raise ValueError(f"fraction is {settings.fraction}; expected a number between 0 and 1")
-    if settings.seconds <= 0 or (settings.minutes is not None and settings.minutes <= 0):
-        raise ValueError("seconds and minutes must be above 0")
     return [
-        _checked(Shape(length, *_heads(heads), settings.head_size, tokens, sparsity, depth, dtype))
+        Shape(length, *_heads(heads), settings.head_size, tokens, sparsity, depth, dtype)
         for tokens in settings.query_tokens or QUERY_TOKENS[kind]
         for length in settings.lengths or LENGTHS[kind]
         for heads in settings.heads or HEADS[kind]
@@ -123,19 +148,7 @@ def shapes(settings: Settings) -> list[Shape]:
 def _heads(text: str) -> tuple[int, int]:
     query, _, kv = str(text).partition("/")
     if not (query.isdigit() and kv.isdigit()) or int(kv) < 1 or int(query) % int(kv):
-        raise ValueError(
+        raise InputError(
             f"heads is {text!r}; expected QUERY/KV such as 32/8, the first a multiple of the second"
         )
     return int(query), int(kv)
-
-
-def _checked(shape: Shape) -> Shape:
-    if shape.length < 40 * WINDOW:
-        raise ValueError(f"a length is {shape.length}; expected at least {40 * WINDOW} keys")
-    if shape.tokens < 1:
-        raise ValueError(f"query_tokens is {shape.tokens}; expected at least 1")
-    if not 0 <= shape.sparsity < 1:
-        raise ValueError(f"sparsity is {shape.sparsity}; expected a number in [0, 1)")
-    if shape.depth not in (1, 2):
-        raise ValueError(f"depth is {shape.depth}; expected 1 or 2")
-    return shape

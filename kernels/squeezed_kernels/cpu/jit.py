@@ -8,7 +8,8 @@ arithmetic is float32. Sums may be reordered, which makes them vectors; NaN and 
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
+
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Inside the block the listener hears the name of each function that is to be compiled, because its
+    code is not kept on disk."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def jit(**flags: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -45,10 +59,20 @@ def _kept(function: Any) -> Any:
     """A function whose code is kept on disk, if a folder can be written."""
     try:
         function.enable_caching()
+        # Numba keeps a function as long as its own file stays as it is; it consists of functions of others.
+        function._cache._cache_file._source_stamp = _stamp()
     except RuntimeError:
-        return function
-    # Numba keeps a function as long as its own file stays as it is; it consists of functions of other files.
-    function._cache._cache_file._source_stamp = _stamp()
+        pass
+    kept = function._cache.load_overload
+
+    def load(signature: Any, target: Any) -> Any:
+        found = kept(signature, target)
+        if found is None:
+            for listener in tuple(_listeners):
+                listener(function.__name__)
+        return found
+
+    function._cache.load_overload = load
     return function
 
 

@@ -17,6 +17,7 @@ from squeezed_kernels.cpu import attend as attend_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
 from squeezed_kernels.cpu import plan, ranges
 from squeezed_kernels.cpu.team import team
+from squeezed_kernels.memory import centroid_dtype
 
 # How the loops take a type: numbers of a table, and the code of a query.
 TABLE = {torch.float32: np.float32, torch.bfloat16: np.uint16, torch.float16: np.int16}
@@ -185,6 +186,22 @@ def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None
     out = torch.empty(shape, dtype=torch.bool)
     ranges.expand(keep.contiguous().numpy(), ends, out.numpy())
     return out
+
+
+def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
+    """What is to be compiled for keys of a type: each by a call on a tiny problem."""
+    centroids = centroid_dtype(dtype)
+    query = torch.zeros(1, 2, 1, 16, dtype=dtype)
+    keys = torch.zeros(1, 4, 16, dtype=dtype)
+    counts, offsets = torch.ones(1, 4, dtype=torch.int32), torch.arange(5, dtype=torch.int32)[None]
+    keep = torch.ones(1, 1, 1, 4, dtype=torch.bool)
+    part = torch.zeros(1, 2, 1, 16), torch.zeros(1, 2, 1)
+    return {
+        "lookup": lambda: lookup(query, keys.to(centroids), counts, 1.0),
+        "attention": lambda: attend_groups(query, keys, keys, keep, offsets, 1.0),
+        "merge": lambda: merge(part, part),
+        "children": lambda: children(keep, offsets),
+    }
 
 
 def _query(query: torch.Tensor) -> plan.Query:

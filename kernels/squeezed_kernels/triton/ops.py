@@ -1,7 +1,8 @@
 """The ``triton`` backend: launches the kernels. Nothing here waits for the device.
 
-Block sizes are constants, to be chosen by a measurement on a GPU; they have **not yet been measured**, and
-are starting points from the sizes of registers and of the matrix instructions (16 rows at least).
+Block sizes of attention are the fastest of a sweep on an H200 at 131,072 keys in bfloat16, 32 heads on
+32 (results/reference/kernels-h200): decode 0.093 ms where 64 rows and 4 warps took 0.124, prefill of
+4,096 tokens 5.2 in place of 8.2 ms. Those of the lookup made no difference above the noise.
 """
 
 import functools
@@ -16,8 +17,8 @@ from squeezed_kernels.triton import attend as attend_kernels
 from squeezed_kernels.triton import lookup as lookup_kernels
 
 # Query rows and key rows of a tile, and warps: few query rows (decode), and many (prefill).
-DECODE = {"BLOCK_Q": 16, "BLOCK_N": 64, "num_warps": 4}
-PREFILL = {"BLOCK_Q": 64, "BLOCK_N": 64, "num_warps": 4}
+DECODE = {"BLOCK_Q": 16, "BLOCK_N": 32, "num_warps": 2}
+PREFILL = {"BLOCK_Q": 128, "BLOCK_N": 32, "num_warps": 4}
 PROGRAMS_A_PROCESSOR = 4  # of attention, so that one's loads hide behind another's arithmetic
 LOOKUP = {"BLOCK_C": 64, "num_warps": 4}
 LOOKUP_ROWS = {False: 16, True: 64}  # query rows of a tile: few, many

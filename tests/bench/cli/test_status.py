@@ -46,7 +46,7 @@ def test_every_state_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> 
         **{"full": "missing", "random": "stopped", "streaming": "failed", "quest": "done"}
     }
     capsys.readouterr()
-    assert status.main(["--runs", str(runs), "--check"]) == 1
+    assert status.main([f"results={runs.parent}", "check=true"]) == 1
     text = capsys.readouterr().out
     assert "4 runs: 1 done, 1 failed, 1 stopped, 1 missing" in text
     assert "1 of 2" in text
@@ -66,7 +66,7 @@ def test_a_run_that_a_process_has_is_running(runs: Path) -> None:
 
 def test_csv_has_every_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    assert status.main(["--runs", str(runs), "--csv", "--check"]) == 0
+    assert status.main([f"results={runs.parent}", "csv=true", "check=true"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert len(rows) == 4
     assert {row["state"] for row in rows} == {"done"}
@@ -77,11 +77,16 @@ def test_a_run_outside_any_sweep(
     bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench("method=full", "task.samples=1").code == 0
-    assert status.main(["--runs", str(tmp_path / "results" / "runs"), "--all"]) == 0
-    assert "outside any sweep: 1 runs: 1 done" in capsys.readouterr().out
+    assert status.main([f"results={tmp_path / 'results'}", "all=true"]) == 0
+    assert "outside any sweep: 1 run: 1 done" in capsys.readouterr().out
 
 
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status.main(["--runs", str(tmp_path / "none")]) == 2
-    assert status.main(["--runs", str(tmp_path), "--sweep", "x"]) == 2
-    assert capsys.readouterr().err.count("\n") == 2
+    assert status.main([f"results={tmp_path / 'none'}"]) == 2
+    (tmp_path / "runs").mkdir()
+    for wrong in ("sweep=x", "state=dome", "chek=true", "check=maybe", "check"):
+        assert status.main([f"results={tmp_path}", wrong]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 6
+    assert "did you mean done?" in error
+    assert "did you mean check?" in error

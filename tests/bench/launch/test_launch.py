@@ -12,8 +12,8 @@ from joblib.externals.loky import get_reusable_executor
 
 from bench.cli import status
 from bench.config.spec import IndexSpec, MethodSpec, ModelSpec, RunSpec, TaskSpec
-from bench.launch import grouped
 from bench.launch.gpus import one_gpu
+from bench.launch.groups import grouped
 from bench.records.failures import record_failure
 from bench.records.files import read_records
 

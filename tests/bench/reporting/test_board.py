@@ -24,7 +24,7 @@ def board(write_run: Write, tmp_path: Path) -> Path:
 
 
 def leaderboard(folder: Path, *arguments: str) -> int:
-    paths = ["--runs", str(folder / "runs"), "--out", str(folder / "out")]
+    paths = [f"results={folder}", f"out={folder / 'out'}"]
     return report.main(["leaderboard", *paths, *arguments])
 
 
@@ -36,7 +36,7 @@ def changed(path: Path, row: int, column: str, value: str) -> Path:
 
 
 def test_a_good_one_passes(board: Path, capsys: Captured) -> None:
-    assert report.main(["leaderboard", "--check", str(board)]) == 0
+    assert report.main(["leaderboard", f"check={board}"]) == 0
     assert "2 rows" in capsys.readouterr().out
 
 
@@ -58,7 +58,7 @@ def test_a_bad_row_is_refused_by_its_number(
     board: Path, capsys: Captured, row: int, column: str, value: str, message: str
 ) -> None:
     path = changed(board, row, column, value)
-    assert report.main(["leaderboard", "--check", str(path)]) == 2
+    assert report.main(["leaderboard", f"check={path}"]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -66,7 +66,7 @@ def test_a_bad_row_is_refused_by_its_number(
 
 def test_a_file_without_a_column_is_no_leaderboard(board: Path, capsys: Captured) -> None:
     pd.read_csv(board).drop(columns="variant").to_csv(board, index=False)
-    assert report.main(["leaderboard", "--check", str(board)]) == 2
+    assert report.main(["leaderboard", f"check={board}"]) == 2
     assert "lacks the columns variant" in capsys.readouterr().err
 
 
@@ -74,7 +74,7 @@ def test_merge_takes_in_rows_of_others_once(board: Path, tmp_path: Path) -> None
     other = tmp_path / "other.csv"
     other.write_text(board.read_text())
     changed(changed(other, 1, "model", "big"), 2, "model", "big")
-    assert leaderboard(tmp_path, "--merge", str(other), str(board)) == 0
+    assert leaderboard(tmp_path, f"merge=[{other},{board}]") == 0
     assert pd.read_csv(board)["model"].tolist() == ["mini", "mini", "big", "big"]
 
 
@@ -82,7 +82,7 @@ def test_merge_refuses_rows_that_contradict(board: Path, tmp_path: Path, capsys:
     other = tmp_path / "other.csv"
     other.write_text(board.read_text())
     changed(other, 2, "score", "0.9")
-    assert leaderboard(tmp_path, "--merge", str(other)) == 2
+    assert leaderboard(tmp_path, f"merge={other}") == 2
     assert "other.csv, row 2: beside the other rows the same method" in capsys.readouterr().err
     assert len(pd.read_csv(board)) == 2  # the file is as it was
 
@@ -92,14 +92,14 @@ def test_the_report_leaves_out_what_cannot_be_compared(
 ) -> None:
     write_run(FULL)
     write_run(squeezed(sparsity=0.9), budget=0.2, commit="def")
-    assert report.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 0
+    assert report.main([f"results={tmp_path}", f"out={tmp_path / 'out'}"]) == 0
     assert "left out of leaderboard.csv: commit def" in capsys.readouterr().out
     assert pd.read_csv(tmp_path / "out/leaderboard.csv")["method"].tolist() == ["full"]
     assert leaderboard(tmp_path) == 2
 
 
 def test_the_schema_is_printed(capsys: Captured) -> None:
-    assert report.main(["leaderboard", "--schema"]) == 0
+    assert report.main(["leaderboard", "schema=true"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert schema["properties"]["kv_budget"]["exclusiveMinimum"] == 0
     assert "measured_sparsity" in schema["required"]

@@ -3,8 +3,9 @@
 import math
 
 import pytest
+from scipy import stats
 
-from bench.reporting.statistics.intervals import cluster_mean
+from bench.reporting.statistics.intervals import cluster_mean, score_mean
 
 
 def test_whole_contexts_are_drawn() -> None:
@@ -40,3 +41,35 @@ def test_seeded() -> None:
     assert cluster_mean(values, contexts) == cluster_mean(values, contexts)
     assert cluster_mean(values, contexts).low < 0.475 < cluster_mean(values, contexts).high
     assert cluster_mean(values, contexts).mean == pytest.approx(0.4875)
+
+
+@pytest.mark.parametrize("edge", [0.0, 1.0])
+def test_a_share_at_the_edge_has_wilsons_interval_over_contexts(edge: float) -> None:
+    # Wilson with z = 1.96: the far end is at n / (n + z * z) of the way, for n contexts.
+    alone = score_mean([edge] * 4, ["a", "b", "c", "d"])
+    assert alone.mean == edge
+    width = alone.high - alone.low
+    assert width == pytest.approx(1.96**2 / (4 + 1.96**2), abs=1e-3)
+    # Questions that share contexts count as often as there are contexts.
+    assert score_mean([edge] * 40, list("abcd") * 10) == alone
+    assert (alone.high if edge else alone.low) == edge
+
+
+@pytest.mark.parametrize(("right", "contexts"), [(0, 4), (3, 4), (4, 4), (12, 16)])
+def test_wilsons_interval_is_scipys(right: int, contexts: int) -> None:
+    # Every context has the same share of right ones, so that no draw differs from another.
+    each = [1.0] * right + [0.0] * (contexts - right)
+    found = score_mean(each * contexts, [name for name in range(contexts) for _ in each])
+    expected = stats.binomtest(right, contexts).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_scores_inside_are_drawn_by_context() -> None:
+    values, contexts = [1, 0.5, 1, 1], ["a", "a", "b", "b"]
+    assert score_mean(values, contexts) == cluster_mean(values, contexts)
+    same = score_mean([0.5, 0.5], ["a", "b"])  # no share at an edge: F1, or half of the answers
+    assert (same.low, same.high) == (0.5, 0.5)
+
+
+def test_one_context_has_no_interval_at_the_edge_either() -> None:
+    assert math.isnan(score_mean([1, 1, 1], ["a", "a", "a"]).low)

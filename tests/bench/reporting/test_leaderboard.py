@@ -157,23 +157,29 @@ def test_by_task_has_a_row_per_cell_and_a_mean_of_each_length(runs: Path) -> Non
 def test_report_writes_everything_and_twice_the_same(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write_run(runs, {**TOPK, "sparsity": 0.8}, SCORES, budget=0.3)
+    write_run(runs, {**TOPK, "sparsity": 0.7}, {**SCORES, "q0": ("a", 0.0)}, budget=0.4)
     contents = []
     for out in (tmp_path / "one", tmp_path / "two"):
-        assert report.main(["--runs", str(runs), "--out", str(out)]) == 0
+        assert report.main([f"results={runs.parent}", f"out={out}", "formats=tex,pdf"]) == 0
         files = sorted(path for path in out.rglob("*") if path.is_file())
         contents.append({str(path.relative_to(out)): path.read_bytes() for path in files})
     assert contents[0] == contents[1]
     assert set(contents[0]) == {
         "leaderboard.csv",
         "report.html",
-        *(f"figures/mini-ruler-suite-2x2.{kind}" for kind in ("png", "pdf")),
+        *(
+            f"figures/mini-ruler-suite-2x2{part}.{kind}"
+            for part in ("", "-budgets")
+            for kind in ("png", "pdf")
+        ),
         *(
             f"tables/mini-ruler-suite-2x2{part}.{kind}"
-            for part in ("", "-overview", "-tasks", "-cost")
+            for part in ("", "-overview", "-tasks", "-budgets", "-cost")
             for kind in ("csv", "md", "tex")
         ),
     }
-    assert len(pd.read_csv(tmp_path / "one/leaderboard.csv")) == 2
+    assert len(pd.read_csv(tmp_path / "one/leaderboard.csv")) == 4
     image = matplotlib.image.imread(tmp_path / "one/figures/mini-ruler-suite-2x2.png")
     assert image.std() > 0.05  # something is drawn
     printed = capsys.readouterr().out
@@ -183,7 +189,10 @@ def test_report_writes_everything_and_twice_the_same(
 
 
 def test_full_is_a_line_across_and_methods_keep_their_styles(runs: Path) -> None:
-    axes = accuracy.draw(leaderboard(load_runs(runs))).axes[0]
+    write_run(runs, {**TOPK, "sparsity": 0.8}, SCORES, budget=0.3)
+    figure = accuracy.draw(leaderboard(load_runs(runs)))
+    assert figure is not None
+    axes = figure.axes[0]
     handles, labels = axes.get_legend_handles_labels()
     assert sorted(labels) == ["full", "squeezed topk"]
     line = handles[labels.index("full")]
@@ -195,16 +204,52 @@ def test_report_of_full_alone_with_a_length_that_one_task_lacks(tmp_path: Path) 
     runs = tmp_path / "runs"
     for label, length in (("niah_single_1", 1024), ("niah_single_1", 2048), ("vt", 1024)):
         write_run(runs, FULL, SCORES, budget=1.0, subtask=label, label=label, length=length)
-    assert report.main(["--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out/figures/mini-ruler-suite-2x2.png").exists()
+    assert report.main([f"results={runs.parent}", f"out={tmp_path / 'out'}"]) == 0
+    assert not list((tmp_path / "out").rglob("*.png"))  # there is nothing to compare
+
+
+def many(folder: Path, subtasks: int) -> pd.DataFrame:
+    """The leaderboard of two sizes, and full attention, on so many subtasks."""
+    for task in (f"task{n}" for n in range(subtasks)):
+        for method in (FULL, TOPK, {**TOPK, "sparsity": 0.8}):
+            scores = SCORES if method is TOPK else {**SCORES, "q3": ("b", 1.0)}
+            budget = 2 - method.get("sparsity", 1.0)
+            write_run(folder / "runs", method, scores, budget=budget, subtask=task, label=task)
+    return leaderboard(load_runs(folder / "runs"))
+
+
+def test_panels_that_tell_nothing_are_left_out_and_named(tmp_path: Path) -> None:
+    board = many(tmp_path, 2)
+    for method in (FULL, TOPK, {**TOPK, "sparsity": 0.8}):  # all alike
+        write_run(tmp_path / "runs", method, {"q0": ("a", 1.0)}, subtask="flat", label="flat")
+    write_run(tmp_path / "runs", FULL, SCORES, subtask="alone", label="alone")
+    plan = accuracy.plan(leaderboard(load_runs(tmp_path / "runs")))
+    assert len(board) == 6
+    assert [subtask for subtask, *_ in plan.panels] == ["task0", "task1"]
+    alone, flat = plan.notes
+    assert alone == ("Not drawn, as fewer than two points beside full attention: alone.")
+    assert flat == "Not drawn, as every method scores 1.000: flat."
+
+
+def test_very_many_subtasks_stand_in_one_table_of_colours(tmp_path: Path) -> None:
+    figure = accuracy.draw(many(tmp_path, 14))
+    assert figure is not None
+    axes, bar = figure.axes
+    rows = {tick.get_text() for tick in axes.get_yticklabels()}
+    assert rows == {f"task{n}" for n in range(14)}
+    columns = [tick.get_text().replace("\n", " ") for tick in axes.get_xticklabels()]
+    assert columns == ["full", "squeezed topk sparsity 0.8", "squeezed topk sparsity 0.9"]
+    values = np.ma.filled(axes.images[0].get_array(), np.nan)
+    assert values[0].tolist() == [0.0, 0.0, -0.25]  # by what full attention has more
+    assert {text.get_text() for text in axes.texts} == {"1.00", "0.75"}
+    assert "full" in bar.get_ylabel()
 
 
 def test_many_subtasks_stand_beside_each_other(tmp_path: Path) -> None:
-    for task in (f"task{n}" for n in range(9)):
-        write_run(tmp_path / "runs", FULL, SCORES, budget=1.0, subtask=task, label=task)
-    figure = accuracy.draw(leaderboard(load_runs(tmp_path / "runs")))
+    figure = accuracy.draw(many(tmp_path, 9))
+    assert figure is not None
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert sorted(axes.get_title().split(",")[0] for axes in shown) == [
+    assert sorted(axes.get_title().split("\n")[0] for axes in shown) == [
         f"task{n}" for n in range(9)
     ]
     assert len({axes.get_subplotspec().rowspan.start for axes in shown}) == 3
@@ -220,7 +265,7 @@ def test_no_runs_is_one_line_and_exit_code_2(
     folder = tmp_path / "runs"
     if make:
         folder.mkdir()
-    assert report.main(["--runs", str(folder), "--out", str(tmp_path)]) == 2
+    assert report.main([f"results={tmp_path}"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -229,7 +274,7 @@ def test_a_damaged_record_is_one_line_and_exit_code_1(
 ) -> None:
     path = next(runs.rglob("records.jsonl"))
     path.write_text("{}\n" + path.read_text())
-    assert report.main(["--runs", str(runs), "--out", str(tmp_path)]) == 1
+    assert report.main([f"results={runs.parent}", f"out={tmp_path}"]) == 1
     assert f"{path}, line 1" in capsys.readouterr().err
 
 

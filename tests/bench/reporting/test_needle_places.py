@@ -1,4 +1,4 @@
-"""Accuracy by depth, from hand-written records: the table and the heat map."""
+"""Accuracy by needle place, from hand-written records: the table and the heat map."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_each_answer_counts_where_it_stood(runs: Path) -> None:
     assert list(here["bin"]) == [0, 3, 9]
     assert list(here["accuracy"]) == [1.0, 1.0, 0.0]
     assert list(here["n"]) == [2, 1, 1]
-    assert list(here["depth_from"]) == pytest.approx([0, 0.3, 0.9])
+    assert list(here["place_from"]) == pytest.approx([0, 0.3, 0.9])
     full = table[(table["method"] == "full") & (table["context_length"] == 1024)]
     assert list(full["accuracy"]) == [1.0, 1.0, 1.0]
 
@@ -62,7 +62,7 @@ def test_the_end_of_the_context_is_in_the_last_bin() -> None:
     assert needle_places.answers_at({**record, "meta": {}}) == []
 
 
-def test_the_heat_map_shows_lengths_across_and_depth_down(runs: Path) -> None:
+def test_the_heat_map_shows_lengths_across_and_places_down(runs: Path) -> None:
     loaded = load_runs(runs)
     ((name, table),) = needle_places.by_group(loaded, leaderboard(loaded))
     figure = needle_figures.draw(name, table)
@@ -79,9 +79,11 @@ def test_the_heat_map_shows_lengths_across_and_depth_down(runs: Path) -> None:
 
 def test_the_report_writes_both(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert report.main(["--runs", str(runs), "--out", str(out)]) == 0
-    assert (out / "tables" / "mini-ruler-suite-2x2-depth.csv").read_text().count("\n") == 1 + 4 * 3
-    image = matplotlib.image.imread(out / "figures" / "mini-ruler-suite-2x2-depth.png")
+    assert report.main([f"results={runs.parent}", f"out={out}"]) == 0
+    assert (out / "tables" / "mini-ruler-suite-2x2-needle-places.csv").read_text().count(
+        "\n"
+    ) == 1 + 4 * 3
+    image = matplotlib.image.imread(out / "figures" / "mini-ruler-suite-2x2-needle-places.png")
     assert image.std() > 0.05
     header, first, *_ = (out / "tables" / "mini-ruler-suite-2x2.csv").read_text().splitlines()
     assert header.endswith("score_strict")

@@ -104,10 +104,10 @@ def test_the_command_needs_a_group_that_exists(
     tmp_path: Path, write_run: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(FULL, length=2048)
-    where = ["--results", str(tmp_path), "--reference", str(tmp_path / "reference")]
-    assert command.main(["x", "--study", "overview", "--group", "other", *where]) == 2
+    where = [f"results={tmp_path}", f"reference={tmp_path / 'reference'}"]
+    assert command.main(["name=x", "study=overview", "group=other", *where]) == 2
     assert "there are: mini-ruler" in capsys.readouterr().err
-    assert command.main(["--reference", str(tmp_path / "none")]) == 2
+    assert command.main([f"reference={tmp_path / 'none'}"]) == 2
     assert "no reference study" in capsys.readouterr().err
 
 
@@ -116,8 +116,8 @@ def test_a_new_study_asks_for_its_words(
 ) -> None:
     write_run(FULL, length=2048)
     (group,) = {"mini-ruler-suite-2x2"}
-    where = ["--results", str(tmp_path), "--reference", str(tmp_path / "reference")]
-    assert command.main(["x", "--study", "overview", "--group", group, *where]) == 0
+    where = [f"results={tmp_path}", f"reference={tmp_path / 'reference'}"]
+    assert command.main(["name=x", "study=overview", f"group={group}", *where]) == 0
     folder = tmp_path / "reference" / "x"
     assert {each.name for each in folder.iterdir()} == {*FILES, "figure.png", "records.parquet"}
     assert "(write it here" in (folder / "README.md").read_text()

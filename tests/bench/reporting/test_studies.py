@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from bench.cli import report
-from bench.reporting.figures import style
+from bench.reporting.figures.style import Drawn
 from bench.reporting.leaderboard.rows import leaderboard, load_runs
 from bench.reporting.statistics.pooled import Pool, pool
-from bench.reporting.studies import STUDIES
+from bench.reporting.studies import STUDIES, Study
 from bench.reporting.tables import overview
 from tests.bench.reporting.conftest import FULL, squeezed
 
@@ -24,6 +24,15 @@ def pooled(folder: Path) -> Pool:
     runs = load_runs(folder / "runs")
     ((_, part),) = overview.groups(leaderboard(runs))
     return pool(part, {folder: records for _, records, folder in runs})
+
+
+def tables(study: str, folder: Path) -> dict[str, pd.DataFrame]:
+    return STUDIES[study].tables(STUDIES[study].cells(pooled(folder)))
+
+
+def drawn(study: Study, folder: Path) -> Drawn:
+    assert study.draw is not None
+    return study.draw(study.cells(pooled(folder)), "title")
 
 
 def test_a_cell_holds_the_questions_of_all_subtasks(write_run: Write, tmp_path: Path) -> None:
@@ -66,14 +75,14 @@ def test_budgets(write_run: Write, tmp_path: Path) -> None:
     write_run(squeezed(kv_budget=0.1), (1, 1, 0, 0), budget=0.1)
     write_run(squeezed(kv_budget=0.2), budget=0.2)
     write_run({"name": "quest", "rule": "topk", "kv_budget": 0.2}, (1, 0, 0, 0), budget=0.199)
-    found = STUDIES["budgets"].tables(pooled(tmp_path))
+    found = tables("budgets", tmp_path)
     wide = found["-1024"].set_index("method")
     assert list(wide.columns) == ["0.1", "0.2", "n"]
     assert wide.loc["full", "0.1"] == wide.loc["full", "0.2"]
     assert wide.loc["squeezed topk", "0.1"].startswith("0.500 (0.000 to 1.000); read 0.100")
     assert wide.loc["quest topk", "0.1"] == ""  # could not be met
     assert wide.loc["quest topk", "0.2"].endswith("read 0.199")
-    assert set(found[""]["asked"].dropna()) == {0.1, 0.2}
+    assert set(found[""]["asked"]) == {"", "kv_budget 0.1", "kv_budget 0.2"}
 
 
 def test_depth_is_compared_with_depth_one_question_by_question(
@@ -85,7 +94,7 @@ def test_depth_is_compared_with_depth_one_question_by_question(
     write_run({**deep, "depth": 2}, (1, 0, 0, 1), budget=0.19, lookup=0.0125, index=DEEP)
     spread = {**deep, "coarse_score": "spread"}
     write_run({**spread, "depth": 2}, (1, 1, 0, 0), budget=0.19, lookup=0.0125, index=DEEP)
-    table = STUDIES["hierarchy"].tables(pooled(tmp_path))[""]
+    table = tables("hierarchy", tmp_path)[""]
     flat, two, wide = table.to_dict("records")
     assert [each["coarse_score"] for each in (flat, two, wide)] == ["-", "mean (paper)", "spread"]
     assert wide["minus depth 1 (95 % CI)"] == "0.000 (0.000 to 0.000)"
@@ -101,10 +110,10 @@ def test_depth_is_drawn_where_rows_have_no_common_length(write_run: Write, tmp_p
     for method, index in ((squeezed(sparsity=0.9), {}), (squeezed(sparsity=0.9, depth=2), DEEP)):
         write_run(method, budget=0.2, lookup=0.02, length=None, index=index)
     write_run(FULL, length=None)
-    study = STUDIES["hierarchy"]
-    assert study.draw is not None
-    (axes,) = study.draw(pooled(tmp_path), "title").axes
-    assert axes.get_title().startswith("topk\nall lengths, n = 4")
+    figure = drawn(STUDIES["hierarchy"], tmp_path).figure
+    assert figure is not None
+    (axes,) = figure.axes
+    assert axes.get_title().startswith("squeezed topk\nown lengths, n = 4")
     assert sum(len(line.get_xdata()) for line in axes.lines) == 2
 
 
@@ -112,7 +121,7 @@ def test_transfer_says_measured_minus_asked(write_run: Write, tmp_path: Path) ->
     write_run(FULL)
     for sparsity, rows in ((0.5, 0.550), (0.8, 0.280), (0.9, 0.145)):
         write_run(squeezed(sparsity=sparsity), budget=rows)
-    (row,) = STUDIES["transfer"].tables(pooled(tmp_path))[""].to_dict("records")
+    (row,) = tables("transfer", tmp_path)[""].to_dict("records")
     assert row["asked 0.5"] == pytest.approx(0.0, abs=1e-9)
     assert row["asked 0.8"] == pytest.approx(0.0, abs=1e-9)
     assert row["asked 0.9"] == pytest.approx(0.05)
@@ -121,9 +130,11 @@ def test_transfer_says_measured_minus_asked(write_run: Write, tmp_path: Path) ->
 
 
 def test_scaling_draws_no_panel_of_times_that_nothing_has(write_run: Write, tmp_path: Path) -> None:
-    for length in (1000, 2000):  # full attention has no index, so nothing took time for one
+    for length in (1000, 2000):  # neither has an index, so nothing took time for one
         write_run(FULL, length=length)
-    figure = STUDIES["scaling"].draw(pooled(tmp_path), "title")
+        write_run({"name": "streaming", "sparsity": 0.9}, budget=0.2, length=length)
+    figure = drawn(STUDIES["scaling"], tmp_path).figure
+    assert figure is not None
     titles = [axes.get_title() for axes in figure.axes]
     assert len(titles) == 2
     assert not any("clustering" in title for title in titles)
@@ -132,7 +143,7 @@ def test_scaling_draws_no_panel_of_times_that_nothing_has(write_run: Write, tmp_
 def test_cost_says_when_the_index_has_paid(write_run: Write, tmp_path: Path) -> None:
     write_run(FULL)
     write_run(squeezed(sparsity=0.9), budget=0.2)
-    (row,) = STUDIES["cost"].tables(pooled(tmp_path))[""].to_dict("records")
+    (row,) = tables("cost", tmp_path)[""].to_dict("records")
     # Built in 20 ms; a token costs 1 ms instead of 2.
     assert (row["index, ms"], row["saved a token, ms"], row["pays after tokens"]) == (20, 1, 20)
 
@@ -150,7 +161,7 @@ def test_a_setting_of_the_index_is_an_axis(
     write_run(FULL)
     for index in runs:
         write_run(squeezed(sparsity=0.9), budget=0.2, index=index)
-    table = STUDIES[study].tables(pooled(tmp_path))[""]
+    table = tables(study, tmp_path)[""]
     assert table[axis].tolist() == values
     assert set(table["method"]) == {"squeezed topk, sparsity 0.9"}
 
@@ -158,7 +169,7 @@ def test_a_setting_of_the_index_is_an_axis(
 @pytest.mark.parametrize("study", sorted(STUDIES))
 def test_full_attention_alone_makes_no_study(write_run: Write, tmp_path: Path, study: str) -> None:
     write_run(FULL)
-    assert STUDIES[study].tables(pooled(tmp_path)) == {}
+    assert STUDIES[study].cells(pooled(tmp_path)).table.empty
 
 
 def test_the_command_writes_one_study(
@@ -167,20 +178,12 @@ def test_the_command_writes_one_study(
     write_run(FULL)
     for sparsity in (0.5, 0.8, 0.9):
         write_run(squeezed(sparsity=sparsity), budget=0.3)
-    paths = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
-    assert report.main([*paths, "--study", "transfer"]) == 0
+    paths = [f"results={tmp_path}", f"out={tmp_path / 'out'}"]
+    assert report.main([*paths, "study=transfer", "formats=tex"]) == 0
     assert "| squeezed topk" in capsys.readouterr().out
     figure = tmp_path / "out/figures/mini-ruler-suite-2x2-transfer.png"
     assert matplotlib.image.imread(figure).std() > 0.05  # something is drawn
     tex = (tmp_path / "out/tables/mini-ruler-suite-2x2-transfer.tex").read_text()
     assert r"\toprule" in tex
-    assert report.main([*paths, "--study", "window"]) == 2
+    assert report.main([*paths, "study=window"]) == 2
     assert "do not make the study window" in capsys.readouterr().err
-
-
-def test_many_methods_have_different_styles() -> None:
-    names = ["full", *style.FIXED, *(f"squeezed topk depth {d}" for d in (2, 3))]
-    names += [f"squeezed topk, block={i}" for i in range(40)]
-    found = style.styles(name for name in names if "calibration_inputs=6" not in name)
-    assert len(set(found.values())) == len(found)
-    assert found["squeezed topk"] == style.styles(["squeezed topk"])["squeezed topk"]

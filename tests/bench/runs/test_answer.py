@@ -58,7 +58,7 @@ def test_every_method_has_a_config_and_runs(bench: Bench, tmp_path: Path, name: 
         ("method.levels=[0.5,0.1]", "expected coarse to fine"),
         ("method.depth=9", "method.depth is 9"),
         ("method.coarse_sparsity=1.5", "coarse_sparsity is 1.5"),
-        ("method.top_p=0.5", "use rule='topp'"),
+        ("method.top_p=0.5", "use method.rule=topp"),
         ("index.strategy=sideways", "expected one of bottom-up, top-down"),
         ("index.balance=0.5", "index.balance is 0.5"),
         ("batch_size=0", "batch_size is 0"),

@@ -10,8 +10,9 @@ import pytest
 
 from bench.config.spec import IndexSpec, ModelSpec
 from bench.runs import guards
-from bench.runs.guards import Shape, index_bytes, shape_of
+from bench.runs.guards import index_bytes
 from bench.runs.index_cache import IndexCache
+from bench.runs.shapes import Shape, shape_of, together
 from squeezed.check.tiny import tiny_config
 from squeezed.model.shape import Heads
 
@@ -40,9 +41,12 @@ def test_llama_3_1_8b_at_128k() -> None:
 @pytest.mark.parametrize(
     ("kind", "shape"),
     [
-        ("gemma4_text", Shape(1, 4, 2, 32, "float32")),  # numbers differ between layers; two share
-        ("dots3_note_text", Shape(2, 4, 4, 24, "float32")),  # latent attention, expanded
-        ("gpt_oss", Shape(2, 4, 2, 16, "float32")),  # two slide
+        # numbers differ between layers; two share
+        ("gemma4_text", Shape(1, 4, 2, 32, "float32", alike=False)),
+        # latent attention, expanded; two slide
+        ("dots3_note_text", Shape(2, 4, 4, 24, "float32", alike=False)),
+        ("gpt_oss", Shape(2, 4, 2, 16, "float32", alike=False)),  # two slide
+        ("lfm2", Shape(2, 4, 2, 16, "float32")),  # two keep a state and no keys
         ("llama", Shape(2, 4, 2, 16, "float32")),
     ],
 )
@@ -55,10 +59,10 @@ def test_the_shape_is_that_of_the_layers_with_an_index(
 
 
 def test_layers_of_different_heads_hold_as_much_together() -> None:
-    shape = guards.together([Heads(8, 2, 64), Heads(4, 4, 96)], "float32")
+    shape = together([Heads(8, 2, 64), Heads(4, 4, 96)], "float32")
     assert shape is not None
     assert shape.token_bytes == 2 * 4 * (2 * 64 + 4 * 96)
-    assert guards.together([], "float32") is None
+    assert together([], "float32") is None
 
 
 @pytest.mark.usefixtures("no_model")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.timing import kmeans
+from bench.timing import command, kmeans
 
 
 def test_inertia_hand_worked():
@@ -25,26 +25,30 @@ def _threads_as_before():
 
 def test_writes_both_tables(tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
-    small = {"small": lambda: kmeans.mixture(1000, 16, 50, 0.3)}
-    monkeypatch.setattr(kmeans, "SETS", small)
-    assert kmeans.main(["--out", str(tmp_path), "--sets", "small", "--seeds", "1"]) == 0
-    flat = pd.read_csv(tmp_path / "clustering-sklearn.csv")
+    monkeypatch.setitem(kmeans.SETS, "mini-4k", lambda: kmeans.mixture(1000, 16, 50, 0.3))
+    assert command.main([f"results={tmp_path}", "sets=mini-4k", "seeds=1"]) == 0
+    tables = tmp_path / "tables"
+    flat = pd.read_csv(tables / "clustering-sklearn.csv")
     assert list(flat["solver"]) == ["scikit-learn KMeans", "squeezed"] * 2
     assert (flat["inertia / scikit-learn"] < 1.02).all()
-    nested = pd.read_csv(tmp_path / "clustering-strategies.csv")
+    nested = pd.read_csv(tables / "clustering-strategies.csv")
     assert set(nested["strategy"]) == {"bottom-up", "top-down"}
     assert len(nested) == 2 * (2 + 3)
-    assert "1 thread(s), mean of 1 seeds" in (tmp_path / "clustering-sklearn.md").read_text()
+    assert "1 thread(s), mean of 1 seeds" in (tables / "clustering-sklearn.md").read_text()
     assert "wrote" in capsys.readouterr().out
-    assert not list(tmp_path.glob(".*tmp*"))
+    assert not list(tables.glob(".*tmp*"))
 
 
 def test_a_count_of_zero_is_refused_in_one_line(tmp_path, capsys):
-    assert kmeans.main(["--out", str(tmp_path), "--seeds", "0"]) == 2
+    assert command.main([f"results={tmp_path}", "seeds=0"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert kmeans.main(["--out", str(tmp_path / "file" / "x")]) == 2
+    assert command.main([f"results={tmp_path / 'file' / 'x'}"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_sets_that_can_be_asked_for_are_those_there_are():
+    assert tuple(kmeans.SETS) == command.SETS

@@ -14,7 +14,7 @@ from squeezed.check import exactness, sweep, table
 from squeezed.check.exactness import Plan, check, compare, own_logits
 from squeezed.check.of_config import limits, report
 from squeezed.check.tiny import VOCABULARY, model_types, tiny_config, tiny_model
-from squeezed.check.variants import DEFAULT, judge, set_rope
+from squeezed.check.variants import DEFAULT, ORIGINAL, judge, set_rope
 from squeezed.check.verdict import CRASHED, EXACT, REFUSED, UNBUILDABLE, WRONG, Verdict
 
 DOCS = Path(__file__).parents[3] / "docs" / "models.md"
@@ -103,7 +103,7 @@ def test_a_sweep_goes_on_after_a_death_and_is_taken_up_again(monkeypatch, tmp_pa
 
 def test_a_process_judges(tmp_path):
     path = tmp_path / "verdicts.jsonl"
-    code = main(["check", "--all", "--types", "bloom", "--work", str(path)])
+    code = main(["check", "all=true", "types=bloom", f"work={path}"])
     assert code == 0
     row = json.loads(path.read_text())
     assert (row["type"], row["outcome"]) == ("bloom", REFUSED)
@@ -127,7 +127,7 @@ def test_the_table_can_be_read_again(tmp_path):
 
 def test_the_committed_table_is_of_this_version_and_of_all_types():
     of, outcomes = table.read(DOCS)
-    assert of == version("transformers"), "run python -m squeezed check --all --out docs/models.md"
+    assert of == version("transformers"), f"run {table.COMMAND}"
     assert set(outcomes) == set(model_types())
     assert not {WRONG, CRASHED} & set(outcomes.values())
 
@@ -154,10 +154,11 @@ def test_a_folder_is_judged_by_its_configuration_alone(tmp_path, capsys):
     assert "bloom does not compute its attention" in capsys.readouterr().out
     assert main(["check", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
-    assert main(["check", "--all", "--types", "nonesuch"]) == 2
+    assert main(["check", "all=true", "types=nonesuch"]) == 2
     assert "nonesuch: no model type" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["check"])
+    for arguments in (["check"], ["check", "--all"], ["check", "all=true", "folder"]):
+        assert main(arguments) == 2
+        assert "cannot read" in capsys.readouterr().err
 
 
 def test_what_a_configuration_is_known_for():
@@ -170,7 +171,7 @@ def test_what_a_configuration_is_known_for():
     assert report(AutoConfig.for_model("t5")).reasons
     config = tiny_config("phi3")
     set_rope(config, "yarn")
-    assert limits(config)["original_max_position_embeddings"] == 160
+    assert limits(config)["original_max_position_embeddings"] == ORIGINAL
 
 
 def test_a_low_precision_model_may_err_as_much_as_it_does_alone():

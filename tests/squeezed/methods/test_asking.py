@@ -134,3 +134,10 @@ def test_coarse_shares_must_fit_the_depth(deep):
 def test_an_unknown_backend_is_refused(ctx):
     with pytest.raises(ValueError, match="backend is 'fast'"):
         ctx.cache(squeezed.Full(), backend="fast")
+
+
+def test_every_file_with_a_method_is_a_method_by_its_name():
+    assert squeezed.METHODS["streaming"] is squeezed.StreamingLLM
+    assert {cls.__module__ for cls in squeezed.METHODS.values()} == {
+        f"squeezed.methods.{name}" for name in squeezed.METHODS
+    }

@@ -318,9 +318,8 @@ def test_a_window_as_long_as_the_model_is_full_attention_until_it_is_left():
 REFUSED = {
     "mistral": (family("mistral", sliding_window=SLIDING), "sliding window of 24 tokens in every"),
     "phi3": (family("phi3", sliding_window=SLIDING), "nothing to index"),
-    "qwen3_next": (family("qwen3_next", head_dim=16), "recurrent state"),
-    "jamba": (family("jamba", attn_layer_period=2, attn_layer_offset=1), "recurrent state"),
-    "mamba": (family("mamba"), "recurrent state"),
+    "qwen3_next": (family("qwen3_next", head_dim=16), "no layer with attention"),
+    "mamba": (family("mamba"), "no layer with attention"),
     "falcon": (family("falcon", alibi=True), "ALiBi"),
     "falcon-rotary": (
         family("falcon"),

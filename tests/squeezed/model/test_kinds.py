@@ -13,6 +13,7 @@ from squeezed.errors import UnsupportedModelError
 from squeezed.model import families
 from squeezed.model.layers import CHUNKED, FULL, SLIDING, attends
 from squeezed.model.logits import Logits
+from squeezed.model.positions import first_position
 from squeezed.model.prefill import CaptureLayer, prefill
 from squeezed.model.tags import Tagged, layer_of, plain, tag
 
@@ -54,7 +55,7 @@ def logits_of(model, ctx, question, method):
 @every_kind
 def test_nothing_dropped_is_the_models_own_pass(kind):
     model, ctx, question, wanted = made(kind)
-    assert (len(ctx.layers), len(ctx.local), len(ctx.bare)) == KINDS[kind]
+    assert (len(ctx.layers), len(ctx.local), len(ctx.recurrent)) == KINDS[kind]
     for method in (squeezed.Full(), squeezed.Oracle(sparsity=0), squeezed.Quest(sparsity=0)):
         got = logits_of(model, ctx, question, method)
         assert (got - wanted).abs().max() <= 1e-4 * max(1, wanted.abs().max())
@@ -83,7 +84,7 @@ def test_a_stored_context_answers_alike(kind, tmp_path):
     for keys_values in (True, False):
         ctx.save(tmp_path / "index", keys_values=keys_values)
         loaded = squeezed.FixedContext.load(tmp_path / "index", model=model)
-        assert loaded.bare == ctx.bare
+        assert loaded.recurrent.keys() == ctx.recurrent.keys()
         got = logits_of(model, loaded, question, method)
         assert (got - wanted).abs().max() <= 1e-4 * max(1, wanted.abs().max())
 
@@ -135,8 +136,8 @@ def test_an_indexer_is_served_while_it_chooses_everything():
 
 def test_positions_that_begin_behind_the_padding_token():
     model = tiny_model(tiny_config("roberta", pad_token_id=5))
-    assert families.first_position(model) == 6
-    assert families.first_position(tiny_model(tiny_config("llama"))) == 0
+    assert first_position(model.config) == 6
+    assert first_position(tiny_config("llama")) == 0
     verdict = check(model, Plan(tokens=60, questions=(4, 9), new=3, vocabulary=VOCABULARY, first=6))
     assert verdict.outcome == "exact", verdict.line()
 
@@ -169,7 +170,7 @@ def test_refused_by_the_configuration_alone():
     for kind, reason in (
         ("deepseek_v4", "compressed_sparse_attention"),
         ("t5", "encoder-decoder"),
-        ("qwen4_exp_text", "recurrent state"),
+        ("qwen4_exp_text", "an indexer of its own"),
     ):
         config = tiny_config(kind)
         with pytest.raises(UnsupportedModelError, match=f"{config.model_type} .*{reason}"):

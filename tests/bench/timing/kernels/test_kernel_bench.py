@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.reporting.figures import kernels as figures
-from bench.timing.kernels import clock, gate, measure, run
+from bench.timing.kernels import clock, command, gate, measure, run
 from bench.timing.kernels.problem import make
 from bench.timing.kernels.settings import Settings, Shape, shapes
 from bench.timing.kernels.table import FIELDS, KEYS, Table
@@ -22,7 +22,7 @@ SMALL = Shape(4000, 4, 2, 16, 1, 0.8, 2, "float32")
 def small_settings(tmp_path, **change):
     given = {
         "device": "cpu", "lengths": [4000], "heads": ["4/2"], "head_size": 16, "seconds": 0.01,
-        "threads": 1, "clustering": False, "out": str(tmp_path),
+        "threads": 1, "clustering": False, "results": tmp_path,
     }  # fmt: skip
     return Settings(**(given | change))
 
@@ -37,8 +37,6 @@ def same_threads():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"device": "tpu"}, "device is 'tpu'"),
-        ({"dtype": "int8"}, "dtype is 'int8'"),
         ({"lengths": [100]}, "a length is 100; expected at least 4000"),
         ({"heads": ["5/2"]}, "heads is '5/2'"),
         ({"sparsity": [1.0]}, "sparsity is 1.0"),
@@ -50,6 +48,15 @@ def same_threads():
 def test_bad_settings_are_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         shapes(small_settings(tmp_path, **change))
+
+
+@pytest.mark.parametrize("argument", ["device=tpu", "dtype=int8", "minutes=0", "lengths=many"])
+def test_the_command_refuses_in_one_line(tmp_path, capsys, argument):
+    assert command.main([f"results={tmp_path}", argument]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {argument.partition('=')[0]} is ")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_problem_keeps_the_share_that_was_asked_for():
@@ -119,7 +126,7 @@ def test_table_of_another_version_is_not_overwritten(tmp_path):
 def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch):
     settings = small_settings(tmp_path, query_tokens=[1, 3])
     assert run.guarded(settings) == 0
-    rows = list(csv.DictReader((tmp_path / "cpu.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "kernels/cpu.csv").open()))
     providers = {row["provider"] for row in rows}
     assert providers == {"squeezed", "squeezed layer", "own dense", "sdpa", "matmul"}
     assert {(row["depth"], row["query_tokens"]) for row in rows} == {
@@ -130,7 +137,7 @@ def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch)
         assert float(row["error"]) < 1e-5
         dense = row["provider"] not in ("squeezed", "squeezed layer")
         assert (float(row["kept"]) == 1) == dense
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in (tmp_path / "kernels").iterdir()}
     assert names == {"cpu.csv", "cpu_latency.png", "cpu_speedup.png", "cpu_roofline.png"}
     monkeypatch.setattr(run, "measure", lambda *_: pytest.fail("measured again"))
     capsys.readouterr()
@@ -143,7 +150,7 @@ def test_a_wrong_kernel_is_not_timed(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(gate, "expected", lambda *a: 2 * real(*a))
     assert run.guarded(small_settings(tmp_path)) == 1
     assert "squeezed is wrong by 5.0e-01" in capsys.readouterr().err
-    assert not (tmp_path / "cpu.csv").exists()
+    assert not (tmp_path / "kernels/cpu.csv").exists()
 
 
 def test_time_limit_begins_no_new_shape(tmp_path, capsys):
@@ -174,7 +181,7 @@ def test_clustering_is_timed_by_backend(tmp_path, monkeypatch):
 
     monkeypatch.setitem(clustering_time.LAYERS, "cpu", clustering_time.Layer(1, 200, 10, 8))
     assert run.guarded(small_settings(tmp_path, depth=[1], clustering=True)) == 0
-    rows = list(csv.DictReader((tmp_path / "cpu_clustering.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "kernels/cpu_clustering.csv").open()))
     assert {"assign reference", "assign cpu", "k-means of a layer"} >= {r["what"] for r in rows}
     assert all(float(row["seconds"]) > 0 for row in rows)
 
@@ -184,23 +191,23 @@ def test_plain_command_works_without_hydra_pandas_datasets_and_matplotlib(tmp_pa
         "import sys\n"
         "for name in ('hydra', 'omegaconf', 'pandas', 'datasets', 'matplotlib', 'transformers'):\n"
         "    sys.modules[name] = None\n"
-        "from bench.timing.kernels import run\n"
-        f"sys.exit(run.guarded(run.parse('--device cpu --lengths 4000 --heads 2/2 --head-size 16 "
-        f"--seconds 0.01 --depth 1 --no-clustering --out {tmp_path}'.split())))"
+        "from bench.timing.kernels import command\n"
+        f"sys.exit(command.main('device=cpu lengths=4000 heads=2/2 head_size=16 seconds=0.01 "
+        f"depth=1 clustering=false results={tmp_path}'.split()))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["cpu.csv"]
+    assert [path.name for path in (tmp_path / "kernels").iterdir()] == ["cpu.csv"]
 
 
-def test_hydra_command(tmp_path):
+def test_the_command(tmp_path):
     command = [
         sys.executable, "-m", "bench.kernels", "device=cpu", "lengths=[4000]", "heads=[2/2]",
-        "head_size=16", "seconds=0.01", "depth=[1]", "clustering=false", f"out={tmp_path}",
+        "head_size=16", "seconds=0.01", "depth=[1]", "clustering=false", f"results={tmp_path}",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "cpu.csv").exists()
+    assert (tmp_path / "kernels/cpu.csv").exists()
     wrong = subprocess.run([*command, "lenghts=[1]"], cwd=ROOT, capture_output=True, text=True)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")

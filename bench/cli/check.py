@@ -1,0 +1,151 @@
+"""What is wrong with a run's settings, as far as it can be told in an instant: no model, no torch.
+
+``bench.cli.validate`` goes on with what needs them.
+"""
+
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench import models
+from bench.config.errors import InputError
+from bench.config.methods import described
+from bench.config.schema import Config, ModelConf, TaskConf
+from bench.config.spec import TaskSpec
+from bench.config.values import check_index, check_method
+from bench.tasks import get_task
+
+DEVICE = re.compile(r"auto|(cpu|cuda|mps|xpu)(:\d+)?")
+
+
+def check(config: Config) -> None:
+    """Checks one run.
+
+    Raises:
+        InputError, ValueError, FileNotFoundError: a setting cannot work.
+    """
+    check_method(config.method)
+    task = task_spec(config.task)
+    check_index(config.index)
+    if task.length is not None and task.length <= config.index.window:
+        raise InputError(
+            f"task.length is {task.length}; expected more than the observation window "
+            f"(index.window={config.index.window}), which is always attended"
+        )
+    if config.batch_size < 1:
+        raise InputError(f"batch_size is {config.batch_size}; expected at least 1 question")
+    asked, inputs = task.questions_per_context, config.method.calibration_inputs
+    used = "calibration_inputs" in described(config.method.name).settings
+    rule = config.method.rule or described(config.method.name).rule
+    if used and rule != "topk" and inputs and asked is not None and asked <= inputs:
+        raise InputError(
+            f"method.calibration_inputs is {inputs}, but each context has {asked} questions, so none would "
+            "be left to score; raise task.questions_per_context"
+        )
+    cache_max_bytes(config.cache_max_gb)
+    check_model(config.model)
+    check_backend(config.backend)
+    check_writable(Path(config.results).expanduser())
+
+
+def check_model(config: ModelConf) -> None:
+    """Checks the model's settings and its folder.
+
+    Raises:
+        InputError, ValueError, FileNotFoundError: as the settings say.
+    """
+    if config.name is None and config.path is None:
+        raise InputError("no model given: set model.path=FOLDER_OR_HUB_ID, or use model=mini")
+    models.check(config.name or "hf", config.path, config.dtype)
+    if config.threads is not None and config.threads < 1:
+        raise InputError(f"model.threads is {config.threads}; expected at least 1")
+    if not DEVICE.fullmatch(config.device):
+        raise InputError(f"model.device is {config.device!r}; expected auto, cpu, cuda or cuda:N")
+    if config.spread and config.device not in ("auto", "cuda"):
+        raise InputError(
+            f"model.spread=true puts a model on all GPUs, but model.device is {config.device!r}; it needs "
+            "model.device=auto or cuda on a machine with GPUs"
+        )
+
+
+def check_backend(name: str) -> None:
+    """Checks the name of a backend; whether it can run here, torch must tell.
+
+    Raises:
+        InputError: no such backend.
+    """
+    loaded = sys.modules.get("squeezed_kernels.backend")
+    known = tuple(loaded.MODULES) if loaded else _backends_on_disk()
+    if name not in ("auto", *known):
+        raise InputError(f"backend is {name!r}; expected auto or one of {', '.join(known)}")
+
+
+def _backends_on_disk() -> tuple[str, ...]:
+    found = importlib.util.find_spec("squeezed_kernels")
+    places = found.submodule_search_locations if found else None
+    folders = sorted(
+        path.parent.name for place in places or () for path in Path(place).glob("*/ops.py")
+    )
+    return ("reference", *folders)
+
+
+def cache_max_bytes(gigabytes: float | None) -> int | None:
+    """The cap of the index cache in bytes.
+
+    Raises:
+        InputError: it would hold nothing.
+    """
+    if gigabytes is None:
+        return None
+    if not gigabytes > 0:
+        raise InputError(
+            f"cache_max_gb is {gigabytes}; expected more than 0, null for no cap, or cache_dir=null to "
+            "keep no index"
+        )
+    return int(gigabytes * 1e9)
+
+
+def task_spec(config: TaskConf) -> TaskSpec:
+    """The rows to ask.
+
+    Raises:
+        InputError, ValueError, FileNotFoundError: as ``bench.tasks.base.Task.spec``.
+    """
+    task = get_task(config.name)
+    if config.max_new_tokens is not None and config.max_new_tokens < 1:
+        raise InputError(f"task.max_new_tokens is {config.max_new_tokens}; expected at least 1")
+    if not isinstance(config, task.conf):
+        raise InputError(
+            f"task.name is {config.name!r}, but the settings are those of another task; "
+            f"choose a task with task={config.name}"
+        )
+    return task.spec(config)
+
+
+def check_writable(folder: Path) -> None:
+    """Checks that files can be made below the results folder, by making one.
+
+    Raises:
+        InputError: they cannot.
+    """
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder / "runs", prefix=f".write-test-{os.getpid()}"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the results folder {folder}: {error.strerror}; give another: "
+            f"results=FOLDER"
+        ) from error
+
+
+def foreign(config: Config, given: Iterable[str]) -> list[str]:
+    """Keys that were given and that the run's method does not have."""
+    method = described(config.method.name)
+    own = {f"method.{name}" for name in method.settings}
+    own |= {f"method.own.{name}" for name in method.parameters}
+    return sorted(key for key in given if key.startswith("method.") and key not in own)

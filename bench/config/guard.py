@@ -1,0 +1,32 @@
+"""How a command ends: an error becomes one line on stderr, and an exit code; so does Ctrl-C."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from bench.config.errors import InputError, RunError, fail
+from rows.keys import SettingError
+
+STOPPED = 130  # as a shell says of a process that Ctrl-C has stopped
+
+
+def guarded(work: Callable[[], int | None], kept: str = "nothing was changed") -> int:
+    """Does the work of a command; returns its exit code: 0 done, 1 it could not go on, 2 bad input.
+
+    Args:
+        kept: said after Ctrl-C: what is there, and how to go on.
+    """
+    try:
+        return work() or 0
+    except KeyboardInterrupt:
+        print(f"\nstopped; {kept}", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:  # whoever read the output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except RunError as error:
+        return fail(1, str(error))
+    except (InputError, SettingError) as error:
+        return fail(2, str(error))
+    except OSError as error:
+        return fail(2, f"cannot write: {error}; give another folder: results=DIR")

@@ -1,0 +1,37 @@
+"""Ctrl-C for this process alone, while it waits for processes that it has started."""
+
+import _thread
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+POLL = 0.2  # seconds between two looks whether the block is over
+
+
+@contextmanager
+def only_here() -> Iterator[None]:
+    """Processes that begin inside the block never see Ctrl-C, so that none prints where it was.
+
+    A terminal sends it to all of them. The signal is held back here, which they inherit, and a thread takes
+    it and interrupts this process, which then ends them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    over = threading.Event()
+
+    def wait() -> None:
+        while not over.is_set():
+            if signal.sigtimedwait({signal.SIGINT}, POLL) is not None:
+                _thread.interrupt_main()
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,53 @@
+"""The questions behind a run's numbers: one row each, with full attention's score beside it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
+
+TIMES = ("prefill_ms", "decode_ms_per_token", "prepare_ms", "dense_ms", "index_bytes")
+
+
+def examples(
+    run: Mapping[Any, Any], records: pd.DataFrame, full: pd.DataFrame | None
+) -> pd.DataFrame:
+    """One row a question of a run.
+
+    Args:
+        run: its row of the leaderboard. full: records of full attention on the same rows, if there are any.
+
+    Returns:
+        ``example`` and ``context`` (unique over subtasks), ``score``, ``full`` (NaN without a dense run),
+        ``same`` and ``empty`` (of the prediction), budgets and times.
+    """
+    window = None if pd.isna(run["window"]) else int(run["window"])
+    nothing = pd.Series(np.nan, index=records.index)
+    said = records.get("prediction", nothing)
+    table = pd.DataFrame(
+        {
+            "id": records["id"],
+            "subtask": run["subtask"],
+            "example": run["subtask"] + " " + records["id"],
+            "context": run["subtask"] + " " + records["context"],
+            "score": records["score"].astype(float),
+            "prediction": said,
+            "empty": [str(text).strip() == "" for text in said],
+            "kv_budget": records["kv_budget"],
+            "lookup_budget": lookup_budget(records),
+            "measured_sparsity": measured_sparsity(records, window),
+            **{
+                name: pd.to_numeric(records[name]) if name in records else nothing for name in TIMES
+            },
+        }
+    )
+    table["index_ms"] = table["prepare_ms"] - table["dense_ms"]
+    if full is None:
+        return table.assign(full=np.nan, same=np.nan)
+    columns = ["id", "score"] + (["prediction"] if "prediction" in full else [])
+    reference = full[columns].rename(columns={"score": "full", "prediction": "full_prediction"})
+    table = table.merge(reference, on="id", how="left")
+    same = table["prediction"] == table["full_prediction"] if "full_prediction" in table else np.nan
+    return table.assign(same=same)

@@ -1,0 +1,68 @@
+"""What a model's outputs are made from beside plain parameters: buffers, packed and quantised weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+SAMPLE = 64  # values of each tensor
+
+
+def parts(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """The plain tensors that a weight is kept in, by name.
+
+    A tensor class of a quantising library says itself which tensors it is made of (``__tensor_flatten__``);
+    packed weights come as tuples. A plain tensor is its only part.
+    """
+    if isinstance(value, tuple | list):
+        for number, each in enumerate(value):
+            yield from parts(f"{name}.{number}", each)
+    elif not isinstance(value, torch.Tensor):
+        return
+    elif hasattr(value, "__tensor_flatten__"):
+        for inner in value.__tensor_flatten__()[0]:
+            yield from parts(f"{name}.{inner}", getattr(value, inner))
+    else:
+        yield name, value.dequantize() if value.is_quantized else value
+
+
+def beside_parameters(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """All tensors that a checkpoint of the model would hold and that are no parameters.
+
+    Buffers that are not saved are left out: they are made from the configuration, which counts for itself.
+    """
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    # keep_vars: some tensor classes cannot be detached in inference mode.
+    for name, value in model.state_dict(keep_vars=True).items():
+        if name not in parameters:
+            yield from parts(name, value)
+
+
+def sample(tensor: torch.Tensor) -> bytes:
+    """Evenly spread values of a tensor, as bytes."""
+    flat = tensor.flatten()
+    spread = flat[:: max(1, len(flat) // SAMPLE)]
+    if spread.dtype in (torch.int32, torch.int64, torch.uint32, torch.uint64):
+        return spread.cpu().numpy().tobytes()  # packed weights: float32 would lose their low bits
+    if spread.dtype == getattr(torch, "float4_e2m1fn_x2", None):
+        spread = spread.view(torch.uint8)
+    return spread.float().cpu().numpy().tobytes()
+
+
+def refusals(model: nn.Module) -> Iterator[str]:
+    """Quantised weights with which the engine would be wrong, each as the end of a sentence on the model."""
+    if any(map(_scales_by_pass, model.modules())):
+        yield (
+            "quantises activations with one scale for each forward pass, so its outputs depend on which "
+            "tokens are read together; quantise weights only, or activations token by token"
+        )
+
+
+def _scales_by_pass(module: nn.Module) -> bool:
+    if type(module).__module__.startswith("torch.ao.nn.quantized.dynamic"):
+        return True
+    arguments = getattr(getattr(module, "weight", None), "act_quant_kwargs", None)
+    return type(getattr(arguments, "granularity", None)).__name__ == "PerTensor"

@@ -1,0 +1,78 @@
+"""Ctrl-C: one line that says what is kept, exit code 130, and the same command goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.cli import status
+
+SMALL = ("task.length=512", "task.samples=300", "task.max_new_tokens=2", "cache_dir=null")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command as a terminal starts it: in a group of processes of its own."""
+    program = "import sys; from bench.cli.main import main; sys.exit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        start_new_session=True,
+    )
+
+
+def interrupted(process: subprocess.Popen[str], folder: Path) -> str:
+    """Sends Ctrl-C to the whole group when the first answer is recorded; returns what stderr says."""
+    end = time.monotonic() + 240
+    while not any(path.stat().st_size for path in folder.rglob("records.jsonl")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    return error.split("\r")[-1]
+
+
+def test_a_run_ends_with_one_line_and_goes_on(tiny: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, f"model.path={tiny}", "model.device=cpu", "method=full", *SMALL)
+    error = interrupted(process, tmp_path)
+    assert error.strip().endswith(
+        "stopped; every answer that is recorded is kept, and the same command goes on from there"
+    )
+    (found,) = status.status(tmp_path / "results" / "runs")
+    assert found.state == "stopped"
+    assert found.answered > 0
+    assert not list(tmp_path.rglob("attempt.json"))  # it was no death
+
+
+@pytest.mark.slow
+def test_with_processes_of_its_own_too(tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    sweep = ("-m", "hydra/launcher=processes", "hydra.launcher.n_jobs=2", "method=full,random")
+    tasks = "task.subtask=niah_single_1,niah_multikey_1"
+    process = start(tmp_path, *sweep, tasks, f"model.path={tiny}", "model.device=cpu", *SMALL)
+    error = interrupted(process, tmp_path)
+    assert "stopped; every answer that is recorded is kept" in error
+    assert not list(tmp_path.rglob("attempt.json"))
+    for path in tmp_path.rglob("records.jsonl"):
+        for line in path.read_text().splitlines():
+            json.loads(line)
+
+
+def test_before_the_first_import_too(tmp_path: Path) -> None:
+    process = start(tmp_path, "run", "method=full", *SMALL)
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    if process.returncode == 130:  # a slow machine may not have come to our own code
+        assert "stopped;" in error
+        assert "Traceback" not in error
