@@ -78,7 +78,7 @@ def write(path: Path, verdicts: Mapping[Job, Verdict]) -> None:
     parts.append("\n## Types\n\n" + _types(plain))
     if seeing:
         parts += [SEEING_HEAD, f"{counts(seeing)}.\n\n", _types(seeing)]
-    others = [name for name in VARIANTS if name != DEFAULT]
+    others = [name for name in VARIANTS if name != DEFAULT and name in {job[1] for job in verdicts}]
     tried = {job: verdict for job, verdict in verdicts.items() if job[1] in others}
     if tried:
         parts.append(_variants(tried, others))
