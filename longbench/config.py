@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from longbench.source import V2_NAME
+from longbench.sources.source import V2_NAME
 from longbench.tasks import TASKS
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from longbench.config import LongBenchConfig
 from longbench.errors import LongBenchError
-from longbench.fetch import write_whole
-from longbench.prompts import load_prompts
+from longbench.prompting.prompts import load_prompts
 from longbench.rows import rows
-from longbench.source import V2_NAME, find
+from longbench.sources.fetch import write_whole
+from longbench.sources.source import V2_NAME, find
 from longbench.tasks import EXTENDED, EXTENDED_TASKS, TASKS, get_task
 from rows.command import check_folder
 from rows.row import Row, RowError, read_jsonl, write_jsonl

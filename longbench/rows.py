@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from longbench import records, v2
+from longbench import v2
 from longbench.errors import LongBenchError
-from longbench.prompts import PromptSet
-from longbench.source import V2_NAME, Source
+from longbench.prompting.prompts import PromptSet
+from longbench.prompting.template import PAPER, Parts, split_template
+from longbench.sources import records
+from longbench.sources.source import V2_NAME, Source
 from longbench.tasks import get_task
-from longbench.template import PAPER, Parts, split_template
 from rows.row import Row
 
 
@@ -20,7 +21,7 @@ def rows(
 
     Args:
         name: a task (``qasper``, ``qasper_e``, ``v2``). source: its data. prompts: the wording.
-        split: where the user part begins, see ``longbench.template``.
+        split: where the user part begins, see ``longbench.prompting.template``.
         samples: the first so many records; None: all.
 
     Raises:

@@ -18,7 +18,7 @@ EXTENDED = "_e"  # ending of a LongBench-E task's name and file
 
 @dataclass(frozen=True)
 class Labels:
-    """The words of a template between which its user part lies; see ``longbench.template``.
+    """The words of a template between which its user part lies; see ``longbench.prompting.template``.
 
     Attributes:
         question: one of these stands right before the input; empty where the input has no label.
@@ -41,7 +41,8 @@ class Task:
 
     Attributes:
         name: also the name of its file.
-        group: one of ``GROUPS``. language: ``en``, ``zh`` or ``code``. metric: of ``longbench.score``.
+        group: one of ``GROUPS``. language: ``en``, ``zh`` or ``code``.
+        metric: of ``longbench.scoring.score``.
         max_new_tokens: tokens generated at most.
         labels: where its template is split.
         chat: the chat template is applied. first_line: only the answer's first line is scored.

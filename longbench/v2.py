@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from longbench.errors import LongBenchError
-from longbench.metrics import OFFICIAL
-from longbench.records import Fields
-from longbench.template import Parts
+from longbench.prompting.template import Parts
+from longbench.scoring.metrics import OFFICIAL
+from longbench.sources.records import Fields
 
 LETTERS = ("A", "B", "C", "D")
 DIFFICULTIES, LENGTHS = ("easy", "hard"), ("short", "medium", "long")

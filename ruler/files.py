@@ -12,9 +12,9 @@ from rows.tokenizer import load_tokenizer
 from rows.tokens import TokenCounter
 from ruler import publish
 from ruler.config import RulerConfig
-from ruler.download import MissingDataError
 from ruler.generate import rows
 from ruler.plan import Plan, make_plan
+from ruler.sources.download import MissingDataError
 from ruler.tasks import TASKS, get_task
 
 FORMATS = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rows.tokens import TokenCounter
-from ruler.sample import Draw, Sample
+from ruler.families.sample import Draw, Sample
 
 PROBE_UNITS = 8
 MAX_STEPS = 64  # of a size search: far more than halving any size needs

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rows.row import Row
+from ruler.families.sample import Sample
 from ruler.fit import LengthError, fit, largest_fitting, longest
 from ruler.plan import Plan, make_plan
-from ruler.sample import Sample
 from ruler.tasks import Task
 
 __all__ = ["LengthError", "generate", "largest_fitting", "rows"]

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from rows.tokens import TokenCounter
-from ruler import download, official_prompts, qa_data
-from ruler import essays as essay_source
-from ruler.essay import Essay
-from ruler.families import Material, draw_sample
+from ruler.families.choose import Material, draw_sample
+from ruler.families.essay import Essay
+from ruler.families.sample import Draw
+from ruler.families.vt import VtDraw
 from ruler.fit import largest_fitting
 from ruler.prompts import PromptSet, get_prompts
-from ruler.sample import Draw
+from ruler.sources import download, official_prompts, qa_data
+from ruler.sources import essays as essay_source
 from ruler.tasks import NiahTask, QaTask, Task, VtTask, get_task, with_parameters, with_questions
-from ruler.vt import VtDraw
 
 # Part of every row: rows of two formats, or of two word lists, are not the same data.
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"

@@ -1,5 +1,6 @@
 """What every test needs: commands of one process must not see each other's settings."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 if not torch.cuda.is_available():
     # Triton reads it when it is first imported, which tests of other folders may do.
     os.environ["TRITON_INTERPRET"] = "1"
+
+with contextlib.suppress(ImportError):  # a GPU machine may lack it
+    from hypothesis import settings
+
+    # A test that is slow on a machine with other work has not failed.
+    settings.register_profile("suite", deadline=None)
+    settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

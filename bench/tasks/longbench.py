@@ -13,16 +13,17 @@ from bench.config.errors import InputError
 from bench.config.schema import TaskConf
 from bench.config.spec import NOT_IDENTITY, TaskSpec
 from bench.tasks.base import Rules, Task
-from longbench import truncate, v2
+from longbench import v2
 from longbench.errors import LongBenchError
-from longbench.generation import stop_ids
-from longbench.metrics import BEHAVIOURS
-from longbench.prompts import load_prompts
+from longbench.prompting import truncate
+from longbench.prompting.generation import stop_ids
+from longbench.prompting.prompts import load_prompts
+from longbench.prompting.template import SPLITS
 from longbench.rows import rows
-from longbench.score import score
-from longbench.source import V2_NAME, Source, find
+from longbench.scoring.metrics import BEHAVIOURS
+from longbench.scoring.score import score
+from longbench.sources.source import V2_NAME, Source, find
 from longbench.tasks import get_task
-from longbench.template import SPLITS
 from rows.frame import make_frame
 from rows.row import Row, RowError
 
@@ -38,7 +39,7 @@ class LongBenchConf(TaskConf):
         subtask: a task, one of LongBench-E (``qasper_e``), or ``v2``.
         data: ``official``, ``hub:REPO@REVISION``, a folder, zip or file, or ``fixture``.
         prompts: ``suite``, ``official``, or a folder or file of that format.
-        split: ``paper`` or ``prefix``; where the user input begins (``longbench.template``).
+        split: ``paper`` or ``prefix``; where the user input begins (``longbench.prompting.template``).
         behaviour: of the metrics, ``official`` or ``fixed``; both go into the record.
         samples: the first so many records; null: all.
         max_length: tokens of a prompt and its answer; longer contexts are cut. null: cut nothing.

@@ -109,7 +109,9 @@ def _require_reproducible(
         )
     causal = kwargs.get("is_causal")
     if not (getattr(module, "is_causal", True) if causal is None else causal):
-        raise UnsupportedModelError(f"{name} attends in both directions; a causal LM is needed")
+        raise UnsupportedModelError(
+            f"{name} says by is_causal that it attends in both directions; a causal LM is needed"
+        )
     if layer_of(value) is not layer:
         raise UnsupportedModelError(
             f"{name} attends to values that do not come from its cache, so the cache cannot serve them"

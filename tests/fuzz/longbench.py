@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from longbench.errors import LongBenchError
-from longbench.prompts import LIMITS_FILE, TEMPLATES_FILE, V2_FILE, load_prompts
+from longbench.prompting.prompts import LIMITS_FILE, TEMPLATES_FILE, V2_FILE, load_prompts
+from longbench.prompting.template import SPLITS, split_template
 from longbench.rows import rows
-from longbench.source import FIXTURE, find
+from longbench.sources.source import FIXTURE, find
 from longbench.tasks import get_task
-from longbench.template import SPLITS, split_template
 from rows.row import RowError
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes

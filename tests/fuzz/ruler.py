@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rows.parquet import read_parquet, write_parquet
 from rows.row import Row, RowError, read_jsonl, write_jsonl
-from ruler import official_prompts, qa_data
+from ruler.sources import official_prompts, qa_data
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.harness import Loader
-from tests.ruler.test_official_prompts import FILES
+from tests.ruler.sources.test_official_prompts import FILES
 
 ROWS = [
     Row(

@@ -13,15 +13,15 @@ from bench.records.files import CONFIG, RECORDS, read_records
 from bench.reporting.leaderboard.rows import load_runs
 from bench.reporting.leaderboard.schema import parse
 from longbench.errors import LongBenchError
-from longbench.prompts import load_prompts
+from longbench.prompting.prompts import load_prompts
 from longbench.rows import rows
-from longbench.source import find
+from longbench.sources.source import find
 from prefixqa.service.schema import UnreadableError, read_proposals
 from prefixqa.sources.arxiv import from_source
 from prefixqa.sources.load import read
 from prefixqa.sources.raw import SourceError
 from rows.row import RowError, read_jsonl
-from ruler import qa_data
+from ruler.sources import qa_data
 from tests.fuzz import index, results, ruler
 from tests.fuzz import longbench as longbench_seeds
 from tests.fuzz import prefixqa as prefixqa_seeds

@@ -19,7 +19,7 @@ from bench.cli import run as cli
 from bench.config.errors import InputError
 from bench.reporting.tables import longbench
 from bench.tasks.longbench import LongBench, LongBenchConf
-from longbench.source import FIXTURE
+from longbench.sources.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, PAPER_TASKS, TASKS
 from rows.encode import encode
 

@@ -11,7 +11,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 
 from longbench.__main__ import COMMAND
-from longbench.source import FIXTURE
+from longbench.sources.source import FIXTURE
 from longbench.tasks import EXTENDED_TASKS, TASKS
 from rows.row import read_jsonl
 from tests.commands import Run, refused, runner

@@ -9,10 +9,10 @@ import pytest
 
 from longbench.errors import LongBenchError
 from longbench.fixture import make
-from longbench.prompts import load_prompts
+from longbench.prompting.prompts import load_prompts
 from longbench.rows import rows
-from longbench.score import score
-from longbench.source import FIXTURE, find
+from longbench.scoring.score import score
+from longbench.sources.source import FIXTURE, find
 from longbench.tasks import EXTENDED_TASKS, PAPER_TASKS, TASKS, get_task
 from rows.row import Row, read_jsonl, write_jsonl
 

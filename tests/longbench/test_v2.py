@@ -4,8 +4,8 @@ import pytest
 
 from longbench import v2
 from longbench.errors import LongBenchError
-from longbench.metrics import FIXED, OFFICIAL
-from longbench.wording import V2
+from longbench.prompting.wording import V2
+from longbench.scoring.metrics import FIXED, OFFICIAL
 
 QUESTION = v2.Question(
     context=" the $Q$ text ",

@@ -69,7 +69,7 @@ def test_the_budget_is_kept_and_filled_with_any_tokenizer(
 
 
 def _documents(task: str, data: dict[str, Path]) -> tuple[str, ...]:
-    from ruler.qa_data import load
+    from ruler.sources.qa_data import load
 
     source = "squad" if task == "qa_1" else "hotpotqa"
     return load(source, data[source]).documents

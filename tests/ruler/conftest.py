@@ -16,8 +16,8 @@ from tokenizers import (
 )
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from ruler import words
 from ruler.prompts import SUITE
+from ruler.sources import words
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENIZERS = ("mini", "bytes", "words", "merging")

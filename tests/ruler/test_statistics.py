@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rows.row import Row
+from ruler.families.niah import DEPTH_GRID
 from ruler.generate import generate
-from ruler.niah import DEPTH_GRID
 from ruler.tasks import TASKS, NiahTask
 
 SAMPLES = 200

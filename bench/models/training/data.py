@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from prefixqa import prompts, template
-from ruler.niah import NiahDraw, Question
+from ruler.families.niah import NiahDraw, Question
 from ruler.prompts import SUITE
 from ruler.tasks import NiahTask
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from ruler import words
 from ruler.prompts import SUITE
+from ruler.sources import words
 
 VOCAB_SIZE = 8192
 BOS, EOS, PAD = "<|begin|>", "<|end|>", "<|pad|>"

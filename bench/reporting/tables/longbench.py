@@ -15,9 +15,9 @@ from bench.config.spec import digest, file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
 from bench.reporting.published import LONGBENCH, LONGBENCH_SOURCE
 from longbench import v2
-from longbench.buckets import BUCKETS, by_bucket
-from longbench.groups import averages, paper_mean
-from longbench.source import V2_NAME
+from longbench.scoring.buckets import BUCKETS, by_bucket
+from longbench.scoring.groups import averages, paper_mean
+from longbench.sources.source import V2_NAME
 from longbench.tasks import EXTENDED, PAPER_TASKS, TASKS
 
 PAPER_ROWS = tuple(str(row["row"]) for row in LONGBENCH)

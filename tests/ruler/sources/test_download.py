@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ruler import download, essays
-from ruler.download import MissingDataError, Remote, fetch
+from ruler.sources import download, essays
+from ruler.sources.download import MissingDataError, Remote, fetch
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ruler import download
 from ruler.generate import generate
 from ruler.plan import find_prompts
+from ruler.sources import download
 
 CONSTANTS = """
 import os
@@ -103,7 +103,7 @@ def test_the_name_says_which_files(folder: Path, monkeypatch: pytest.MonkeyPatch
         )
         for file in FILES
     }
-    monkeypatch.setattr("ruler.official_prompts.FILES", pinned)
+    monkeypatch.setattr("ruler.sources.official_prompts.FILES", pinned)
     assert find_prompts(str(nested)).name == "official"
 
 
@@ -123,7 +123,7 @@ def test_official_is_fetched_from_the_pinned_commit(
         for file in FILES
         if (path := folder / file)
     }
-    monkeypatch.setattr("ruler.official_prompts.FILES", pinned)
+    monkeypatch.setattr("ruler.sources.official_prompts.FILES", pinned)
     assert find_prompts("official").name == "official"
     assert {path.name for path in (tmp_path / "cache").iterdir()} == set(FILES)
 

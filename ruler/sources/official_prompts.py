@@ -1,6 +1,6 @@
 """The original's wording, read from its own files and never kept in this repository.
 
-The files are fetched at a pinned commit (``ruler.download``) or read from a local copy, and parsed
+The files are fetched at a pinned commit (``ruler.sources.download``) or read from a local copy, and parsed
 as syntax trees: text is taken from them, nothing in them is run. ``constants.py`` has a template and
 an answer prefix for each family. The needle's sentence, the noise and the form of a statement stand
 in ``niah.py`` and ``variable_tracking.py``.
@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ruler import download
 from ruler.prompts import CweWording, FweWording, NiahWording, PromptSet, QaWording, VtWording
+from ruler.sources import download
 
 NAME = "official"
 FILES = {

@@ -4,9 +4,9 @@ import itertools
 import random
 
 from rows.tokens import TokenCounter
-from ruler import words
+from ruler.families.sample import Question, Sample
 from ruler.prompts import CweWording
-from ruler.sample import Question, Sample
+from ruler.sources import words
 from ruler.tasks import CweTask
 
 SHORT = 4096  # tokens; below, every word comes back less often

@@ -3,16 +3,16 @@
 import random
 from dataclasses import dataclass
 
-from ruler.cwe import CweDraw
-from ruler.essay import Essay
-from ruler.fwe import FweDraw
-from ruler.niah import NiahDraw
+from ruler.families.cwe import CweDraw
+from ruler.families.essay import Essay
+from ruler.families.fwe import FweDraw
+from ruler.families.niah import NiahDraw
+from ruler.families.qa import QaDraw
+from ruler.families.sample import Draw
+from ruler.families.vt import DEMO_BLOCKS, VtDraw
 from ruler.prompts import PromptSet
-from ruler.qa import QaDraw
-from ruler.qa_data import Item, QaData
-from ruler.sample import Draw
+from ruler.sources.qa_data import Item, QaData
 from ruler.tasks import CweTask, FweTask, NiahTask, QaTask, Task, VtTask
-from ruler.vt import DEMO_BLOCKS, VtDraw
 
 
 @dataclass(frozen=True)

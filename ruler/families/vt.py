@@ -5,8 +5,8 @@ import string
 from collections.abc import Callable
 
 from rows.tokens import TokenCounter
+from ruler.families.sample import Needle, Question, Sample
 from ruler.prompts import PromptSet, VtWording
-from ruler.sample import Needle, Question, Sample
 from ruler.tasks import VtTask
 
 NAME_LENGTH = 5

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from longbench.errors import LongBenchError
-from longbench.metrics import BEHAVIOURS, METRICS, OFFICIAL
+from longbench.scoring.metrics import BEHAVIOURS, METRICS, OFFICIAL
 from longbench.tasks import get_task
 
 
@@ -21,7 +21,7 @@ def score(
         prediction: the generated text as it came; nothing is stripped from it here, because blanks
             count in code.
         answers: the gold answers. classes: all labels of a classification task.
-        behaviour: ``official`` or ``fixed``, see ``longbench.metrics``.
+        behaviour: ``official`` or ``fixed``, see ``longbench.scoring.metrics``.
 
     Raises:
         LongBenchError: no such task or behaviour, no answer, or labels that are not there.

@@ -6,10 +6,10 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from longbench import fetch
 from longbench.errors import LongBenchError
+from longbench.sources import fetch
 
-FIXTURE = Path(__file__).parent / "fixture" / "data"
+FIXTURE = Path(__file__).resolve().parents[1] / "fixture" / "data"
 V2_NAME = "v2"
 # What zipfile raises on damaged, encrypted (RuntimeError) and unknown (NotImplementedError) archives.
 DAMAGED = (

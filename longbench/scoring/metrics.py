@@ -13,9 +13,9 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from longbench import chinese
 from longbench.errors import LongBenchError
-from longbench.rouge import rouge_l
+from longbench.scoring import chinese
+from longbench.scoring.rouge import rouge_l
 
 OFFICIAL, FIXED = "official", "fixed"
 BEHAVIOURS = (OFFICIAL, FIXED)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from longbench.buckets import bucket_of, by_bucket
 from longbench.errors import LongBenchError
-from longbench.groups import averages, members, paper_mean
+from longbench.scoring.buckets import bucket_of, by_bucket
+from longbench.scoring.groups import averages, members, paper_mean
 from longbench.tasks import CODE, PAPER_TASKS, SINGLE, SYNTHETIC, TASKS
 
 # One score a task, such that the three means of English differ and can be worked out by hand.

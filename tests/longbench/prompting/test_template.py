@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longbench.errors import LongBenchError
+from longbench.prompting.template import SPLITS, split_template
+from longbench.prompting.wording import TEMPLATES
 from longbench.tasks import TASKS
-from longbench.template import SPLITS, split_template
-from longbench.wording import TEMPLATES
 
 # What prompt files from elsewhere look like: the official labels in words of our own.
-FOREIGN = json.loads((Path(__file__).parent / "foreign.json").read_text(encoding="utf-8"))
+FOREIGN = json.loads((Path(__file__).parents[1] / "foreign.json").read_text(encoding="utf-8"))
 SETS = {"suite": TEMPLATES, "foreign": FOREIGN}
 CASES = [(name, split, words) for name in TASKS for split in SPLITS for words in SETS]
 ODD = st.one_of(

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from longbench import fetch
 from longbench.errors import LongBenchError
 from longbench.fixture import make
-from longbench.prompts import load_prompts
+from longbench.prompting.prompts import load_prompts
 from longbench.rows import rows
-from longbench.source import FIXTURE, find
+from longbench.sources import fetch
+from longbench.sources.source import FIXTURE, find
 from rows.row import Row
 
 QASPER = (FIXTURE / "qasper.jsonl").read_bytes()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from longbench.metrics import OFFICIAL
+from longbench.scoring.metrics import OFFICIAL
 from longbench.tasks import get_task
 
 

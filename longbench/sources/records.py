@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from longbench.errors import LongBenchError
-from longbench.metrics import METRICS
+from longbench.scoring.metrics import METRICS
 from longbench.tasks import Task
 from rows import strict_json
 

@@ -4,9 +4,9 @@ import itertools
 import random
 
 from rows.tokens import TokenCounter
+from ruler.families.sample import Needle, Question, Sample
 from ruler.prompts import QaWording
-from ruler.qa_data import Item, QaData
-from ruler.sample import Needle, Question, Sample
+from ruler.sources.qa_data import Item, QaData
 from ruler.tasks import QaTask
 
 

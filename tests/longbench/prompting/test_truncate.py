@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longbench.errors import LongBenchError
-from longbench.generation import stop_ids
-from longbench.prompts import load_prompts
+from longbench.prompting.generation import stop_ids
+from longbench.prompting.prompts import load_prompts
+from longbench.prompting.truncate import cut_middle, cut_prompt
 from longbench.rows import rows
-from longbench.source import find
-from longbench.truncate import cut_middle, cut_prompt
+from longbench.sources.source import find
 from rows.row import Row
 
 

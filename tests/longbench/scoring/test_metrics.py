@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longbench.errors import LongBenchError
-from longbench.metrics import BEHAVIOURS, FIXED, METRICS, OFFICIAL, ratio
-from longbench.score import first_line, score
+from longbench.scoring.metrics import BEHAVIOURS, FIXED, METRICS, OFFICIAL, ratio
+from longbench.scoring.score import first_line, score
 from longbench.tasks import TASKS
 
 CLASSES = ("Place", "Person", "Date", "Food", "Seafood", "Food and drink")

@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 
 from rows.tokens import BLANKS, TokenCounter
-from ruler import words
-from ruler.essay import Essay
+from ruler.families.essay import Essay
+from ruler.families.sample import Needle, Question, Sample
 from ruler.prompts import NiahWording
-from ruler.sample import Needle, Question, Sample
+from ruler.sources import words
 from ruler.tasks import NiahTask
 
 __all__ = ["DEPTH_GRID", "Needle", "NiahDraw", "Question", "in_words"]

@@ -11,7 +11,7 @@ import pytest
 
 from longbench import v2
 from longbench.errors import LongBenchError
-from longbench.records import Record, parse, read
+from longbench.sources.records import Record, parse, read
 from longbench.tasks import TASKS
 
 GOOD: dict[str, Any] = {

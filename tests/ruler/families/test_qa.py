@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rows.row import Row
-from ruler import qa_data
 from ruler.generate import generate
+from ruler.sources import qa_data
 
 
 def documents(row: Row) -> list[str]:

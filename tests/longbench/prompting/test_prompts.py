@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from longbench import fetch
 from longbench.errors import LongBenchError
-from longbench.prompts import load_prompts
+from longbench.prompting.prompts import load_prompts
+from longbench.prompting.template import split_template
+from longbench.sources import fetch
 from longbench.tasks import TASKS
-from longbench.template import split_template
 
 # What prompt files from elsewhere look like: the official labels in words of our own.
-FOREIGN = json.loads((Path(__file__).parent / "foreign.json").read_text(encoding="utf-8"))
+FOREIGN = json.loads((Path(__file__).parents[1] / "foreign.json").read_text(encoding="utf-8"))
 V2 = b"<$DOC$>\n\n$Q$ $C_A$ $C_B$ $C_C$ $C_D$"
 
 

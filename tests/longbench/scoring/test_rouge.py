@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longbench.rouge import common_words, lcs_table, rouge_l
+from longbench.scoring.rouge import common_words, lcs_table, rouge_l
 
 WORDS = st.text(alphabet="ab c.d\n", max_size=60)
 

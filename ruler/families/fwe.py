@@ -8,8 +8,8 @@ import string
 from typing import Any
 
 from rows.tokens import TokenCounter
+from ruler.families.sample import Question, Sample
 from ruler.prompts import FweWording
-from ruler.sample import Question, Sample
 from ruler.tasks import FweTask
 
 NOISE = "..."  # stands for the most frequent word, which is not asked for

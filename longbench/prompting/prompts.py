@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longbench import fetch, wording
 from longbench.errors import LongBenchError
+from longbench.prompting import wording
+from longbench.sources import fetch
 from longbench.tasks import TASKS, Task
 from rows import strict_json
 

@@ -1,0 +1,1 @@
+"""Prompts of LongBench: their wording, chat templates, truncation, answer lengths."""

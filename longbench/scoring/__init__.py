@@ -1,0 +1,1 @@
+"""Metrics of LongBench, official and mended, and their averages."""

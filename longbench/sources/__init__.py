@@ -1,0 +1,1 @@
+"""Where LongBench rows come from: official archives, local files, the second version."""
