@@ -45,7 +45,8 @@ Other types that transformers maps to a model of images and text, asked with tex
 VARIANTS_HEAD = """
 ## RoPE types and bfloat16
 
-A type without RoPE, or that does not take a RoPE type, has no verdict there. In bfloat16 the measure is the
+A type without RoPE, or that does not take a RoPE type, has no verdict there. `dynamic` is judged below the
+length from which it rotates all keys anew, and `longrope` above its switch; what crosses either is refused. In bfloat16 the measure is the
 float32 pass, and the engine may err as the model's own bfloat16 pass does, times three: the median over
 tokens, since rounding decides between experts whose scores are near, and then the whole token differs.
 
