@@ -90,7 +90,8 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
     if windows and None not in windows:
         yield (
             f"has a sliding window of {windows[0]} tokens in every layer with attention: none attends to the "
-            "whole fixed context, so there is nothing to index; load it with sliding_window=None to attend to all of it"
+            "whole fixed context, so there is nothing to index; load it with sliding_window=None to attend "
+            "to all of it"
         )
 
 
