@@ -46,9 +46,10 @@ VARIANTS_HEAD = """
 ## RoPE types and bfloat16
 
 A type without RoPE, or that does not take a RoPE type, has no verdict there. `dynamic` is judged below the
-length from which it rotates all keys anew, and `longrope` above its switch; what crosses either is refused. In bfloat16 the measure is the
-float32 pass, and the engine may err as the model's own bfloat16 pass does, times three: the median over
-tokens, since rounding decides between experts whose scores are near, and then the whole token differs.
+length from which it rotates all keys anew, and `longrope` above its switch; what crosses either is refused.
+In bfloat16 the measure is the float32 pass, and the engine may err as the model's own bfloat16 pass does,
+times three: the median over tokens, since rounding decides between experts whose scores are near, and then
+the whole token differs.
 
 """
 COLUMNS = ("type", "layers of the tiny model", "verdict", "largest difference", "reason or note")
