@@ -21,12 +21,15 @@ THEMES = {
     "Guides": (
         "docs/method.md",
         "docs/budget.md",
+        "docs/generate.md",
+        "docs/prompts.md",
         "docs/figures.md",
         "docs/clusters.md",
         "docs/extending.md",
         "CONTRIBUTING.md",
     ),
     "Reference": (
+        "docs/models.md",
         "docs/records.md",
         "ruler/README.md",
         "bench/models/mini/README.md",

@@ -41,9 +41,7 @@ COMMANDS = {
     "skew": Entry("bench.cli.heads:main", "what every layer and head reads"),
     "judge": Entry("bench.cli.judge:main", "let a model judge the answers of PreFixQA"),
     "inspect": Entry("bench.cli.inspect:main", "what a stored index holds"),
-    "models": Entry(
-        "squeezed.check.command:main", "which models are reproduced exactly, and why not"
-    ),
+    "models": Entry("bench.cli.models:main", "which models are reproduced exactly, and why not"),
     "ruler": Entry("ruler.__main__:main", "write the rows of RULER tasks"),
     "prefixqa": Entry("prefixqa.__main__:main", "make a PreFixQA set"),
     "longbench": Entry("longbench.__main__:main", "turn LongBench's data into rows"),

@@ -97,7 +97,7 @@ def narrow(table: pd.DataFrame) -> pd.DataFrame:
     )
     budgets = cells.groupby(keys, sort=False)["budget"].mean()
     wide = wide.rename(columns={length: f"at {length:g} (95 % CI)" for length in lengths})
-    wide.insert(0, "KV budget", budgets)
+    wide.insert(0, "read", budgets)
     return wide.reset_index().rename_axis(columns=None)
 
 

@@ -16,8 +16,14 @@ SMALL = ("task.length=512", "task.samples=300", "task.max_new_tokens=2", "cache_
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command as a terminal starts it: in a group of processes of its own."""
-    program = "import sys; from bench.cli.main import main; sys.exit(main())"
+    """The command as a terminal starts it: in a group of processes of its own, which hears Ctrl-C.
+
+    Who starts the tests in the background may have turned that off for all below.
+    """
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from bench.cli.main import main; sys.exit(main())"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE,

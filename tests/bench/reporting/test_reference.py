@@ -119,5 +119,8 @@ def test_a_new_study_asks_for_its_words(
     where = [f"results={tmp_path}", f"reference={tmp_path / 'reference'}"]
     assert command.main(["name=x", "study=overview", f"group={group}", *where]) == 0
     folder = tmp_path / "reference" / "x"
-    assert {each.name for each in folder.iterdir()} == {*FILES, "figure.png", "records.parquet"}
+    assert {each.name for each in folder.iterdir()} == {
+        *FILES,
+        "records.parquet",
+    }
     assert "(write it here" in (folder / "README.md").read_text()
