@@ -135,7 +135,14 @@ def _record(
         "versions": dict(provenance.versions()),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **mark(asking.model, group.ids.numel() + example.question_ids.numel() + len(new_ids)),
+        **of_checkpoint(out),
     }
+
+
+def of_checkpoint(out: squeezed.Generation) -> dict[str, list[str]]:
+    """For a record: settings of the checkpoint that were applied, and that could not be; nothing if none."""
+    found = {"checkpoint_applied": list(out.applied), "checkpoint_ignored": list(out.ignored)}
+    return {name: names for name, names in found.items() if names}
 
 
 def _number(value: float) -> float | None:

@@ -1,5 +1,7 @@
 """Batches of questions, questions to calibrate on, and every method from the command line."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,19 @@ def test_batches_change_no_answer(bench: Bench, tmp_path: Path) -> None:
     for key, record in alone.items():
         assert together[key]["prediction"] == record["prediction"]
         assert together[key]["kv_budget"] == pytest.approx(record["kv_budget"], abs=1e-6)
+
+
+def test_records_say_what_the_checkpoint_itself_asks_for(
+    bench: Bench, tiny: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(tiny, changed)
+    settings = {"repetition_penalty": 1.3, "num_beams": 3}
+    (changed / "generation_config.json").write_text(json.dumps(settings))
+    assert bench("method=full", "task.samples=1", f"model.path={changed}").code == 0
+    (record,) = all_records(tmp_path).values()
+    assert record["checkpoint_applied"] == ["repetition_penalty"]
+    assert record["checkpoint_ignored"] == ["num_beams"]
 
 
 def test_questions_to_calibrate_on_are_not_scored(bench: Bench, tmp_path: Path) -> None:
