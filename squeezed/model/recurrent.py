@@ -150,7 +150,7 @@ class StatefulCache(Protocol):
 
 
 def announce_passes(model: PreTrainedModel) -> None:
-    """Has the model tell ``StatefulCache``s of each forward pass; nothing changes for other caches.
+    """Has the model tell each ``StatefulCache`` of a forward pass; nothing changes for other caches.
 
     A cache is asked for a recurrent state before it is given anything of the batch, so it could not know how
     many copies are needed. The hook keeps nothing itself.
