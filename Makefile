@@ -42,7 +42,7 @@ fuzz: $(STAMP)  ## feed 100,000 damaged files to every loader (INPUTS=, SEED= fo
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED) --keep .fuzz
 
 docs: $(VENV)/.docs-installed  ## a site of all pages and all modules, in build/site; any warning is an error
-	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs . build/site
+	$(BIN)/python -m sphinx -W --keep-going -b html -c docs . build/site
 	@echo "the site: build/site/index.html"
 
 $(VENV)/.docs-installed: $(STAMP)
