@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.config.errors import InputError
-from bench.config.plain import Plain, setting
+from bench.config.plain import Plain, records_below, setting
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def _remake(settings: Settings) -> None:
 
     reference = settings.reference or REFERENCE
     if settings.name is not None and settings.group is not None:
-        runs = settings.results / "runs"
+        runs = records_below(settings.results)
         pack(runs, _folders(runs, settings.group), reference / settings.name / RECORDS)
     for name in [settings.name] if settings.name is not None else studies(reference):
         for path in remake(reference / name, settings.study):

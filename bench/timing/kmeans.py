@@ -9,7 +9,6 @@ heads, and synthetic mixtures of Gaussians.
 
 import functools
 import importlib.metadata
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from bench.reporting.output import as_markdown
+from bench.reporting.output import as_markdown, write_text
 from squeezed.clustering import STRATEGIES, Hierarchy, cluster_levels, spherical_kmeans
 from squeezed.model import attention
 from squeezed.model.prefill import prefill
@@ -197,21 +196,13 @@ def _mean(runs: list[tuple[float, ...]]) -> tuple[float, ...]:
     return tuple(sum(each) / len(runs) for each in zip(*runs, strict=True))
 
 
-def write(table: pd.DataFrame, path: Path, note: str) -> list[Path]:
-    """``PATH.csv`` and ``PATH.md``, each replaced as a whole; ``note`` stands under the Markdown table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(table: pd.DataFrame, folder: Path, name: str, note: str) -> list[Path]:
+    """``NAME.csv`` and ``NAME.md``, each replaced as a whole; ``note`` stands under the Markdown table."""
     texts = {
-        ".csv": table.to_csv(index=False, float_format="%.6g"),
-        ".md": f"{as_markdown(table)}\n\n{note}\n",
+        "csv": table.to_csv(index=False, float_format="%.6g"),
+        "md": f"{as_markdown(table)}\n\n{note}\n",
     }
-    written = []
-    for suffix, text in texts.items():
-        target = path.with_name(path.name + suffix)
-        temporary = target.with_name(f".{target.name}.tmp{os.getpid()}")
-        temporary.write_text(text)
-        temporary.replace(target)
-        written.append(target)
-    return written
+    return [write_text(folder / f"{name}.{kind}", text) for kind, text in texts.items()]
 
 
 def compare(sets: list[str], seeds: int, threads: int, out: Path) -> None:
@@ -236,7 +227,7 @@ def _measure(sets: list[str], seeds: int, threads: int, out: Path) -> None:
             flat.append(row)
             print({key: row[key] for key in ("data", "budget", "solver", "inertia", "seconds")})
         nested += of_strategies(data, seeds)
-        written = write(pd.DataFrame(flat), out / "clustering-sklearn", note) if flat else []
-        written += write(pd.DataFrame(nested), out / "clustering-strategies", note)
+        written = write(pd.DataFrame(flat), out, "clustering-sklearn", note) if flat else []
+        written += write(pd.DataFrame(nested), out, "clustering-strategies", note)
     for path in written:
         print(f"wrote {path}")

@@ -56,22 +56,10 @@ class ChunkedContextLayer(LocalContextLayer):
 
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
         super().reorder_cache(beam_idx)
-        self._pick(beam_idx)
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        super().batch_select_indices(indices)
-        self._pick(indices)
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        super().batch_repeat_interleave(repeats)
         if self.real is not None:
-            self.real = self.real.repeat_interleave(repeats, dim=0)
+            self.real = self.real[beam_idx.to(self.real.device)]
 
     def crop(self, tokens_to_remove: int) -> None:
         super().crop(tokens_to_remove)
         if self.real is not None:
             self.real = self.real[:, : self.own_tokens()]
-
-    def _pick(self, rows: torch.Tensor) -> None:
-        if self.real is not None:
-            self.real = self.real[rows.to(self.real.device)]

@@ -6,8 +6,6 @@ squeeze: it is not part of the KV budget.
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import torch
 from transformers.cache_utils import (
     DynamicLayer,
@@ -71,19 +69,6 @@ class ConversationStates(LinearAttentionCacheLayerMixin):
                 if state is not None:
                     states[number] = state.index_select(0, beam_idx.to(state.device))
 
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keeps only these conversations."""
-        ConversationStates.reorder_cache(self, indices)
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        """Each conversation ``repeats`` times."""
-        numbers = torch.arange(self.conversations).repeat_interleave(repeats)
-        ConversationStates.reorder_cache(self, numbers)
-
-    def activate_past_recording(self) -> NoReturn:
-        """Refuses what takes tokens back later (assisted decoding, prompt lookup)."""
-        raise irreversible()
-
     def crop(self, tokens_to_remove: int) -> None:
         """Refuses to take tokens back.
 
@@ -122,14 +107,6 @@ class _StatesAndKeys(ConversationStates):
     def reorder_cache(self, beam_idx: torch.Tensor) -> None:
         super().reorder_cache(beam_idx)
         DynamicLayer.reorder_cache(self, beam_idx)
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        super().batch_select_indices(indices)
-        DynamicLayer.batch_select_indices(self, indices)
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        super().batch_repeat_interleave(repeats)
-        DynamicLayer.batch_repeat_interleave(self, repeats)
 
 
 class HybridContextLayer(_StatesAndKeys, FixedContextLayer, LinearAttentionAndFullAttentionLayer):
