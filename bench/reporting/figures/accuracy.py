@@ -3,7 +3,6 @@
 Where there would be many panels, one table of colours stands for them: a row a cell, a column a method.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +46,13 @@ def write(board: pd.DataFrame, folder: Path, formats: Sequence[str] = ()) -> lis
 
 def plan(part: pd.DataFrame) -> Plan:
     """The panels of a group's figure, and sentences about those that are left out."""
+    # Short lengths first, whichever of them the first subtask's panel shows.
     part = part.assign(label=labels(part), length=lengths(part))
+    order = list(dict.fromkeys(part["subtask"]))
+    part = part.sort_values("context_length", kind="stable")
     several = part["length"].nunique() > 1
     panels, silent = [], {}
-    for subtask in dict.fromkeys(part["subtask"]):
+    for subtask in sorted(part["subtask"].unique(), key=order.index):
         for length, here in part[part["subtask"] == subtask].groupby("length", sort=False):
             if reason := style.silent(here):
                 silent[f"{subtask} ({length})" if several else str(subtask)] = reason
@@ -72,19 +74,27 @@ def draw(part: pd.DataFrame) -> Figure | None:
 
 
 def _curves(panels: list[tuple[str, str, pd.DataFrame]]) -> Figure:
-    """Rows are subtasks, columns are lengths; several subtasks a row if they are many."""
+    """Rows are subtasks, columns are lengths; several subtasks a row if they are many.
+
+    Where panels are left out, the others follow each other without holes.
+    """
     subtasks, columns = (list(dict.fromkeys(each)) for each in list(zip(*panels, strict=True))[:2])
     look = looks(label for *_, here in panels for label in here["label"])
     beside = 1
     if len(subtasks) > FEW:  # then as many panels beside each other as below
         beside = max(1, round((len(subtasks) / len(columns)) ** 0.5))
-    rows = math.ceil(len(subtasks) / beside)
-    figure, grid = style.panels(rows, beside * len(columns), height=2.5)
+    width = beside * len(columns)
+    places = [
+        divmod(subtasks.index(subtask) * len(columns) + columns.index(length), width)
+        for subtask, length, _ in panels
+    ]
+    if len(panels) < len(subtasks) * len(columns):
+        places = [divmod(number, width) for number in range(len(panels))]
+    figure, grid = style.panels(places[-1][0] + 1, width, height=2.5)
     for axes in grid.flat:
         axes.set_visible(False)
-    for subtask, length, here in panels:
-        i, j = subtasks.index(subtask), columns.index(length)
-        axes = grid[i // beside, i % beside * len(columns) + j]
+    for place, (subtask, length, here) in zip(places, panels, strict=True):
+        axes = grid[place]
         axes.set_visible(True)
         _panel(axes, here, look)
         axes.set_title(f"{subtask}\n{length}, {style.questions(here)}", fontsize=8)

@@ -10,11 +10,14 @@ from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
 from bench.reporting.figures.files import write_image
-from bench.reporting.figures.looks import Look, looks
+from bench.reporting.figures.looks import Look
 
 Row = dict[str, str]  # a row of the CSV of timings (bench.timing.kernels.table)
 
 Looks = dict[str, Look]
+MARKERS = "os^Dv<>Xd"
+BESIDE = 3  # panels
+OVER, SDPA = ", over ", "SDPA"  # in the names of ratios
 
 
 def write(rows: list[Row], folder: Path, name: str) -> list[Path]:
@@ -27,14 +30,37 @@ def draw(rows: list[Row], stem: str) -> Figure:
     """One figure of all rows. ``stem``: a name in ``FIGURES``."""
     lines, panel = FIGURES[stem]
     cells = _cells(rows)
-    look = looks(lines(rows))  # of all panels, so that a colour means the same in each
-    figure, grid = style.panels(1, len(cells), width=4.2, height=4.1, share=False)
-    for axes, (title, part) in zip(grid[0], cells.items(), strict=True):
+    look = _looks(lines(rows))  # of all panels, so that a colour means the same in each
+    beside = min(len(cells), BESIDE)
+    figure, grid = style.panels(
+        -(-len(cells) // beside), beside, width=4.2, height=4.1, share=False
+    )
+    for axes, (title, part) in zip(grid.flat, cells.items(), strict=False):
         panel(axes, lines(part), look)
         axes.set_title(title)
+    for axes in list(grid.flat)[len(cells) :]:
+        axes.set_visible(False)
     style.legend(figure)
     figure.suptitle(rows[0]["device"])
     return figure
+
+
+def _looks(names: Iterable[str]) -> Looks:
+    """A look for each line: what is timed is no method, so the methods' looks do not stand for it.
+
+    What one thing is compared with is told by the dashes, where the two may coincide.
+    """
+    timed = {name: name.partition(OVER)[0] for name in names}
+    colours = style.colours(timed.values())
+    numbers = {each: number for number, each in enumerate(colours)}
+    return {
+        name: Look(
+            colours[each],
+            MARKERS[numbers[each] % len(MARKERS)],
+            "--" if name.endswith(OVER + SDPA) else "-",
+        )
+        for name, each in timed.items()
+    }
 
 
 def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -59,9 +85,9 @@ def _curves(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def _ratios(rows: Iterable[Row]) -> dict[str, tuple[list[Row], str]]:
     """Our rows by what they are compared with, and the column that says it."""
-    against = {"vs_sdpa": "SDPA", "vs_fastest_dense": "the fastest dense"}
+    against = {"vs_sdpa": SDPA, "vs_fastest_dense": "the fastest dense"}
     return {
-        f"{label}, over {name}": (curve, column)
+        f"{label}{OVER}{name}": (curve, column)
         for label, curve in _curves(rows).items()
         if label.startswith("squeezed")
         for column, name in against.items()

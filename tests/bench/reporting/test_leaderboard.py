@@ -258,6 +258,25 @@ def test_many_subtasks_stand_beside_each_other(tmp_path: Path) -> None:
     assert all(axes.get_xlabel() for axes in lowest.values())
 
 
+def test_panels_left_out_leave_no_holes_and_short_lengths_come_first(tmp_path: Path) -> None:
+    for subtask, lengths in {"a": (2048,), "b": (2048,), "c": (1024, 2048)}.items():
+        for length in (1024, 2048):
+            for method in (FULL, TOPK, {**TOPK, "sparsity": 0.8}):
+                told = length in lengths and method is TOPK
+                scores = SCORES if told else {"q0": ("a", 1.0)}
+                named = {"subtask": subtask, "label": subtask, "length": length}
+                write_run(tmp_path / "runs", method, scores, **named)
+    figure = accuracy.draw(leaderboard(load_runs(tmp_path / "runs")))
+    assert figure is not None
+    places = {
+        axes.get_title().split(",")[0].replace("\n", " "): axes.get_subplotspec().num1
+        for axes in figure.axes
+        if axes.get_visible()
+    }
+    names = ["a 2048 tokens", "b 2048 tokens", "c 1024 tokens", "c 2048 tokens"]
+    assert places == {name: number for number, name in enumerate(names)}
+
+
 @pytest.mark.parametrize("make", [False, True])
 def test_no_runs_is_one_line_and_exit_code_2(
     tmp_path: Path, make: bool, capsys: pytest.CaptureFixture[str]

@@ -219,6 +219,20 @@ def test_figures_need_no_second_length(tmp_path):
     assert len(figures.write([row], tmp_path, "x")) == 3
 
 
+def test_every_line_of_a_figure_has_a_look_of_its_own():
+    plain = dict.fromkeys(FIELDS, "1")
+    rows = [
+        plain | {"provider": provider, "depth": depth, "sparsity": "0.9"}
+        for provider in ("squeezed", "squeezed layer")
+        for depth in ("1", "2")
+    ]
+    (axes,) = figures.draw(rows, "speedup").axes
+    looks = {
+        (line.get_color(), line.get_marker(), line.get_linestyle()) for line in axes.get_lines()
+    }
+    assert len(looks) == len(axes.get_lines()) == 8
+
+
 def test_a_machine_without_the_plotting_library_says_so(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
     monkeypatch.delitem(sys.modules, "bench.reporting.figures.kernels", raising=False)
