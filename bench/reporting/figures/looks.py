@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.reporting.variants import DENSE
+
 # Okabe and Ito's colours, which colour-blind readers can tell apart; marker and dashes say it again.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     *("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
@@ -68,7 +70,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     A name's look depends on others only where their letters choose the same free one: then the name that
     comes later in the alphabet takes the next.
     """
-    parts = {name: _parts(name) for name in names if name != "full"}
+    parts = {name: _parts(name) for name in names if name != DENSE}
     bases: dict[str, tuple[str, str]] = {}
     for base in sorted({base for base, _ in parts.values()} - set(KNOWN)):
         start = zlib.crc32(base.encode()) % len(FREE)
@@ -78,7 +80,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         name: Look(*(KNOWN.get(base) or bases[base]), *DEPTHS[depth])
         for name, (base, depth) in parts.items()
     }
-    return {"full": DENSE_LOOK, **chosen}
+    return {DENSE: DENSE_LOOK, **chosen}
 
 
 def _parts(name: str) -> tuple[str, int]:

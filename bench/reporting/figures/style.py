@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.reporting.figures.looks import BLUE, DENSE_LOOK, GREEN, ORANGE, PINK, RED, SKY, Look
+from bench.reporting.variants import DENSE
 
 COLOURS = "cividis"  # of heat maps: read alike by all
 NOTHING = "#dddddd"  # where there is no value
@@ -52,7 +53,7 @@ def silent(points: pd.DataFrame) -> str:
     ``points``: cells with ``label``, ``kv_budget`` and ``score``, full attention among them.
     """
     points = points[points["score"].notna()]
-    others = points[points["label"] != "full"]
+    others = points[points["label"] != DENSE]
     if len(others) < 2:
         return "fewer than two points beside full attention"
     if points["score"].nunique() == 1:
@@ -110,7 +111,7 @@ def dense_line(axes: Axes, full: pd.DataFrame) -> None:
         return
     row = full.iloc[0]
     axes.axhline(
-        row["score"], color=DENSE_LOOK.colour, linestyle=DENSE_LOOK.line, lw=1, label="full"
+        row["score"], color=DENSE_LOOK.colour, linestyle=DENSE_LOOK.line, lw=1, label=DENSE
     )
     if pd.notna(row["score_ci_low"]):
         axes.axhspan(

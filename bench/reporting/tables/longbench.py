@@ -14,6 +14,7 @@ import pandas as pd
 from bench.config.spec import digest, file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
 from bench.reporting.published import LONGBENCH, LONGBENCH_SOURCE
+from bench.reporting.variants import DENSE
 from longbench import v2
 from longbench.scoring.buckets import BUCKETS, by_bucket
 from longbench.scoring.groups import averages, paper_mean
@@ -56,7 +57,7 @@ def row_name(identity: dict[str, Any]) -> str:
     """The name of a run's method in these tables, for instance ``Sq-90%``."""
     method = identity["method"]
     size = next((k for k in ("sparsity", "kv_budget", "kv_tokens") if k in method), None)
-    if method["name"] == "full":
+    if method["name"] == DENSE:
         return "All KV"
     if method["name"] == "squeezed" and size == "sparsity" and method.get("rule") == "threshold":
         levels = len(identity.get("index", {}).get("levels", (None,)))

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.config.spec import file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
 from bench.reporting.output import as_markdown
-from bench.reporting.variants import variant
+from bench.reporting.variants import DENSE, variant
 from prefixqa.document import TYPES
 from prefixqa.rows import TASK
 
@@ -52,7 +52,7 @@ def parts(runs: list[Run]) -> list[Part]:
             task["data"] or "",
             setting_key(identity),
         )
-        order = 0 if identity["method"]["name"] == "full" else 1
+        order = 0 if identity["method"]["name"] == DENSE else 1
         if identity.get("index", {}).get("levels"):
             clustered.add(method_name(identity))
         found.setdefault(place, []).append((order, method_name(identity), records))
@@ -124,7 +124,7 @@ def amortisation_table(part: Part) -> pd.DataFrame:
     questions with ``once < questions * saved``. The row ``full, no kept prefix`` prefills the document
     again for every question.
     """
-    reference = next((found for name, found in part.variants if name == "full"), None)
+    reference = next((found for name, found in part.variants if name == DENSE), None)
     if reference is None:
         return pd.DataFrame()
     tokens = float(reference["new_tokens"].mean())
@@ -147,7 +147,7 @@ def amortisation_table(part: Part) -> pd.DataFrame:
                 "once": once,
                 "online": online,
                 "saved": saved,
-                "ahead from": "" if name == "full" else break_even(once, saved),
+                "ahead from": "" if name == DENSE else break_even(once, saved),
                 f"total of {QUESTIONS}": dense + once + QUESTIONS * online,
             }
         )
