@@ -8,11 +8,11 @@ from longbench.config import LongBenchConfig
 from longbench.errors import LongBenchError
 from longbench.prompting.prompts import load_prompts
 from longbench.rows import rows
-from longbench.sources.fetch import write_whole
 from longbench.sources.source import V2_NAME, find
 from longbench.tasks import EXTENDED, EXTENDED_TASKS, TASKS, get_task
 from rows.command import check_folder
 from rows.row import Row, RowError, read_jsonl, write_jsonl
+from rows.whole import write_bytes
 
 MANIFEST = "manifest.json"
 KEPT = ("data", "data_sha256", "data_checked", "prompts", "prompts_sha256", "split")
@@ -93,4 +93,4 @@ def _note(path: Path, name: str, found: list[Row]) -> None:
     except ValueError:
         content = {}  # damaged; what it says can be made again
     content[name] = {"rows": len(found), **{key: found[0].meta[key] for key in KEPT}}
-    write_whole(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    write_bytes(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())

@@ -1,13 +1,12 @@
 """What makes a folder of rows a data set for others: a manifest with checksums, and a card."""
 
-import contextlib
 import hashlib
 import json
-import secrets
 from pathlib import Path
 from typing import Any
 
 from rows.row import Row
+from rows.whole import write_bytes
 
 MANIFEST, CARD = "manifest.json", "README.md"
 SETTINGS = (
@@ -37,8 +36,8 @@ def note(folder: Path, path: Path, rows: list[Row]) -> None:
         "generator": meta["generator"],
         **{name: meta[name] for name in SETTINGS if meta.get(name) is not None},
     }
-    _write(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    _write(folder / CARD, card(manifest))
+    write_bytes(folder / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    write_bytes(folder / CARD, card(manifest).encode())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -119,14 +118,3 @@ def config_name(file: str) -> str:
     """Name under which ``datasets`` finds a file, for instance ``niah_single_1_4096``."""
     path = Path(file)
     return f"{path.parent.as_posix().replace('/', '_')}_{path.stem}"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise

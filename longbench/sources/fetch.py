@@ -10,13 +10,13 @@ import functools
 import hashlib
 import json
 import os
-import secrets
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from longbench.errors import LongBenchError
+from rows.whole import write_bytes
 
 CODE_COMMIT = "2e00731f8d0bff23dc4325161044d0ed8af94c1e"
 PROMPTS_URL = f"https://raw.githubusercontent.com/THUDM/LongBench/{CODE_COMMIT}/"
@@ -138,13 +138,13 @@ def prompt_files() -> Path:
         if not path.is_file():
             content = _get(name)
             _check(content, checksum, PROMPTS_URL + name)
-            write_whole(path, content)
+            write_bytes(path, content)
             known[path.name] = {
                 "url": PROMPTS_URL + name,
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "checksum": "known" if checksum else "recorded when fetched",
             }
-            write_whole(folder / MANIFEST, (json.dumps(known, indent=1) + "\n").encode())
+            write_bytes(folder / MANIFEST, (json.dumps(known, indent=1) + "\n").encode())
         _check(path.read_bytes(), known.get(path.name, {}).get("sha256", checksum), str(path))
     return folder
 
@@ -181,14 +181,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise LongBenchError(f"{path} is damaged ({error}); delete {folder}") from error
     return dict(content)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody sees a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

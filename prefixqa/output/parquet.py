@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from prefixqa.output.files import write_with
 from prefixqa.output.splits import SPLITS
 from rows.row import FIELDS, Row
+from rows.whole import write_with
 
 CONFIGS = ("pairs", "documents")
 

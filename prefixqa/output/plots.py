@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from prefixqa.document import TYPES
-from prefixqa.output.files import write_with
 from prefixqa.output.statistics import Statistics
+from rows.whole import write_with
 
 NAME = "statistics.png"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefixqa.made import Made
 from prefixqa.output.card import card
-from prefixqa.output.files import sha256, write_bytes, write_json, write_lines
+from prefixqa.output.files import sha256, write_json, write_lines
 from prefixqa.output.parquet import write_parquet
 from prefixqa.output.plots import NAME, write_plots
 from prefixqa.output.splits import split_of
@@ -15,6 +15,7 @@ from prefixqa.output.statistics import statistics
 from prefixqa.rows import to_rows
 from prefixqa.tokens import TokenCounter
 from rows.row import write_jsonl
+from rows.whole import write_bytes
 
 ROWS, REJECTED, MANIFEST, CARD = "prefixqa.jsonl", "rejected.jsonl", "manifest.json", "README.md"
 

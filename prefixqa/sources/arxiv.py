@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prefixqa.output.files import write_bytes, write_json
+from prefixqa.output.files import write_json
 from prefixqa.sources.formats import pdf
 from prefixqa.sources.latex import latex
 from prefixqa.sources.raw import Raw, SourceError
+from rows.whole import write_bytes
 
 ID = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")
 PAUSE = 3.0  # seconds between requests: what arXiv's terms of use ask for

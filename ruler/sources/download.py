@@ -1,13 +1,13 @@
 """Files from other places: downloaded once, checked, kept; or given as local files."""
 
-import contextlib
 import hashlib
 import os
-import secrets
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+from rows.whole import write_bytes
 
 TIMEOUT = 30  # seconds without an answer
 
@@ -85,21 +85,9 @@ def fetch(remote: Remote, folder: Path | None = None) -> Path:
             f"{remote.url} has sha256 {found[:16]}..., not {remote.sha256[:16]}...: it is another "
             f"file, or was cut off; if you want it, give {remote.override}=PATH"
         )
-    _write(path, content)
+    write_bytes(path, content)
     return path
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
