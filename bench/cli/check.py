@@ -4,6 +4,7 @@
 """
 
 import importlib.util
+import math
 import os
 import re
 import sys
@@ -45,6 +46,10 @@ def check(config: Config) -> None:
         raise InputError(
             f"method.calibration_inputs is {inputs}, but each context has {asked} questions, so none would "
             "be left to score; raise task.questions_per_context"
+        )
+    if config.minutes is not None and not 0 < config.minutes < math.inf:
+        raise InputError(
+            f"minutes is {config.minutes}; expected a number above 0, or null for no limit"
         )
     cache_max_bytes(config.cache_max_gb)
     check_model(config.model)

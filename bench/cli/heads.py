@@ -13,6 +13,7 @@ from bench.cli import run as cli
 from bench.cli.arguments import read
 from bench.config.errors import ImpossibleError, InputError
 from bench.config.guard import guarded
+from bench.config.limit import limited
 from bench.config.methods import described
 
 if TYPE_CHECKING:
@@ -38,16 +39,17 @@ def _all(arguments: Sequence[str]) -> None:
             usage, "", *(__doc__ or "").strip().splitlines()[2:], "", cli.help_page(asked), sep="\n"
         )
         return
-    plan, launcher, dry_run = cli.compose(asked)
-    if launcher is not None:
+    todo = cli.compose(asked)
+    if todo.launcher is not None:
         raise InputError("skew looks in this process; leave hydra/launcher out")
     # What reads everything has nothing to look at.
-    plan = [spec for spec in plan if described(spec.method.name).indexed]
-    if dry_run:
+    plan = [spec for spec in todo.plan if described(spec.method.name).indexed]
+    if todo.dry_run:
         for spec in plan:
             print(spec.title)
         return
-    _look_at(plan)
+    with limited(todo.minutes):
+        _look_at(plan)
     for results in dict.fromkeys(spec.results for spec in plan):
         print(f"tables and heat maps: squeezed-bench report {shlex.quote(f'results={results}')}")
 

@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from bench.cli.check import check, foreign
 from bench.config import schema
 from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.guard import guarded
+from bench.config.limit import limited
 from bench.config.schema import Config
 from bench.launch.asked import Asked
 from bench.launch.extras import hint
@@ -40,18 +42,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.help:
             print(help_page(asked))
             return
-        plan, launcher, dry_run = compose(asked)
-        if dry_run:
-            list_all(plan)
-        else:
-            run_all(plan, launcher)
+        todo = compose(asked)
+        if todo.dry_run:
+            list_all(todo.plan)
+            return
+        with limited(todo.minutes):
+            run_all(todo.plan, todo.launcher)
 
     return guarded(work, KEPT)
 
 
-def compose(asked: Arguments) -> "tuple[list[RunSpec], Asked | None, bool]":
-    """The runs that the command line asks for, each of them checked; the launcher of a sweep, if it names
-    one; and whether only to list the runs.
+@dataclass(frozen=True)
+class Todo:
+    """What a command line asks for.
+
+    Attributes:
+        plan: its runs, each of them checked. launcher: of a sweep, if it names one.
+        dry_run: only list the runs. minutes: when to stop; None: when all is done.
+    """
+
+    plan: "list[RunSpec]"
+    launcher: Asked | None
+    dry_run: bool
+    minutes: float | None
+
+
+def compose(asked: Arguments) -> Todo:
+    """The runs that the command line asks for.
 
     Raises:
         InputError, SettingError: bad input in at least one run.
@@ -77,7 +94,9 @@ def compose(asked: Arguments) -> "tuple[list[RunSpec], Asked | None, bool]":
         plan[spec] = None
         if launcher is not None:
             launcher.note(spec, overrides, config.group_jobs)
-    return list(plan), launcher, any(config.dry_run for config, _ in configs)
+    limits = [config.minutes for config, _ in configs if config.minutes is not None]
+    dry_run = any(config.dry_run for config, _ in configs)
+    return Todo(list(plan), launcher, dry_run, min(limits, default=None))
 
 
 def _checked(composed: Composition, asked: Arguments) -> list[tuple[Config, tuple[str, ...]]]:

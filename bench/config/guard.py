@@ -5,9 +5,12 @@ import sys
 from collections.abc import Callable
 
 from bench.config.errors import InputError, RunError, fail
+from bench.config.limit import TimeIsUp
 from rows.keys import SettingError
 
-STOPPED = 130  # as a shell says of a process that Ctrl-C has stopped
+STOPPED = (
+    130  # as a shell says of a process that Ctrl-C has stopped; so is one whose minutes are over
+)
 
 
 def guarded(work: Callable[[], int | None], kept: str = "nothing was changed") -> int:
@@ -18,8 +21,9 @@ def guarded(work: Callable[[], int | None], kept: str = "nothing was changed") -
     """
     try:
         return work() or 0
-    except KeyboardInterrupt:
-        print(f"\nstopped; {kept}", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        why = f" {error}" if isinstance(error, TimeIsUp) else ""
+        print(f"\nstopped{why}; {kept}", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:  # whoever read the output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -115,6 +115,7 @@ class Config:
             prefilled and clustered once; false: every run is a job of its own.
         batch_size: questions of a context answered together; changes times, not answers.
         backend: of the kernels: auto, or reference, cpu, triton.
+        minutes: stop after so many; the same command goes on, as after Ctrl-C. null: no limit.
         dry_run: list the runs and their times as far as earlier runs tell, and run nothing.
     """
 
@@ -128,6 +129,7 @@ class Config:
     group_jobs: bool = True
     batch_size: int = 1
     backend: str = "auto"
+    minutes: float | None = None
     dry_run: bool = False
 
 

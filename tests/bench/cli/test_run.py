@@ -59,6 +59,7 @@ BAD = [
     (["task.haystack=hay"], "task.haystack is 'hay'"),
     (["task.prompts=./x.py"], "task.prompts: unknown prompt set"),
     (["model.path=/etc/hostname"], "is a file; expected the folder"),
+    (["minutes=0"], "minutes is 0.0; expected a number above 0"),
     (["backend=gpu"], "backend is 'gpu'"),
     (["task.length=("], "task.length='\"(\"'"),
     (["method=quest", "method.kv_budget=0.1"], "ask for at least kv_budget="),
