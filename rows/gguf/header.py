@@ -83,8 +83,8 @@ def read_header(path: Path) -> Header:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             try:
                 header = _Reader(view).header()
-            except (struct.error, IndexError, UnicodeDecodeError, _Damage) as error:
-                why = str(error) if isinstance(error, _Damage) else "its head ends too early"
+            except (struct.error, IndexError, UnicodeDecodeError, _DamageError) as error:
+                why = str(error) if isinstance(error, _DamageError) else "its head ends too early"
                 raise GgufError(f"{path} is damaged or cut off: {why}; get it again") from error
     parts = header.values.get("split.count", 0)
     if isinstance(parts, int) and parts > 1:
@@ -132,7 +132,7 @@ def _bytes(path: Path, header: Header) -> int:
     return end
 
 
-class _Damage(Exception):
+class _DamageError(Exception):
     """What does not fit in a head."""
 
 
@@ -151,13 +151,13 @@ class _Reader:
             values[name] = self.value(self.number("<I"))
         architecture = values.get("general.architecture")
         if not isinstance(architecture, str):
-            raise _Damage("it names no architecture (general.architecture)")
+            raise _DamageError("it names no architecture (general.architecture)")
         table = tuple(self.tensor() for _ in range(tensors))
         if not table:
-            raise _Damage("it holds no tensors")
+            raise _DamageError("it holds no tensors")
         alignment = values.get("general.alignment", _ALIGNMENT)
         if not isinstance(alignment, int) or alignment <= 0:
-            raise _Damage(f"general.alignment is {alignment!r}")
+            raise _DamageError(f"general.alignment is {alignment!r}")
         return Header(architecture, values, table, -(-self.at // alignment) * alignment)
 
     def value(self, kind: int) -> Any:
@@ -166,7 +166,7 @@ class _Reader:
         if kind in _NUMBERS:
             return self.number(_NUMBERS[kind])
         if kind != _ARRAY:
-            raise _Damage(f"a key has a value of the unknown type {kind}")
+            raise _DamageError(f"a key has a value of the unknown type {kind}")
         kind, count = self.number("<I"), self.number("<Q")
         if kind in _NUMBERS:
             self.skip(count * struct.calcsize(_NUMBERS[kind]))
@@ -174,13 +174,13 @@ class _Reader:
             for _ in range(count):
                 self.skip(self.number("<Q"))
         else:
-            raise _Damage(f"a key has an array of the unknown type {kind}")
+            raise _DamageError(f"a key has an array of the unknown type {kind}")
         return count
 
     def tensor(self) -> Tensor:
         name, dimensions = self.text(), self.number("<I")
         if not 1 <= dimensions <= _DIMENSIONS:
-            raise _Damage(f"tensor {name!r} has {dimensions} dimensions")
+            raise _DamageError(f"tensor {name!r} has {dimensions} dimensions")
         shape = tuple(self.number("<Q") for _ in range(dimensions))
         return Tensor(name, shape, self.number("<I"), self.number("<Q"))
 
@@ -197,4 +197,4 @@ class _Reader:
     def skip(self, count: int) -> None:
         self.at += count
         if self.at > len(self.view):
-            raise _Damage("its head ends too early")
+            raise _DamageError("its head ends too early")

@@ -1,16 +1,19 @@
 """Where converted models are kept: a folder each, named by the checksum of the file it was made from.
 
-    gguf1-CHECKSUM/     a checkpoint as save_pretrained writes it, and gguf.json, which says where it is from
-    NAME                a link to one of them: a model that was fetched by that name
-    sums/               checksums of files, so that a file is read once for each state of it
+gguf1-CHECKSUM/     a checkpoint as save_pretrained writes it, and gguf.json, which says where it is from
+NAME                a link to one of them: a model that was fetched by that name
+sums/               checksums of files, so that a file is read once for each state of it
 """
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import filelock
 from tqdm import tqdm
 
 from rows.whole import write_bytes
@@ -90,6 +93,30 @@ def write_origin(folder: Path, found: Origin) -> None:
     write_bytes(folder / ORIGIN, (json.dumps(asdict(found), indent=1) + "\n").encode())
 
 
+@contextlib.contextmanager
+def held(name: str) -> Iterator[None]:
+    """Holds a name of ``models_folder`` against other processes, and waits for one that has it.
+
+    Raises:
+        OSError: the folder cannot be written, or cannot lock.
+    """
+    folder = models_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f".{name}.lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            tqdm.write(f"another process makes {folder / name}; waiting for it")
+            lock.acquire()
+    except NotImplementedError as error:
+        raise OSError(f"{folder} is on a file system without locks") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hex. It is kept with size and time of change, and read from there next time.
 
@@ -119,8 +146,6 @@ def sha256_of(path: Path) -> str:
             content.update(chunk)
             bar.update(len(chunk))
     found = content.hexdigest()
-    try:
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
         write_bytes(note, json.dumps({"state": state, "sha256": found}).encode())
-    except OSError:
-        pass  # a cache that cannot be written costs time only
     return found

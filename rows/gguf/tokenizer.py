@@ -8,7 +8,9 @@ from rows.gguf.header import GgufError, read_header
 # Vocabularies whose texts were cut into single digits before anything else. llama.cpp knows them by these
 # names (tokenizer.ggml.pre); transformers 5.23 does not, and cuts as GPT-2 does, so that blanks and line
 # ends before a digit become other tokens.
-SINGLE_DIGITS = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"})
+SINGLE_DIGITS = frozenset(
+    {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}
+)
 
 
 def read_tokenizer(path: Path) -> Any:
