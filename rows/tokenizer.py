@@ -10,7 +10,7 @@ from rows.gguf.tokenizer import read_tokenizer
 
 
 def load_tokenizer(name: str) -> Any:
-    """The tokenizer of the embedded model (``mini``), of one fetched by name, of a folder, a GGUF file or a hub id.
+    """The tokenizer of ``mini``, of a model that was fetched by name, of a folder, a GGUF file or a hub id.
 
     Raises:
         ValueError: there is no such tokenizer.

@@ -52,13 +52,15 @@ def write(
     kind: str = "F32",
     pre: str = "smollm",
     claimed: str | None = None,
+    skip: str = "",
     **values: Any,
 ) -> Any:
     """Writes a GGUF file of a random model; returns that model.
 
     Args:
         kind: of matrices: F32, F16, BF16 or Q8_0. pre: how texts are cut before tokens are made.
-        claimed: architecture that the file names, where it lies. values: further keys, dots as ``__``.
+        claimed: architecture that the file names, where it lies. skip: a tensor
+            to leave out. values: further keys, dots as ``__``.
     """
     import gguf
 
@@ -77,7 +79,7 @@ def write(
         add = writer.add_string if isinstance(value, str) else writer.add_float32
         add(key.replace("__", "."), value)
     _add_tokenizer(writer, pre)
-    _add_tensors(writer, model, architecture, kind)
+    _add_tensors(writer, model, architecture, kind, skip)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -98,7 +100,7 @@ def _add_tokenizer(writer: Any, pre: str) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
-def _add_tensors(writer: Any, model: Any, architecture: str, kind: str) -> None:
+def _add_tensors(writer: Any, model: Any, architecture: str, kind: str, skip: str) -> None:
     import gguf
 
     arch = {name: each for each, name in gguf.MODEL_ARCH_NAMES.items()}[architecture]
@@ -113,7 +115,8 @@ def _add_tensors(writer: Any, model: Any, architecture: str, kind: str) -> None:
             matrix = array.ndim == 2
             stored = gguf.GGMLQuantizationType[kind if matrix else "F32"]
             packed = gguf.quants.quantize(np.ascontiguousarray(array, np.float32), stored)
-            writer.add_tensor(f"{names.get_name(base)}.{suffix}", packed, raw_dtype=stored)
+            if (called := f"{names.get_name(base)}.{suffix}") != skip:
+                writer.add_tensor(called, packed, raw_dtype=stored)
             # What the file holds is what the model must have.
             back = gguf.quants.dequantize(packed, stored).reshape(array.shape)
             if architecture == "llama" and base.endswith(("q_proj", "k_proj")):

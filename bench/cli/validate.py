@@ -88,7 +88,7 @@ def model_spec(config: ModelConf) -> ModelSpec:
 
 
 def _label(config: ModelConf, folder: Path | None) -> str:
-    """The model's name in results. Weights from elsewhere never pass for a model that the suite knows by name."""
+    """The model's name in results. Weights from elsewhere never pass for a model known by name."""
     if config.name is not None and (config.path is None or config.name not in models.NAMES):
         return config.name
     if is_gguf(str(config.path)):
