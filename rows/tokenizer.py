@@ -4,16 +4,25 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from rows.gguf import kept
+from rows.gguf.header import is_gguf, read_header
+from rows.gguf.tokenizer import read_tokenizer
+
 
 def load_tokenizer(name: str) -> Any:
-    """The tokenizer of the embedded model (``mini``), of a local folder, or of a hub id.
+    """The tokenizer of ``mini``, of a model that was fetched by name, of a folder, a GGUF file or a hub id.
 
     Raises:
         ValueError: there is no such tokenizer.
     """
-    source = str(_mini()) if name == "mini" else str(Path(name).expanduser())
+    if is_gguf(name):
+        return _of_gguf(Path(name).expanduser())
+    fetched = None if Path(name).exists() else kept.named(name)
+    source = str(_mini()) if name == "mini" else str(fetched or Path(name).expanduser())
     if name.startswith((".", "/", "~")) and not Path(source).is_dir():
-        raise ValueError(f"tokenizer: no folder {name}; give mini, a local folder, or a hub id")
+        raise ValueError(
+            f"tokenizer: no folder {name}; give mini, a local folder, a GGUF file, or a hub id"
+        )
     from transformers import AutoTokenizer  # takes seconds, so after all checks
 
     try:
@@ -24,6 +33,18 @@ def load_tokenizer(name: str) -> Any:
             f"tokenizer: cannot load {name!r} ({reason[0]}); give mini, a local folder with "
             "tokenizer files, or a hub id"
         ) from error
+
+
+def _of_gguf(path: Path) -> Any:
+    """The tokenizer of a GGUF file: of its converted model if there is one, else read from it, slowly."""
+    try:
+        read_header(path)
+        converted = kept.folder_of(kept.sha256_of(path))
+        if not kept.is_there(converted):
+            return read_tokenizer(path)
+    except (ImportError, OSError, ValueError) as error:
+        raise ValueError(f"tokenizer: {error}") from error
+    return load_tokenizer(str(converted))
 
 
 def _mini() -> Path:

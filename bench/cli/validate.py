@@ -19,6 +19,7 @@ from bench.config.spec import ModelSpec, RunSpec
 from bench.models import checkpoint
 from bench.records.provenance import fingerprint
 from bench.runs import questions
+from rows.gguf.header import is_gguf
 
 
 def to_spec(config: Config) -> RunSpec:
@@ -62,12 +63,12 @@ def model_spec(config: ModelConf) -> ModelSpec:
     if config.spread:
         _check_spread(device)
     turn = chat_turn(config)
-    source = models.expanded(config.path) or str(models.MINI)
+    source = models.source_of(config.name or "hf", config.path)  # converts a GGUF file, if need be
     folder = Path(source).resolve() if Path(source).is_dir() else None
     if folder and config.revision is not None:
         raise InputError(
-            f"model.revision is {config.revision!r}, but model.path={config.path} is a folder; a revision "
-            "pins a hub id"
+            f"model.revision is {config.revision!r}, but model.path={config.path} is on this machine; a "
+            "revision pins a hub id"
         )
     checkpoint.check_here(source, config.dtype, device, config.trust_remote_code, config.revision)
     return ModelSpec(
@@ -87,9 +88,11 @@ def model_spec(config: ModelConf) -> ModelSpec:
 
 
 def _label(config: ModelConf, folder: Path | None) -> str:
-    """The model's name in results. Weights from elsewhere never pass for the embedded model."""
-    if config.name is not None and (config.path is None or config.name != "mini"):
+    """The model's name in results. Weights from elsewhere never pass for a model known by name."""
+    if config.name is not None and (config.path is None or config.name not in models.NAMES):
         return config.name
+    if is_gguf(str(config.path)):
+        return Path(str(config.path)).stem
     return folder.name if folder else str(config.path)
 
 

@@ -1,11 +1,14 @@
-"""Models by name: the embedded ``mini``, or any causal LM from a folder or the Hugging Face hub."""
+"""Models by name: the embedded ``mini``, those that ``squeezed-bench models fetch`` brings, or any causal LM
+from a folder, a GGUF file or the Hugging Face hub."""
 
 from pathlib import Path
 from typing import Any
 
-from bench.models import checkpoint
+from bench.models import checkpoint, gguf, packages
+from rows.gguf.header import is_gguf
 
 MINI = Path(__file__).parent / "mini"
+NAMES = ("mini", *packages.PACKAGED)  # models that need no path
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -13,27 +16,46 @@ def check(name: str, path: str | None = None, dtype: str = "float32") -> None:
     """Finds what is wrong with a model's settings without loading it.
 
     Args:
-        name: ``mini``, or the name to use in records for another model.
-        path: folder or hub id of another model; ``None`` only for ``mini``.
+        name: ``mini``, one of ``packages.PACKAGED``, or the name to use in records for another model.
+        path: folder, GGUF file or hub id of another model; ``None`` only for those known by name.
         dtype: of the weights.
 
     Raises:
-        ValueError: an unknown name without a path, an unknown dtype, or a package that its tokenizer needs.
-        FileNotFoundError: ``path`` looks like a folder and there is none, or it holds no model.
+        ValueError: an unknown name without a path, an unknown dtype, a package that is needed, or a damaged
+            GGUF file.
+        FileNotFoundError: ``path`` looks like a folder and there is none, or it holds no model; or a model
+            known by name has not been fetched.
     """
     if dtype not in DTYPES:
         raise ValueError(f"model.dtype is {dtype!r}; expected one of {', '.join(DTYPES)}")
     if path is None:
-        if name != "mini":
+        if name in packages.PACKAGED:
+            packages.require(name)
+        elif name != "mini":
+            known = ", ".join(map(repr, packages.PACKAGED))
             raise ValueError(
-                f"unknown model {name!r}; the embedded one is 'mini', any other needs "
-                "model.path=FOLDER_OR_HUB_ID"
+                f"unknown model {name!r}; the embedded one is 'mini', {known} can be fetched, any other "
+                "needs model.path=FOLDER_OR_HUB_ID or model.path=FILE.gguf"
             )
-        path = str(MINI)
+        return
     path = expanded(path) or path
-    if _is_folder(path) or Path(path).is_file():
+    if is_gguf(path):
+        gguf.check(Path(path))
+    elif _is_folder(path) or Path(path).is_file():
         checkpoint.check_folder(Path(path))
         checkpoint.check_tokenizer(path)
+
+
+def source_of(name: str, path: str | None) -> str:
+    """The checkpoint folder or hub id that a name and a path mean; a GGUF file is converted first, once.
+
+    Raises:
+        ValueError, OSError: as ``check``, or as ``gguf.local``.
+    """
+    if path is None:
+        return str(packages.require(name)) if name in packages.PACKAGED else str(MINI)
+    path = expanded(path) or path
+    return str(gguf.local(Path(path))) if is_gguf(path) else path
 
 
 def expanded(path: str | None) -> str | None:
@@ -54,7 +76,8 @@ def load_model(
     """Loads a model and its tokenizer.
 
     Args:
-        name, path, dtype: as for ``check``. device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
+        name, path, dtype: as for ``check``; a name that ends in ``.gguf`` is a path.
+        device: ``auto`` (CUDA when there is one), ``cpu``, ``cuda``...
         spread: put the layers on all CUDA devices there are, in place of ``device``; needs accelerate.
         trust_remote_code: let the checkpoint's own Python code run.
         revision: commit, tag or branch of a hub id.
@@ -67,12 +90,14 @@ def load_model(
         OSError: the hub or the folder cannot be read, or has no weights as safetensors: other formats are
             pickles, which can run anything.
     """
+    if path is None and is_gguf(name):
+        path = name
     check(name, path, dtype)
     import torch  # late: checking settings must not wait for it
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    source = expanded(path) or str(MINI)
+    source = source_of(name, path)
     config = checkpoint.config_of(source, trust_remote_code, revision)
     checkpoint.require_loadable(config, dtype, device)
     tokenizer = load_tokenizer(source, trust_remote_code, revision)

@@ -15,6 +15,7 @@ import torch
 
 from bench.config.redact import redact
 from bench.config.spec import RunSpec
+from rows.gguf import kept
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed")
@@ -60,8 +61,14 @@ def of(spec: RunSpec, rows: str) -> dict[str, Any]:
 
 
 def resolved(spec: RunSpec) -> dict[str, Any]:
-    """Every setting of a run as it was used, redacted; paths inside the suite relative to it."""
-    text = json.dumps(asdict(spec), default=str).replace(f"{ROOT}/", "")
+    """Every setting of a run as it was used, redacted; paths inside the suite relative to it.
+
+    Where a converted model is kept says nothing; its source is the checksum of the file that it is from.
+    """
+    settings = asdict(spec)
+    if kept.origin(Path(spec.model.source)):
+        settings["model"]["source"] = spec.model.fingerprint
+    text = json.dumps(settings, default=str).replace(f"{ROOT}/", "")
     return redact(json.loads(text))
 
 
@@ -122,8 +129,11 @@ def fingerprint(folder: Path) -> str:
     """Fingerprint of a checkpoint folder: name and size of every file that decides its outputs (weights,
     configuration, tokenizer), and its first and last MiB.
 
-    Reading a few MiB keeps the check of a finished run fast; retrained weights differ everywhere.
+    Reading a few MiB keeps the check of a finished run fast; retrained weights differ everywhere. Of a model
+    converted from a GGUF file it is the file's own checksum.
     """
+    if found := kept.origin(folder):
+        return found.fingerprint
     content = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if not path.match("*.safetensors") and path.name not in DECISIVE:

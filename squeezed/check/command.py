@@ -12,12 +12,12 @@ from pathlib import Path
 
 from squeezed.check.verdict import CRASHED, WRONG
 
-USAGE = """python -m squeezed check FOLDER
+USAGE = """python -m squeezed check FOLDER_OR_FILE.gguf
 python -m squeezed check all=true [key=value ...]
 
 Says which models the engine reproduces exactly, and why not.
 
-  FOLDER     of a model: its config.json is read, no weights
+  FOLDER     of a model: its config.json is read, no weights; of a GGUF file only what stands before them
   all=true   judge a tiny random model of every causal-LM type that transformers knows; then
     types=all         only these model types, a comma between two
     variants=default  default, a RoPE type, bf16, or all
@@ -51,9 +51,19 @@ def _one(model: str) -> int:
 
     from squeezed.check.of_config import report
 
+    file = Path(model) if model.lower().endswith(".gguf") else None
     try:
-        config = AutoConfig.from_pretrained(model, local_files_only=True)
+        if file is not None and not file.is_file():
+            raise FileNotFoundError(f"no file {file}")
+        config = AutoConfig.from_pretrained(
+            model if file is None else str(file.absolute().parent),
+            gguf_file=None if file is None else file.name,
+            local_files_only=True,
+        )
         found = report(config)
+    except ImportError:
+        print(f"error: {model}: reading a GGUF file needs: pip install gguf", file=sys.stderr)
+        return 2
     except (OSError, ValueError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
