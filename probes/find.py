@@ -16,7 +16,8 @@ from probes.set import ProbeSet
 def sets() -> dict[str, ProbeSet]:
     """All sets by name, found by their files."""
     modules = [
-        import_module(f"{room.__name__}.{each.name}") for each in pkgutil.iter_modules(room.__path__)
+        import_module(f"{room.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(room.__path__)
     ]
     return {each.SET.name: each.SET for each in modules if hasattr(each, "SET")}
 

@@ -70,7 +70,9 @@ class Draw:
         """``head``: the instruction, up to the first line. ``filler``: yields lines that hold no evidence, or
         evidence of questions about all of the context."""
         self.head = head
-        self.planted = sorted(planted, key=lambda each: each.depth)  # stable: equal depths keep order
+        self.planted = sorted(
+            planted, key=lambda each: each.depth
+        )  # stable: equal depths keep order
         self.questions = list(questions)
         self._filler, self._drawn = filler, list[Line]()
 
@@ -137,14 +139,16 @@ def shuffled(items: Sequence[Any], rng: random.Random) -> list[Any]:
 
 
 def once(text: str, evidence: Sequence[str]) -> None:
-    """Checks that each piece of evidence stands in the text exactly once, as a whole line.
+    """Checks that each piece of evidence stands in the text exactly once, as whole lines.
 
     Raises:
         ValueError: one does not, which is a mistake of the set and not of the user.
     """
     lines = sorted(text.split("\n"))
     for each in evidence:
-        for part in each.split("\n"):
-            found = bisect.bisect_right(lines, part) - bisect.bisect_left(lines, part)
-            if part and found != 1:
-                raise ValueError(f"the evidence {part!r} stands in the context {found} times")
+        if "\n" in each:
+            found = text.count(f"\n{each}\n")
+        else:
+            found = bisect.bisect_right(lines, each) - bisect.bisect_left(lines, each)
+        if found != 1:
+            raise ValueError(f"the evidence {each!r} stands in the context {found} times")

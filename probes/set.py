@@ -7,6 +7,7 @@ from typing import Any
 from probes.sample import Draw, Kind, Request
 from rows.row import Row
 
+
 @dataclass(frozen=True)
 class ProbeSet:
     """A set.

@@ -30,9 +30,7 @@ def draw(request: Request) -> Draw:
         others += [f"{each}-{middle()}-{last}" for each in alike]
         planted += [Planted(rng.random(), Line(each)) for each in others]
         text = f"\nWhich string begins with {first} and ends with {last}?\n"
-        questions.append(
-            Question("prefix_suffix", text, "The string is", (full, between), (full,))
-        )
+        questions.append(Question("prefix_suffix", text, "The string is", (full, between), (full,)))
     return Draw(HEAD, planted, _filler(request, taken), questions)
 
 

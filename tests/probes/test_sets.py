@@ -26,7 +26,9 @@ def length_of(name: str, questions: int = 1) -> int:
     return sets()[name].shortest * (1 + questions)
 
 
-def made(name: str, tokenizer: Any, samples: int = 1, questions: int = COUNT, **more: Any) -> list[Row]:
+def made(
+    name: str, tokenizer: Any, samples: int = 1, questions: int = COUNT, **more: Any
+) -> list[Row]:
     length = more.pop("length", None) or length_of(name, questions)
     return list(generate(name, tokenizer, length, samples, questions, **more))
 
@@ -76,7 +78,8 @@ def test_wished_outputs_score_and_nothing_does_not(tokenizer: Any, name: str) ->
         assert scores["score"] == pytest.approx(1), (wished, row.answers)
         assert all(0 <= value <= 1 for value in scores.values())
         assert found.scores(row, "")["score"] == 0 or not row.answers[0]
-        assert found.scores(row, " I do not know.")["score"] <= max(0.01, row.meta["floor"])
+        lucky = row.meta["floor"] >= 0.1  # one of few answers
+        assert lucky or found.scores(row, " I do not know.")["score"] == 0
 
 
 def gold(row: Row) -> str:
@@ -106,7 +109,9 @@ def test_spans_are_whole_lines_and_density_is_their_share(tokenizer: Any, name: 
                 for start, end in meta["spans"]
             )
             assert tokens == pytest.approx(meta["evidence_tokens"], rel=0.1, abs=4)
-            assert meta["density"] == pytest.approx(tokens / meta["context_tokens"], rel=0.1, abs=0.01)
+            assert meta["density"] == pytest.approx(
+                tokens / meta["context_tokens"], rel=0.1, abs=0.01
+            )
 
 
 @pytest.mark.parametrize("name", NAMES)
