@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from probes import score
 from probes.sample import Draw, Kind, Line, Planted, Question, Request, shuffled, strata
 from probes.set import ProbeSet
+from probes.shares import dealt
 from probes.text.names import name, number
 from probes.text.words import GOODS
 from rows.row import Row
@@ -134,15 +135,7 @@ def _filler(request: Request, world: World, taken: set[str]) -> Iterator[Line]:
     rng = request.rng("filler")
     numbers = number(rng, taken, 6)
     rounds: dict[str, list[str]] = {depot: [] for depot in world.depots}
-    waiting: list[str] = []
-    while True:
-        if not waiting:
-            parts = 2**DEPOTS
-            for share, depot in enumerate(world.depots, start=1):
-                waiting += [depot] * (parts >> share)
-            waiting.append("")  # a yard
-            rng.shuffle(waiting)
-        place = waiting.pop()
+    for place in dealt(world.depots, rng):
         if place:
             if not rounds[place]:
                 extra = [world.leaders[place]] * (request.options["lead"] - 1)

@@ -93,7 +93,6 @@ TRADES = {
     "smokers and hives": "beekeeper",
     "clippers and a razor": "barber",
     "a drill for molars": "dentist",
-    "saddles, hay and a paddock": "horse breeder",
     "a stage and greasepaint": "actor",
     "scales, pills and prescriptions": "pharmacist",
     "a crane and an axe among pines": "lumberjack",
@@ -108,7 +107,6 @@ TRADES = {
     "a bag of letters": "postman",
     "tusks, bones and a brush at digs": "archaeologist",
     "a compiler and a keyboard": "programmer",
-    "leashes and muzzles": "dog trainer",
     "brine, rennet and curds": "cheese maker",
 }
 

@@ -41,7 +41,7 @@ WHO = (
         "a group of walkers",
         "the youngest child",
         "the patient cook",
-        "a former teacher",
+        "a former lodger",
         "the last customer",
     ),
     *("somebody in a grey coat",),
@@ -96,7 +96,7 @@ AND = (
         "a door closed somewhere",
         "the light changed slowly",
     ),
-    *("that was all for the day", "the others nodded", "it made no difference", "the dog slept on"),
+    *("that was all for the day", "the others nodded", "it made no difference", "the fire burnt low"),
     *(
         "there was nothing to add",
         "the clock went on",
