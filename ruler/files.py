@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from rows.command import check_folder
 from rows.parquet import read_parquet, write_parquet
+from rows.publish import read_manifest
 from rows.row import Row, RowError, read_jsonl, write_jsonl
 from rows.tokenizer import load_tokenizer
 from rows.tokens import TokenCounter
@@ -108,7 +109,7 @@ def run(settings: RulerConfig) -> None:
     """
     names = task_names(settings.task)
     check_folder(Path(settings.out))
-    publish.read_manifest(Path(settings.out))
+    read_manifest(Path(settings.out))
     for name in ("samples", "workers"):
         if getattr(settings, name) < 1:
             raise ValueError(f"{name} is {getattr(settings, name)}; expected at least 1")

@@ -1,14 +1,13 @@
-"""What makes a folder of rows a data set for others: a manifest with checksums, and a card."""
+"""What makes a folder of RULER rows a data set for others: what its manifest says, and its card."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from rows import publish
+from rows.publish import MANIFEST, config_name, of_one_kind
 from rows.row import Row
-from rows.whole import write_bytes
 
-MANIFEST, CARD = "manifest.json", "README.md"
 SETTINGS = (
     *("length", "seed", "prompts", "haystack", "tokenizer", "tokenizer_fingerprint", "source"),
     *("questions_per_context", "essays", "documents", "chat", "compat"),
@@ -25,49 +24,14 @@ def note(folder: Path, path: Path, rows: list[Row]) -> None:
     Raises:
         ValueError: there is another kind of manifest or card. OSError: they cannot be written.
     """
-    manifest = read_manifest(folder)
-    content = path.read_bytes()
     meta = rows[0].meta
-    manifest["files"][path.relative_to(folder).as_posix()] = {
+    entry = {
         "subtask": rows[0].subtask,
         "rows": len(rows),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
         "generator": meta["generator"],
         **{name: meta[name] for name in SETTINGS if meta.get(name) is not None},
     }
-    write_bytes(folder / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
-    write_bytes(folder / CARD, card(manifest).encode())
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder, an empty one if there is none.
-
-    Raises:
-        ValueError: the file is not a manifest, or a card of others stands in its place.
-    """
-    path = folder / MANIFEST
-    if not path.exists():
-        if (folder / CARD).exists():
-            raise ValueError(f"{folder / CARD} is there already and not ours; give another out=")
-        return {"files": {}}
-    try:
-        manifest = json.loads(path.read_text())
-        if isinstance(manifest["files"], dict):
-            return manifest
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise ValueError(f"{path} is not a manifest of this command; give another out=, or remove it")
-
-
-def check(folder: Path) -> list[str]:
-    """The files of a manifest that are not there any more, or not as they were written."""
-    wrong = []
-    for name, entry in read_manifest(folder)["files"].items():
-        path = folder / name
-        good = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
-        wrong += [] if good else [name]
-    return wrong
+    publish.note(folder, path, entry, card)
 
 
 def card(manifest: dict[str, Any]) -> str:
@@ -103,18 +67,3 @@ def card(manifest: dict[str, Any]) -> str:
     lines += ["```python", "from datasets import load_dataset", ""]
     lines += [f'rows = load_dataset("FOLDER", "{first}", split="test")', "```", ""]
     return "\n".join(lines)
-
-
-def of_one_kind(manifest: dict[str, Any]) -> list[str]:
-    """The files that ``datasets`` is told of: it reads one format in a folder, so the one with more
-    files, or Parquet."""
-    names = sorted(manifest["files"])
-    parquet = [name for name in names if name.endswith(".parquet")]
-    others = [name for name in names if not name.endswith(".parquet")]
-    return others if len(others) > len(parquet) else parquet
-
-
-def config_name(file: str) -> str:
-    """Name under which ``datasets`` finds a file, for instance ``niah_single_1_4096``."""
-    path = Path(file)
-    return f"{path.parent.as_posix().replace('/', '_')}_{path.stem}"

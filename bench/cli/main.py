@@ -45,6 +45,8 @@ COMMANDS = {
     "ruler": Entry("ruler.__main__:main", "write the rows of RULER tasks"),
     "prefixqa": Entry("prefixqa.__main__:main", "make a PreFixQA set"),
     "longbench": Entry("longbench.__main__:main", "turn LongBench's data into rows"),
+    "probes": Entry("probes.__main__:main", "write the rows of sets that each test one thing"),
+    "data": Entry("bench.cli.data:main", "list those sets: what each tests, its floor, its sizes"),
 }
 
 

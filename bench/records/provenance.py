@@ -18,10 +18,20 @@ from bench.config.spec import RunSpec
 from rows.gguf import kept
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed")
+SOURCES = (
+    "bench",
+    "conf",
+    "kernels",
+    "longbench",
+    "prefixqa",
+    "probes",
+    "rows",
+    "ruler",
+    "squeezed",
+)
 # Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
 DECIDING = (
-    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa"),
+    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa", "probes"),
     *("bench/config/method_settings.py", "bench/config/values.py"),
     *("bench/runs", "bench/tasks", "bench/models"),
 )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from rows import publish
 from rows.parquet import read_parquet, write_parquet
 from rows.row import RowError, read_jsonl
-from ruler import publish
 from ruler.generate import generate
 from tests.ruler.test_cli import Run, empty, refused, ruler  # noqa: F401 - fixtures
 

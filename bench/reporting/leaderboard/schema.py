@@ -47,7 +47,7 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="allow")  # a task's other metrics: score_NAME
 
     model: Name = Field(description="name of the model")
-    task: Name = Field(description="ruler, longbench or prefixqa")
+    task: Name = Field(description="ruler, longbench, prefixqa or probes")
     subtask: Name = Field(description="its part, with parameters that were changed")
     context_length: OptionalInt = Field(description="tokens of a row; empty: rows have their own")
     method: Name = Field(description="full is the dense row that others are compared with")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-TASKS = {"ruler": "RULER", "longbench": "LongBench", "prefixqa": "PreFixQA"}
+TASKS = {"ruler": "RULER", "longbench": "LongBench", "prefixqa": "PreFixQA", "probes": "Probes"}
 FIXTURE = "mini"
 ABOUT_FIXTURE = (
     "mini is a fixture: a model of under two million parameters, trained for tasks of this kind, that comes "

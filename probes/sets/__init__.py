@@ -1,0 +1,1 @@
+"""The sets, a file each."""

@@ -1,0 +1,1 @@
+"""What the sets are written with: names, words, codes, filler prose, questions with options, associations."""

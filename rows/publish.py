@@ -1,0 +1,78 @@
+"""What makes a folder of rows a data set for others: a manifest with checksums, beside a card."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rows.whole import write_bytes
+
+MANIFEST, CARD = "manifest.json", "README.md"
+
+
+def note(
+    folder: Path, path: Path, entry: dict[str, Any], card: Callable[[dict[str, Any]], str]
+) -> None:
+    """Adds a file of ``folder`` to its manifest, and writes the card anew.
+
+    Args:
+        entry: what the manifest says of the file besides size and checksum. card: of a manifest.
+
+    Raises:
+        ValueError: there is another kind of manifest or card. OSError: they cannot be written.
+    """
+    manifest = read_manifest(folder)
+    content = path.read_bytes()
+    manifest["files"][path.relative_to(folder).as_posix()] = {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **entry,
+    }
+    write_bytes(folder / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    write_bytes(folder / CARD, card(manifest).encode())
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder, an empty one if there is none.
+
+    Raises:
+        ValueError: the file is not a manifest, or a card of others stands in its place.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        if (folder / CARD).exists():
+            raise ValueError(f"{folder / CARD} is there already and not ours; give another out=")
+        return {"files": {}}
+    try:
+        manifest = json.loads(path.read_text())
+        if isinstance(manifest["files"], dict):
+            return manifest
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"{path} is not a manifest of this command; give another out=, or remove it")
+
+
+def check(folder: Path) -> list[str]:
+    """The files of a manifest that are not there any more, or not as they were written."""
+    wrong = []
+    for name, entry in read_manifest(folder)["files"].items():
+        path = folder / name
+        good = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+        wrong += [] if good else [name]
+    return wrong
+
+
+def of_one_kind(manifest: dict[str, Any]) -> list[str]:
+    """The files that ``datasets`` is told of: it reads one format in a folder, so the one with more
+    files, or Parquet."""
+    names = sorted(manifest["files"])
+    parquet = [name for name in names if name.endswith(".parquet")]
+    others = [name for name in names if not name.endswith(".parquet")]
+    return others if len(others) > len(parquet) else parquet
+
+
+def config_name(file: str) -> str:
+    """Name under which ``datasets`` finds a file, for instance ``niah_single_1_4096``."""
+    path = Path(file)
+    return f"{path.parent.as_posix().replace('/', '_')}_{path.stem}"
