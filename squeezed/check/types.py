@@ -120,5 +120,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     **{name: {"is_decoder": True} for name in ("rembert", "roberta", "roberta-prelayernorm")},
     **{name: {"is_decoder": True} for name in ("roformer", "xlm-roberta", "xlm-roberta-xl")},
 }
+CHANGES["big_bird"]["attention_type"] = "original_full"
 CHANGES["roc_bert"]["is_decoder"] = True
 CHANGES["xmod"]["is_decoder"] = True
