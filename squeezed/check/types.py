@@ -91,7 +91,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "prophetnet": {
         "num_hidden_layers": DROPPED,
-        "num_encoder_layers": 1,
+        "num_encoder_layers": 2,
         "num_decoder_layers": 2,
         "num_encoder_attention_heads": 4,
         "num_decoder_attention_heads": 4,

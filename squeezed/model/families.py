@@ -7,6 +7,7 @@ reason, before anything is computed.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
         return  # the rest is asked of one decoder
     if getattr(config, "canvas_length", None):
         yield "writes by block diffusion, whose tokens see each other in both directions"
+    if getattr(config, "patching_mode", None):
+        yield "groups tokens into patches anew in each forward pass, so a context cannot be read before the rest"
     text = text_config_of(config)
     if not getattr(text, "num_hidden_layers", None):
         yield "does not say how many decoder layers it has"
@@ -142,6 +145,7 @@ def calls_interface(model: PreTrainedModel) -> bool:
     return not written or any(each is None or "get_interface(" in each for each in written)
 
 
+@functools.cache
 def _source(of: type) -> str | None:
     try:
         return inspect.getsource(of)
