@@ -23,6 +23,7 @@ from squeezed.cache.recurrent import (
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Method
+from squeezed.model.scores import Followed
 from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.selection.selectors import Selector
 
@@ -151,6 +152,10 @@ class FixedContextCache(Cache):
     def before_pass(self, batch: int, length: int, padded: bool) -> None:
         """Called before each forward pass of a model with recurrent states; see ``passes.meet``."""
         passes.meet(self._stateful, self.own_tokens() == 0, batch, length, padded)
+
+    def follow(self, followed: Followed) -> None:
+        """Called before each forward pass of a model whose own attention code is followed."""
+        self.progress.followed = followed
 
     def own_tokens(self) -> int:
         """Tokens that followed the fixed context."""

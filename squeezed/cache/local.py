@@ -58,7 +58,7 @@ class LocalContextLayer(OwnTokensLayer):
             keys, values = (
                 torch.cat([each[:, :, :fixed], each[:, :, -own:]], dim=2) for each in (keys, values)
             )
-        return attention.dense(module, query, keys, values, seen, logits)
+        return attention.dense(module, query, keys, values, seen, logits, is_causal=True)
 
     def seen(
         self, mask: torch.Tensor | None, length: int, own: int, device: torch.device

@@ -10,6 +10,7 @@ from squeezed.cache.placing import require_behind, valid_tokens
 from squeezed.errors import UnsupportedModelError
 from squeezed.model.logits import Logits
 from squeezed.model.rope import require_one_length
+from squeezed.model.scores import Followed
 from squeezed.model.tags import plain, stand_in, tag
 
 
@@ -20,12 +21,14 @@ class Progress:
         open: keys were handed to the model and not yet attended through the engine.
         active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
         checked: own tokens at the last check, so that one layer of a pass checks for all.
+        followed: of the model of this pass, if its own attention code is followed.
     """
 
     def __init__(self) -> None:
         self.open = False
         self.active: torch.Tensor | None = None
         self.checked: int | None = None
+        self.followed: Followed | None = None
 
     def give(self) -> None:
         """A layer hands out its keys.
@@ -54,6 +57,9 @@ class OwnTokensLayer(DynamicLayer):
     """
 
     sliding_window: int | None = None
+    captures = False
+    indexer_position_ids: torch.Tensor | None = None  # which a model's own indexer keeps here, [.., B, U]
+    indexer_tokens = 0
 
     def __init__(self, fixed_tokens: int, progress: Progress) -> None:
         super().__init__()
@@ -71,7 +77,25 @@ class OwnTokensLayer(DynamicLayer):
 
         What is chosen is not used (the attention function sees to it that all are), so neither are these.
         """
-        return stand_in(indexer_key_states, self.own_tokens())
+        # Counted here: indexers run before or after the layer gets the tokens' keys.
+        self.indexer_tokens += indexer_key_states.shape[1]
+        return stand_in(indexer_key_states, self.indexer_tokens)
+
+    def reset(self) -> None:
+        super().reset()
+        self.indexer_position_ids, self.indexer_tokens = None, 0
+
+    def reorder_cache(self, beam_idx: torch.Tensor) -> None:
+        super().reorder_cache(beam_idx)
+        if self.indexer_position_ids is not None:
+            places = beam_idx.to(self.indexer_position_ids.device)
+            self.indexer_position_ids = self.indexer_position_ids.index_select(-2, places)
+
+    def crop(self, tokens_to_remove: int) -> None:
+        super().crop(tokens_to_remove)
+        self.indexer_tokens = min(self.indexer_tokens, self.own_tokens())
+        if self.indexer_position_ids is not None:
+            self.indexer_position_ids = self.indexer_position_ids[..., : self.own_tokens()]
 
     def check(
         self,
@@ -99,6 +123,11 @@ class OwnTokensLayer(DynamicLayer):
             require_one_length(config, self.fixed_tokens, self.fixed_tokens + own)
         if length > 1 or length == own:  # not at every token: on a GPU it would wait for the device
             require_behind(positions, valid_tokens(mask), self.fixed_tokens)
+
+    @property
+    def followed(self) -> Followed | None:
+        """Of the model of this pass, if its own attention code is followed (``squeezed.model.scores``)."""
+        return self.progress.followed
 
     def own_tokens(self) -> int:
         """Tokens seen after the fixed context."""

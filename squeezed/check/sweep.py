@@ -12,7 +12,8 @@ from pathlib import Path
 
 from squeezed.check.verdict import CRASHED, Verdict
 
-TIMEOUT = 120.0  # seconds for one model
+TIMEOUT = 300.0  # seconds for one model, on a machine that may have other work
+START = 1800.0  # seconds for a process to be ready: on a new installation it compiles the kernels first
 EACH = 40  # models a process runs before a fresh one takes over; bounds its memory
 
 Job = tuple[str, str]  # model type, variant
@@ -55,6 +56,10 @@ class _Worker:
         self.process.start()
         there.close()
         self.done, self.alive = 0, True
+        if not self.pipe.poll(START):
+            self.stop()
+            raise TimeoutError(f"no process to judge models in was ready in {START:.0f} s")
+        self.pipe.recv()
 
     def ask(self, job: Job) -> Verdict:
         self.pipe.send(job)
@@ -75,15 +80,23 @@ class _Worker:
 
 
 def _work(pipe: Connection) -> None:
+    import squeezed_kernels
     import torch
 
     from squeezed.check.variants import judge
 
     torch.set_num_threads(1)
+    for dtype in (torch.float32, torch.bfloat16):
+        squeezed_kernels.compile_all("cpu", dtype, _compiling)
+    pipe.send("ready")
     while True:
         job = pipe.recv()
         verdict = judge(*job)
         pipe.send(astuple(verdict))
+
+
+def _compiling(part: str, number: int, of: int) -> None:
+    print(f"compiling the kernels once, part {number} of {of}: {part}", file=sys.stderr, flush=True)
 
 
 def read(path: Path) -> dict[Job, Verdict]:

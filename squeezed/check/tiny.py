@@ -23,6 +23,7 @@ WINDOW = 24  # of sliding layers, in tokens
 SIZES: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": 64,
+    "hidden_size_global": 64,
     "intermediate_size": 64,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,

@@ -91,7 +91,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "prophetnet": {
         "num_hidden_layers": DROPPED,
-        "num_encoder_layers": 1,
+        "num_encoder_layers": 2,
         "num_decoder_layers": 2,
         "num_encoder_attention_heads": 4,
         "num_decoder_attention_heads": 4,
@@ -120,5 +120,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     **{name: {"is_decoder": True} for name in ("rembert", "roberta", "roberta-prelayernorm")},
     **{name: {"is_decoder": True} for name in ("roformer", "xlm-roberta", "xlm-roberta-xl")},
 }
+CHANGES["big_bird"]["attention_type"] = "original_full"
 CHANGES["roc_bert"]["is_decoder"] = True
 CHANGES["xmod"]["is_decoder"] = True

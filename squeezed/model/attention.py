@@ -7,7 +7,7 @@ attention still works as before, and no state lives outside the cache object.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from squeezed_kernels import attend, causal_mask
@@ -17,6 +17,7 @@ from squeezed.model import families
 from squeezed.model.families import require_supported
 from squeezed.model.logits import Logits
 from squeezed.model.recurrent import announce_passes, has_states
+from squeezed.model.scores import Followed
 from squeezed.model.tags import layer_of, plain
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
@@ -32,9 +33,13 @@ class AttendingLayer(Protocol):
 
     Attributes:
         sliding_window: tokens that a query sees; ``None``: all.
+        captures: the tokens are the fixed context's own.
+        followed: of a model whose own attention code is followed; ``None``: it calls this module's function.
     """
 
     sliding_window: int | None
+    captures: bool
+    followed: Followed | None
 
     def get_seq_length(self) -> int:
         """Tokens seen so far."""
@@ -107,11 +112,7 @@ def _require_reproducible(
         raise UnsupportedModelError(
             f"{name} changes attention scores by {', '.join(changed)}, which the engine does not apply"
         )
-    causal = kwargs.get("is_causal")
-    if not (getattr(module, "is_causal", True) if causal is None else causal):
-        raise UnsupportedModelError(
-            f"{name} says by is_causal that it attends in both directions; a causal LM is needed"
-        )
+    _require_causal(module, mask, kwargs.get("is_causal"))
     if layer_of(value) is not layer:
         raise UnsupportedModelError(
             f"{name} attends to values that do not come from its cache, so the cache cannot serve them"
@@ -125,11 +126,37 @@ def _require_reproducible(
         )
 
 
+def _require_causal(module: torch.nn.Module, mask: torch.Tensor | None, asked: bool | None) -> None:
+    """Refuses attention in both directions.
+
+    Where a module says so of itself, its mask decides: some say it of a decoder, and mask what comes later. (No mask
+    is a causal one: ``_mask`` leaves out no other.)
+    """
+    if getattr(module, "is_causal", True) if asked is None else asked:
+        return
+    if asked is None and mask is None:
+        return
+    if asked is None and mask is not None:
+        after = ~causal_mask(mask.shape[2], mask.shape[3], mask.device)
+        if not bool((mask & after).any()):
+            return
+    raise UnsupportedModelError(
+        f"{type(module).__name__} attends in both directions; a causal LM is needed"
+    )
+
+
+def _mask(*sizes: Any, **settings: Any) -> torch.Tensor | None:
+    """transformers' mask for SDPA, left out where it is causal and nothing else, and nowhere else."""
+    from transformers.masking_utils import sdpa_mask
+
+    return sdpa_mask(*sizes, **{**settings, "allow_is_bidirectional_skip": False})
+
+
 def _require_unselected(
     module: torch.nn.Module, layer: AttendingLayer, kwargs: dict[str, Any]
 ) -> None:
     """Refuses a model's own choice of keys, unless all tokens fit into it, so that it chooses them all."""
-    if kwargs.get("indices") is None:
+    if kwargs.get("indices") is None and getattr(module, "indexer", None) is None:
         return
     most = families.indexed_tokens(getattr(module, "config", None))
     if layer.get_seq_length() > most:
@@ -170,23 +197,46 @@ def dense(
 def switch(model: PreTrainedModel) -> None:
     """Routes the model's attention through the engine (for other caches: transformers' own as before).
 
+    A model that does not ask transformers for its attention function keeps its own, which is followed
+    (``squeezed.model.scores``).
+
     Raises:
         UnsupportedModelError: the attention has parts that the engine does not reproduce.
     """
     # Here, not above: it takes seconds, which who only checks arguments or reads help need not wait.
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
 
     require_supported(model)
     AttentionInterface.register(NAME, forward)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, _mask)
     # Of a model that also sees, the language model's: another part may keep an attention of its own.
     language = families.text_config(model)
+    if not families.calls_interface(model):
+        # Of each model inside: which of them is called with the cache differs (some call a part of theirs).
+        for part in filter(families.is_model, model.modules()):
+            if _follow not in part._forward_pre_hooks.values():
+                part.register_forward_pre_hook(_follow, with_kwargs=True)
+        return
     if language._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
     require_reached(model, language._attn_implementation == NAME)
     if has_states(language):
         announce_passes(model)
+
+
+@runtime_checkable
+class FollowingCache(Protocol):
+    """A cache whose layers follow a model's own attention code."""
+
+    def follow(self, followed: Followed) -> None:
+        """A forward pass of such a model begins."""
+
+
+def _follow(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    cache = kwargs.get("past_key_values")
+    if isinstance(cache, FollowingCache):
+        config = families.text_config_of(module.config)
+        cache.follow(Followed(config, kwargs.get("position_ids"), kwargs.get("attention_mask")))
 
 
 def require_reached(model: PreTrainedModel, reached: bool) -> None:
@@ -197,6 +247,7 @@ def require_reached(model: PreTrainedModel, reached: bool) -> None:
     """
     if not reached:
         raise UnsupportedModelError(
-            f"the attention of {type(model).__name__} ({model.config.model_type}) does not go through "
-            "transformers' AttentionInterface, so the engine cannot serve it"
+            f"the attention of {type(model).__name__} ({model.config.model_type}) neither goes through "
+            "transformers' AttentionInterface nor is a product of queries and keys, a softmax and a product "
+            "with values, so the engine cannot serve it"
         )

@@ -7,7 +7,9 @@ reason, before anything is computed.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,10 +24,9 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
 
 # How use_bidirectional_attention says that only the tokens of one image see each other: text is causal.
 BETWEEN_IMAGES = "vision"
-NO_INTERFACE = (
-    "does not compute its attention through transformers' AttentionInterface, so the engine cannot "
-    "serve it"
-)
+BY_BLOCKS = "block_sparse"
+NO_CACHE = "keeps no keys and values in a cache of transformers, so the engine cannot serve it"
+BY_DISTANCE = "biases attention by distance (ALiBi), which the engine does not apply"
 
 
 def require_supported(model: PreTrainedModel) -> None:
@@ -59,6 +60,11 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
     yield from refusals_of_class(type(language_model(model)), config)
     yield from adapters.refusals(model)
     yield from weights.refusals(model)
+    if any(getattr(each, "attention_type", None) == BY_BLOCKS for each in decoder_layers(model)):
+        yield (
+            f"attends by blocks in long passes and fully in short ones (attention_type {BY_BLOCKS!r}); load it "
+            "with attention_type='original_full'"
+        )
 
 
 def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
@@ -68,6 +74,8 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
         return  # the rest is asked of one decoder
     if getattr(config, "canvas_length", None):
         yield "writes by block diffusion, whose tokens see each other in both directions"
+    if getattr(config, "patching_mode", None):
+        yield "groups tokens into patches anew in each forward pass, so a context cannot be read before the rest"
     text = text_config_of(config)
     if not getattr(text, "num_hidden_layers", None):
         yield "does not say how many decoder layers it has"
@@ -80,9 +88,9 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
     if other:
         yield f"has layers of type {', '.join(sorted(other))}; {', '.join(KINDS)} are supported"
     if INDEXED in kinds and not indexed_tokens(text):
-        yield "chooses keys by an indexer of its own, and does not say by index_topk how many"
+        yield "chooses keys by an indexer of its own, and does not say by index_topk or indexer_budget how many"
     if getattr(text, "alibi", False):
-        yield "biases attention by distance (ALiBi), which the engine does not apply"
+        yield BY_DISTANCE
     both = getattr(text, "use_bidirectional_attention", None)
     if both not in (None, False, BETWEEN_IMAGES) or not getattr(text, "is_causal", True):
         yield "attends in both directions; a causal LM is needed"
@@ -104,13 +112,50 @@ def refusals_of_class(
         model_class: of the language model. config: its configuration.
     """
     yield from recurrent.refusals_of_class(model_class, config)
-    if not model_class._can_set_attn_implementation():
-        yield NO_INTERFACE
+    if "past_key_values" not in inspect.signature(model_class.forward).parameters:
+        yield NO_CACHE
+    elif any(map(_makes_alibi, _classes_beside(model_class))):
+        yield BY_DISTANCE
+
+
+def _classes_beside(model_class: type[PreTrainedModel]) -> Iterator[type]:
+    """The classes that the model's own module defines."""
+    module = model_class.__module__
+    for each in vars(sys.modules[module]).values():
+        if isinstance(each, type) and each.__module__ == module:
+            yield each
+
+
+def _makes_alibi(of: type) -> bool:
+    """Whether a class has a method for the bias, so that every model of its kind has one (BLOOM, MPT)."""
+    return any("alibi" in name for name in vars(of))
+
+
+def calls_interface(model: PreTrainedModel) -> bool:
+    """Whether the decoder layers ask transformers' ``AttentionInterface`` for their attention function.
+
+    Judged by the code of their modules, as transformers does it for a whole file of code, of which other parts may
+    ask for it. Where the code cannot be read, they are taken to.
+    """
+    if not type(language_model(model))._can_set_attn_implementation():
+        return False
+    modules = [each for layer in decoder_layers(model) for each in layer.modules()]
+    classes = {each for module in modules for each in type(module).__mro__}
+    written = [_source(each) for each in classes if "Attention" in each.__name__]
+    return not written or any(each is None or "get_interface(" in each for each in written)
+
+
+@functools.cache
+def _source(of: type) -> str | None:
+    try:
+        return inspect.getsource(of)
+    except (OSError, TypeError):
+        return None
 
 
 def indexed_tokens(config: PreTrainedConfig | None) -> int:
     """Tokens up to which a model's own indexer chooses all, so that it changes nothing; 0: not known."""
-    return int(getattr(config, "index_topk", None) or 0)
+    return int(getattr(config, "index_topk", None) or getattr(config, "indexer_budget", None) or 0)
 
 
 def require_positions(model: PreTrainedModel) -> None:
@@ -145,7 +190,7 @@ def language_model(model: PreTrainedModel) -> PreTrainedModel:
     """The part of a model that has the decoder layers; the whole, unless it also sees or hears."""
     text = text_config(model)
     found = (m for m in model.modules() if getattr(m, "config", None) is text)
-    return next((m for m in found if hasattr(m, "set_attn_implementation")), model)
+    return next(filter(is_model, found), model)
 
 
 def layer_count(model: PreTrainedModel) -> int:
@@ -153,15 +198,32 @@ def layer_count(model: PreTrainedModel) -> int:
     return int(text_config(model).num_hidden_layers)
 
 
+def decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """The decoder layers of the language model; empty where they do not stand in one list."""
+    count, text = layer_count(model), text_config(model)
+    waiting: list[torch.nn.Module] = [language_model(model)]
+    while waiting:  # outer modules first: the decoder layers come before lists inside them
+        module = waiting.pop(0)
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return list(module)
+        # Not those of a part that sees or hears.
+        waiting += [
+            each
+            for each in module.children()
+            if not is_model(each) or isinstance(each.config, type(text))
+        ]
+    return []
+
+
+def is_model(module: torch.nn.Module) -> bool:
+    """Whether a module is a model of transformers, alone or as a part of another."""
+    return hasattr(module, "set_attn_implementation")
+
+
 def layer_devices(model: PreTrainedModel) -> list[torch.device]:
     """The device that computes each decoder layer; a model may be spread over several."""
-    count = layer_count(model)
-    for (
-        module
-    ) in model.modules():  # outer modules first: the decoder layers come before lists inside them
-        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
-            return [_device(layer, model.device) for layer in module]
-    return [model.device] * count
+    found = [_device(layer, model.device) for layer in decoder_layers(model)]
+    return found or [model.device] * layer_count(model)
 
 
 def _device(layer: torch.nn.Module, default: torch.device) -> torch.device:

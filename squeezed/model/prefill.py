@@ -22,6 +22,7 @@ from squeezed.errors import UnsupportedModelError
 from squeezed.model import attention, families, positions, recurrent, rope
 from squeezed.model.layers import Attends, attends
 from squeezed.model.logits import Logits
+from squeezed.model.scores import Followed
 from squeezed.model.states import AnyLayer, HybridLayer, LayerStates, LocalLayer, widened
 from squeezed.model.tags import plain, stand_in, tag
 
@@ -40,9 +41,15 @@ class CaptureLayer(DynamicLayer):
     """
 
     sliding_window: int | None = None
+    captures = True
+    indexer_position_ids: torch.Tensor | None = None  # which a model's own indexer keeps here
+    indexer_tokens = 0
 
-    def __init__(self, total: int, window: int, accumulate: bool = False) -> None:
+    def __init__(
+        self, total: int, window: int, accumulate: bool = False, followed: Followed | None = None
+    ) -> None:
         super().__init__()
+        self.followed = followed
         self.first_captured = total - window
         self.total, self.accumulate = total, accumulate
         self.queries: list[list[torch.Tensor]] = []  # of each layer that attends, a part a pass
@@ -61,7 +68,8 @@ class CaptureLayer(DynamicLayer):
 
     def update_indexer(self, indexer_key_states: torch.Tensor) -> torch.Tensor:
         """Stands in for the keys of a model's own indexer, which chooses all of so few tokens."""
-        return stand_in(indexer_key_states, self.get_seq_length())
+        self.indexer_tokens += indexer_key_states.shape[1]
+        return stand_in(indexer_key_states, self.indexer_tokens)
 
     def check(self, module: torch.nn.Module, *args: Any) -> None:
         """Nothing to check: the tokens are the context itself."""
@@ -85,7 +93,7 @@ class CaptureLayer(DynamicLayer):
         self.turn += 1
         if self.accumulate:
             self._accumulate(query, keys, start)
-        return attention.dense(module, query, keys, values, mask, logits)
+        return attention.dense(module, query, keys, values, mask, logits, is_causal=True)
 
     def _require_kept(
         self, module: torch.nn.Module, keys: torch.Tensor, values: torch.Tensor, start: int
@@ -156,8 +164,8 @@ class CaptureLayer(DynamicLayer):
 class HybridCaptureLayer(CaptureLayer, LinearAttentionAndFullAttentionLayer):
     """The same of a layer that keeps recurrent states beside its keys."""
 
-    def __init__(self, total: int, window: int, accumulate: bool, states: int) -> None:
-        super().__init__(total, window, accumulate)
+    def __init__(self, states: int, *capturing: Any) -> None:
+        super().__init__(*capturing)
         LinearAttentionLayer.__init__(self, number_of_states=states)
 
 
@@ -202,7 +210,9 @@ def prefill(
     kinds, stateful = attends(config), recurrent.has_states(config)
     restarts = stateful and recurrent.restarts(model, ids)
     states = int(getattr(config, "number_of_conv_states", 1))
-    layers = [_layer(kind, (len(ids), window, accumulate), states) for kind in kinds]
+    followed = None if families.calls_interface(model) else Followed(config)
+    capturing = (len(ids), window, accumulate, followed)
+    layers = [_layer(kind, capturing, states) for kind in kinds]
     cache = Cache(layers=layers)
     with rope.one_length(model, len(ids)):
         for start, stop in recurrent.passes(len(ids), len(ids) if restarts else chunk, stateful):
@@ -215,17 +225,17 @@ def prefill(
     ]
 
 
-def _layer(kind: Attends, size: tuple[int, int, bool], states: int) -> PrefillLayer:
+def _layer(kind: Attends, capturing: tuple[Any, ...], states: int) -> PrefillLayer:
     """The cache layer that takes a decoder layer's keys or states.
 
     Args:
-        size: of a ``CaptureLayer``. states: that a recurrent layer keeps, at most.
+        capturing: what a ``CaptureLayer`` is made with. states: that a recurrent layer keeps, at most.
     """
     if kind.bare:
         return LinearAttentionLayer(number_of_states=states) if kind.stateful else DummyLayer()
     # Layers with a window need nothing from the engine: transformers' own keep what is in the window.
     if kind.window is None:
-        return HybridCaptureLayer(*size, states) if kind.stateful else CaptureLayer(*size)
+        return HybridCaptureLayer(states, *capturing) if kind.stateful else CaptureLayer(*capturing)
     if kind.stateful:
         return LinearAttentionAndSlidingWindowAttentionLayer(kind.window, number_of_states=states)
     return DynamicSlidingWindowLayer(kind.window)

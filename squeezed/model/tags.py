@@ -3,12 +3,15 @@
 Between its cache and its attention a model may still work on keys and values: expand compressed ones (latent
 attention), repeat heads, join halves. ``Tagged`` is a tensor that passes its layer on to every result, so
 that the attention function finds it, and the layer attends to what the model made, not to what it cached.
+Where a model calls no attention function, the product of queries and keys begins it (``squeezed.model.scores``).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+
+from squeezed.model import scores
 
 
 class Tagged(torch.Tensor):
@@ -29,6 +32,9 @@ class Tagged(torch.Tensor):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         given = dict(kwargs or {})
+        followed = scores.product(func, args, given)
+        if followed is not None:
+            return followed
         with torch._C.DisableTorchFunctionSubclass():
             result = func(*args, **given)
         layer = _first_layer([*args, *given.values()])
