@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -52,6 +54,23 @@ def calibrated(asking: Asking, group: Context, prepared: Prepared) -> Prepared:
     return dataclasses.replace(prepared, context=context)
 
 
+def ready(asking: Asking, prepared: Prepared) -> Prepared:
+    """The context with all that the method works out of it before any question: a static choice, pages, ...
+
+    The engine keeps that with the context. Its time is added to the context's, as no question pays for it.
+
+    Raises:
+        ImpossibleError, InputError: as ``answer``.
+    """
+    start = time.perf_counter()
+    with _refusals(asking.spec, "cannot use the method on this context"):
+        asking.method.bind(prepared.context, asking.spec.backend)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    took = 1000 * (time.perf_counter() - start)
+    return dataclasses.replace(prepared, prepare_ms=prepared.prepare_ms + took)
+
+
 def batches(examples: Sequence[Example], size: int) -> Iterator[list[Example]]:
     """Questions to answer together: neighbours with the same rules, at most ``size`` of them."""
     for _, alike in groupby(examples, key=lambda each: each.rules):
@@ -70,7 +89,7 @@ def answer(
         InputError: the method cannot be used on it as asked.
     """
     rules = batch[0].rules
-    try:
+    with _refusals(asking.spec, f"cannot answer {batch[0].row.id}"):
         out = squeezed.generate(
             asking.model,
             prepared.context,
@@ -81,15 +100,21 @@ def answer(
             stop_ids=rules.stop_ids,
             backend=asking.spec.backend,
         )
-    except squeezed.BudgetError as error:
-        raise ImpossibleError(f"{asking.spec.title}: {error}") from error
-    except ValueError as error:
-        title = asking.spec.title
-        raise InputError(f"{title}: cannot answer {batch[0].row.id}: {error}") from error
     return [
         _record(asking, group, prepared, example, out, place, len(batch))
         for place, example in enumerate(batch)
     ]
+
+
+@contextmanager
+def _refusals(spec: RunSpec, what: str) -> Iterator[None]:
+    """The engine's refusals as errors of a run; ``what`` could not be done."""
+    try:
+        yield
+    except squeezed.BudgetError as error:
+        raise ImpossibleError(f"{spec.title}: {error}") from error
+    except ValueError as error:
+        raise InputError(f"{spec.title}: {what}: {error}") from error
 
 
 def _record(

@@ -22,8 +22,8 @@ class Prepared:
     """A fixed context ready for questions.
 
     Attributes:
-        prepare_ms: time of the dense prefill and the clustering, when they were done; dense_ms: of the
-            dense prefill alone.
+        prepare_ms: time of the dense prefill and the clustering, when they were done, and of what the method
+            works out before any question (``bench.runs.answer.ready``); dense_ms: of the dense prefill alone.
         cached: the index came from the disk.
     """
 

@@ -25,7 +25,7 @@ from bench.records.files import (
     read_records,
     write_json,
 )
-from bench.runs.answer import Asking, answer, batches, calibrated, scored
+from bench.runs.answer import Asking, answer, batches, calibrated, ready, scored
 from bench.runs.compiled import compiled
 from bench.runs.contexts import prepare
 from bench.runs.lengths import check_rows
@@ -155,7 +155,7 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
             prepared = prepare(
                 model, group.ids, spec.index, spec.model, spec.cache_dir, spec.cache_max_bytes
             )
-            prepared = calibrated(asking, group, prepared)
+            prepared = ready(asking, calibrated(asking, group, prepared))
             for batch in batches(missing, spec.batch_size):
                 for record in answer(asking, group, prepared, batch):
                     records.append(record | origin)

@@ -11,7 +11,7 @@ import torch
 from squeezed.context.data import Context
 from squeezed.errors import BudgetError
 from squeezed.index.layer import LayerIndex
-from squeezed.selection.selectors import Everything, Selector
+from squeezed.selection.selectors import Everything, Selector, Static
 
 DEFAULT_SPARSITY = 0.9
 
@@ -37,6 +37,9 @@ class Method(abc.ABC):
     @abc.abstractmethod
     def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         """A selector for each layer of a context, which runs its lookups by a backend of the kernels.
+
+        What it works out of the context alone (a static choice, bounds of pages, thresholds) is kept there:
+        the first call takes the time for it.
 
         Raises:
             ValueError: the context cannot be asked for this size, or lacks what the method observes.
@@ -132,8 +135,22 @@ class BudgetedMethod(Method):
         selectors: list[Selector] = [Everything() for _ in range(dense)]
         for number in range(dense, len(context.layers)):
             size = self.size_of_layer(context, dense)
-            selectors.append(self.selector(context, number, size, backend))
+            selectors.append(self._made_once(context, number, size, backend))
         return selectors
+
+    def _made_once(self, context: Context, number: int, size: Size, backend: str) -> Selector:
+        """A layer's selector: a new one for each conversation, but a static choice once a context."""
+        key = (Static, self, number, backend)
+        try:
+            known: Static | None = context.derived.get(key)
+        except TypeError:  # settings of somebody's own method that cannot be a key, such as a list
+            return self.selector(context, number, size, backend)
+        if known is not None:
+            return known
+        selector = self.selector(context, number, size, backend)
+        if isinstance(selector, Static):
+            context.derive(key, lambda: selector)
+        return selector
 
     def size_of_layer(self, context: Context, dense: int) -> Size:
         """The size of each layer that is not dense, so that all layers together meet what was asked.

@@ -10,7 +10,7 @@ from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
 from squeezed.selection.kept import Selection
-from squeezed.selection.selectors import Selector, best_rows
+from squeezed.selection.selectors import Selector, Static, best_rows
 
 OBSERVE = ("window", "input")
 
@@ -44,31 +44,29 @@ class SnapKV(BudgetedMethod):
 
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
-        selector = SnapKVSelector(self, layer, size, backend)
-        if self.observe == "window":
-            if layer.queries is None:
-                raise ValueError(
-                    "SnapKV observes the window's queries, and this context kept none; prepare it with "
-                    "keep_queries=True"
-                )
-            selector.choose(layer.queries[None, :, -self.queries :], None)
-        return selector
+        if self.observe == "input":
+            return SnapKVSelector(self, layer, size, backend)
+        if layer.queries is None:
+            raise ValueError(
+                "SnapKV observes the window's queries, and this context kept none; prepare it with "
+                "keep_queries=True"
+            )
+        observed = layer.queries[None, :, -self.queries :]
+        return Static(self.choose(layer, size, observed, None, backend)[0])
 
+    def choose(
+        self,
+        layer: LayerIndex,
+        size: Size,
+        query: torch.Tensor,
+        valid: torch.Tensor | None,
+        backend: str,
+    ) -> torch.Tensor:
+        """The rows to which queries ``[B, Hq, L, D]`` attend most, boolean ``[B, H, M]``.
 
-@dataclass
-class SnapKVSelector:
-    """The choice on one layer, once it is made: boolean ``[1 or B, H, M]``."""
-
-    method: SnapKV
-    layer: LayerIndex
-    size: Size
-    backend: str
-    keep: torch.Tensor | None = None
-    block: int | None = None
-
-    def choose(self, query: torch.Tensor, valid: torch.Tensor | None) -> None:
-        """Keeps the rows to which these queries ``[B, Hq, L, D]`` attend most."""
-        layer, method = self.layer, self.method
+        Args:
+            size: to meet. valid: boolean ``[B, L]``, false for padding; ``None``: no padding.
+        """
         keys = layer.keys[:, : layer.clustered].to(query.device)
         counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
         scores = lookup(
@@ -78,26 +76,37 @@ class SnapKVSelector:
             layer.scale,
             softcap=layer.softcap,
             valid=valid,
-            backend=self.backend,
+            backend=backend,
         )[:, :, 0]
         by_place = layer.in_place_order(scores.transpose(0, 1).transpose(1, 2))  # [H, M, B]
         pooled = functional.max_pool1d(
-            by_place.transpose(1, 2), method.kernel, stride=1, padding=method.kernel // 2
+            by_place.transpose(1, 2), self.kernel, stride=1, padding=self.kernel // 2
         )
         # Pooling makes ties; chosen by place they go to the first, wherever the rows are stored.
-        best = best_rows(pooled, self.size.row_count(layer))
+        best = best_rows(pooled, size.row_count(layer))
         places = layer.positions.long()[:, None].expand(-1, len(query), -1)
-        self.keep = best.gather(2, places).transpose(0, 1)
+        return best.gather(2, places).transpose(0, 1)
+
+
+@dataclass
+class SnapKVSelector:
+    """The choice of one conversation's user input on one layer, once it is made: boolean ``[B, H, M]``."""
+
+    method: SnapKV
+    layer: LayerIndex
+    size: Size
+    backend: str
+    keep: torch.Tensor | None = None
+    block: int | None = None
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
         read = 0.0
         if self.keep is None:
             last = slice(-self.method.queries, None)
-            self.choose(query[:, :, last], None if valid is None else valid[:, last])
+            seen = None if valid is None else valid[:, last]
             layer = self.layer
+            self.keep = self.method.choose(layer, self.size, query[:, :, last], seen, self.backend)
             keys = layer.keys.shape[2] * layer.keys.itemsize
             values = layer.values.shape[2] * layer.values.itemsize
             read = layer.clustered * keys / (keys + values)
-        assert self.keep is not None
-        keep = self.keep[:, :, None]
-        return Selection(keep.expand(len(query), -1, -1, -1), None, read)
+        return Selection(self.keep[:, :, None], None, read)
