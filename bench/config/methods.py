@@ -41,15 +41,16 @@ class Described:
 
 
 SIZES = ("sparsity", "kv_budget", "kv_tokens")
-BUDGETED = (*SIZES, "dense_layers")
+BUDGETED = (*SIZES, "dense_layers", "question")
 RULED = (*BUDGETED, "rule", "scope", "top_p", "block", "reduce")
+SCORED = (*BUDGETED, "sinks", "share", "floor", "beta")
 TABLE = {
     "full": Described((), indexed=False),
     "h2o": Described((*BUDGETED, "recent")),
     "oracle": Described(RULED, rule="topk"),
     "quest": Described((*RULED, "page"), rule="topk", rules=("topk", "topp"), calibrated=False),
     "random": Described((*BUDGETED, "seed")),
-    "snapkv": Described((*BUDGETED, "observe", "queries", "kernel")),
+    "snapkv": Described((*SCORED, "observe", "queries", "kernel", "pool", "group")),
     "squeezed": Described(
         (*RULED, "coarse_sparsity", "coarse_score", "residual"), clustered=True, rule="threshold"
     ),

@@ -19,6 +19,7 @@ CHOICES = {
     "scope": ("model", "layer", "head"),
     "reduce": ("mean", "max"),
     "coarse_score": ("mean", "spread"),
+    "question": ("sparse", "dense"),
     "observe": ("window", "input"),
 }
 # What must hold of a number, and how that is said.

@@ -20,10 +20,13 @@ class Progress:
         open: keys were handed to the model and not yet attended through the engine.
         active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
         checked: own tokens at the last check, so that one layer of a pass checks for all.
+        asking: the pass is the user input's; ``None``: not told, so one of several tokens or the first is.
+        dense_question: the user input is attended with full attention.
     """
 
-    def __init__(self) -> None:
-        self.open = False
+    def __init__(self, dense_question: bool = False) -> None:
+        self.open, self.dense_question = False, dense_question
+        self.asking: bool | None = None
         self.active: torch.Tensor | None = None
         self.checked: int | None = None
 
@@ -40,6 +43,10 @@ class Progress:
                 'model.set_attn_implementation("squeezed") on it'
             )
         self.open = True
+
+    def asks(self, length: int, own: int) -> bool:
+        """Whether a pass of ``length`` tokens, the last of ``own``, is the user input's."""
+        return length > 1 or length == own if self.asking is None else self.asking
 
     def take(self) -> None:
         """The engine attends the keys handed out."""

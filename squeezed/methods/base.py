@@ -14,6 +14,8 @@ from squeezed.index.layer import LayerIndex
 from squeezed.selection.selectors import Everything, Selector
 
 DEFAULT_SPARSITY = 0.9
+SPARSE, DENSE = "sparse", "dense"
+QUESTIONS = (SPARSE, DENSE)
 
 
 class Method(abc.ABC):
@@ -25,14 +27,21 @@ class Method(abc.ABC):
 
     Attributes:
         clustered: it reads the levels of clusters, so their number and sizes change its outcome.
-        needs: names of the prefill statistics it needs (``squeezed.model.statistics``); ``accumulate_for``
-            says what they mean for ``prepare``.
+        needs: names of the prefill statistics it needs (``squeezed.model.statistics``), which ``prepare`` is
+            to be given (``statistics_for``).
+        sized: what is asked for is what is read, as far as its rule can meet it; else it is the most.
         indexed: something of the index changes its outcome: window, clusters, order or statistics.
     """
 
     clustered: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     indexed: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
+
+    @property
+    def question(self) -> str:
+        """How the user input is processed: ``sparse``, by the method; ``dense``, with full attention."""
+        return SPARSE
 
     @abc.abstractmethod
     def bind(self, context: Context, backend: str) -> Sequence[Selector]:
@@ -41,6 +50,20 @@ class Method(abc.ABC):
         Raises:
             ValueError: the context cannot be asked for this size, or lacks what the method observes.
         """
+
+
+def statistic(layer: LayerIndex, name: str, method: str) -> torch.Tensor:
+    """A statistic of the prefill on the layer's device, for the method of that name.
+
+    Raises:
+        ValueError: the context was prepared without it.
+    """
+    if name not in layer.statistics:
+        raise ValueError(
+            f"{method} needs the statistic {name}, which this context was prepared without; prepare it with "
+            f'statistics=("{name}",)'
+        )
+    return layer.statistics[name].to(layer.device)
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,9 @@ class BudgetedMethod(Method):
         kv_budget: bytes to read (lookup and window included) as a share of the full K and V, in (0, 1].
         kv_tokens: the same as a number of tokens a layer, at least 1.
         dense_layers: first layers that attend to everything (a hybrid); they count towards the size.
+        question: ``sparse``: the user input is processed by the method, too; ``dense``: it is processed with
+            full attention, and only the tokens generated after it by the method (the set-up of most papers).
+            The size is then that of the generated tokens' passes.
 
     With none of the first three, ``sparsity`` is 0.9. The rule then meets the size as far as it can; what was
     really read is measured.
@@ -94,8 +120,10 @@ class BudgetedMethod(Method):
     kv_budget: float | None = None
     kv_tokens: int | None = None
     dense_layers: int = 0
+    question: str = SPARSE
 
     def __post_init__(self) -> None:
+        self._check_question()
         asked = [n for n in ("sparsity", "kv_budget", "kv_tokens") if getattr(self, n) is not None]
         if len(asked) > 1:
             raise ValueError(
@@ -114,6 +142,12 @@ class BudgetedMethod(Method):
         if self.dense_layers < 0:
             raise ValueError(f"dense_layers is {self.dense_layers}; expected 0 or more")
 
+    def _check_question(self) -> None:
+        if self.question not in QUESTIONS:
+            raise ValueError(
+                f"question is {self.question!r}; expected one of {', '.join(QUESTIONS)}"
+            )
+
     @abc.abstractmethod
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         """The selector of layer ``number`` that meets a size."""
@@ -129,11 +163,20 @@ class BudgetedMethod(Method):
                 f"dense_layers is {self.dense_layers}, which is all {dense} layers, so no size can be met; "
                 "leave layers for the method, or use full"
             )
-        selectors: list[Selector] = [Everything() for _ in range(dense)]
-        for number in range(dense, len(context.layers)):
-            size = self.size_of_layer(context, dense)
-            selectors.append(self.selector(context, number, size, backend))
-        return selectors
+        if dense == len(context.layers):
+            return [Everything() for _ in range(dense)]
+        size = self.size_of_layer(context, dense)
+        return [
+            *(Everything() for _ in range(dense)),
+            *self.selectors(context, dense, size, backend),
+        ]
+
+    def selectors(
+        self, context: Context, first: int, size: Size, backend: str
+    ) -> Sequence[Selector]:
+        """The selectors of the layers from number ``first`` on, which meet a size together."""
+        numbers = range(first, len(context.layers))
+        return [self.selector(context, number, size, backend) for number in numbers]
 
     def size_of_layer(self, context: Context, dense: int) -> Size:
         """The size of each layer that is not dense, so that all layers together meet what was asked.
