@@ -85,6 +85,9 @@ class FixedContextLayer(OwnTokensLayer):
         fixed, home = self.fixed, self.fixed.keys.device
         there = query.to(home)
         offsets: torch.Tensor | None
+        if selection is not None and selection.log_weights is not None:
+            out, lse = attend_weighted(there, fixed, selection, scale, softcap)
+            return out.to(query.device), lse.to(query.device)
         if selection is None:
             keep = torch.ones(len(query), fixed.heads, 1, 1, dtype=torch.bool, device=home)
             everything = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
@@ -127,6 +130,25 @@ class FixedContextLayer(OwnTokensLayer):
         if active is None:
             active = torch.ones(batch, dtype=torch.bool)
         self.reads.add(rows, lookup, fixed.tokens, active.to(rows.device))
+
+
+def attend_weighted(
+    query: torch.Tensor,
+    fixed: LayerIndex,
+    selection: Selection,
+    scale: float,
+    softcap: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over rows that each query head weighs for itself, and the window, on the keys' device.
+
+    All rows are multiplied and most of them then masked: what is counted as read is what is kept.
+    """
+    assert selection.log_weights is not None
+    size = query.shape[2] if selection.block is None else selection.block
+    bias = selection.log_weights.to(query.device).repeat_interleave(size, dim=2)
+    bias = torch.nn.functional.pad(bias[:, :, : query.shape[2]], (0, fixed.window))
+    keys, values = fixed.keys[None], fixed.values[None]
+    return attend(query, keys, values, None, scale, softcap=softcap, bias=bias)
 
 
 def align(

@@ -13,6 +13,7 @@ from squeezed.methods.chunkkv import ChunkKV
 from squeezed.methods.clusterkv import ClusterKV
 from squeezed.methods.criticalkv import CriticalKV
 from squeezed.methods.double_sparsity import DoubleSparsity
+from squeezed.methods.duo_attention import DuoAttention
 from squeezed.methods.expected_attention import ExpectedAttention
 from squeezed.methods.few_bits import FewBits
 from squeezed.methods.full import Full
@@ -21,7 +22,9 @@ from squeezed.methods.infllm import InfLLM
 from squeezed.methods.keydiff import KeyDiff
 from squeezed.methods.knorm import Knorm
 from squeezed.methods.kvzip import KVzip
+from squeezed.methods.lava import LAVa
 from squeezed.methods.loki import Loki
+from squeezed.methods.magicpig import MagicPIG
 from squeezed.methods.observed import ObservedAttention
 from squeezed.methods.oracle import Oracle
 from squeezed.methods.pqcache import PQCache
@@ -33,13 +36,14 @@ from squeezed.methods.rocketkv import RocketKV
 from squeezed.methods.ruled import Rule, RuledMethod
 from squeezed.methods.scored import ScoredMethod
 from squeezed.methods.shadowkv import ShadowKV
-from squeezed.methods.sketched import Sketch, SketchedMethod
+from squeezed.methods.sketched import Sketch, SketchedMethod, as_it_is
 from squeezed.methods.snapkv import SnapKV
 from squeezed.methods.sparq import SparQ
 from squeezed.methods.squeezed import Squeezed
 from squeezed.methods.streaming import StreamingLLM
 from squeezed.methods.tova import TOVA
 from squeezed.methods.twilight import Twilight
+from squeezed.methods.vattention import VAttention
 from squeezed.selection.kept import Selection, StandIns
 from squeezed.selection.selectors import Selector, Static, best_rows
 
@@ -78,6 +82,7 @@ __all__ = [
     "Context",
     "CriticalKV",
     "DoubleSparsity",
+    "DuoAttention",
     "ExpectedAttention",
     "FewBits",
     "Full",
@@ -85,7 +90,9 @@ __all__ = [
     "KVzip",
     "KeyDiff",
     "Knorm",
+    "LAVa",
     "Loki",
+    "MagicPIG",
     "Method",
     "ObservedAttention",
     "Oracle",
@@ -111,5 +118,7 @@ __all__ = [
     "Static",
     "StreamingLLM",
     "Twilight",
+    "VAttention",
+    "as_it_is",
     "best_rows",
 ]

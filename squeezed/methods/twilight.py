@@ -48,6 +48,8 @@ class Twilight(BudgetedMethod):
             raise ValueError(f"mass is {self.mass}; expected a probability mass in (0, 1]")
         if not 1 <= self.bits <= 8:
             raise ValueError(f"bits is {self.bits}; expected 1 to 8")
+        if self.first is not None and not isinstance(self.first, BudgetedMethod):
+            raise ValueError(f"first is {self.first!r}; expected a method with a size, or None")
         if self.page < 1:
             raise ValueError(f"page is {self.page}; expected at least 1 key")
 

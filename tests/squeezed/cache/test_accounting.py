@@ -36,6 +36,8 @@ SIZED = {
     "sparq": lambda **size: squeezed.SparQ(rank=2, block=1, **size),
     "pyramidkv": squeezed.PyramidKV,
     "cake": squeezed.CAKE,
+    "lava": squeezed.LAVa,
+    "duo": lambda **size: squeezed.DuoAttention(sinks=4, local=120, **size),
     "kvzip": squeezed.KVzip,
     "chunkkv": squeezed.ChunkKV,
     "tova": squeezed.TOVA,

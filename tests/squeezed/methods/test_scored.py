@@ -181,6 +181,55 @@ def test_expected_attention_prefers_long_keys_where_queries_have_no_mean():
     assert kept_places(ctx, squeezed.ExpectedAttention(sparsity=0.8, sinks=1), NOTHING) == [0, 2]
 
 
+def test_lava_gives_more_to_layers_whose_scores_are_even_and_to_large_values():
+    layer = two_heads(by_place([4.0, 0, 0, 0, 0, 0, 0, 0, 0, 0], queries=torch.ones(1, 2, 1)))
+    layer = dataclasses.replace(layer, queries=torch.ones(2, 2, 1))
+    even = dataclasses.replace(layer, keys=torch.zeros_like(layer.keys))
+    ctx = context_of(layer, even)
+    bound = squeezed.LAVa(sparsity=0.6, kernel=1).bind(ctx, "reference")
+    sharp_layer, even_layer = (int(each.keep.sum()) for each in bound)
+    assert sharp_layer < even_layer
+    assert sharp_layer + even_layer == pytest.approx(16, abs=1)
+    values = torch.ones_like(even.values)
+    values[1] *= 10
+    larger = context_of(dataclasses.replace(even, values=values))
+    counts = [len(each) for each in rows_of_heads(larger, squeezed.LAVa(sparsity=0.6, floor=0.0))]
+    assert counts == [0, 8]
+
+
+def four_heads():
+    layer = two_heads(two_heads(by_place([0.0] * 10)))
+    return context_of(dataclasses.replace(layer, queries=torch.ones(4, 2, 1)))
+
+
+def test_duo_heads_with_the_largest_numbers_keep_everything(tmp_path):
+    # Numbers .9, .1, .5, .3: with room for two whole heads, those are heads 0 and 2.
+    pattern = tmp_path / "full_attention_heads.tsv"
+    pattern.write_text("0.9\t0.1\t0.5\t0.3\n")
+    method = squeezed.DuoAttention(sparsity=0.4, sinks=1, local=3, pattern=str(pattern))
+    kept = rows_of_heads(four_heads(), method)
+    assert kept == [list(range(10)), [0, 9], list(range(10)), [0, 9]]
+    # One row more than that: the next head in order gets it, as its latest.
+    more = dataclasses.replace(method, sparsity=0.375)
+    assert rows_of_heads(four_heads(), more)[3] == [0, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0.9 0.1 0.5", "line 1: 3 numbers; expected 4"),
+        ("0.9 0.1 0.5 x", "line 1: could not convert"),
+        ("0.9 0.1 0.5 0.3\n" * 2, "2 lines, but the model has 1 layers"),
+    ],
+)
+def test_a_pattern_of_another_model_is_refused(tmp_path, text, message):
+    (tmp_path / "heads.tsv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        squeezed.DuoAttention(pattern=str(tmp_path / "heads.tsv")).bind(four_heads(), "reference")
+    with pytest.raises(FileNotFoundError, match="is no file"):
+        squeezed.DuoAttention(pattern=str(tmp_path / "none.tsv")).bind(four_heads(), "reference")
+
+
 def test_sinks_are_kept_and_a_budget_that_cannot_hold_them_is_refused(ctx):
     method = squeezed.Knorm(sparsity=0.9, sinks=7)
     assert set(range(7)) <= set(rows_of_heads(ctx, method)[0])
