@@ -19,7 +19,9 @@ def main() -> None:
     text = FILLER.join(["", *notes, ""])
     # h2o needs the attention that keys received in the prefill; the others do not.
     ctx = squeezed.prepare(
-        model, [tokenizer.bos_token_id, *tokenizer.encode(text)], accumulate=True
+        model,
+        [tokenizer.bos_token_id, *tokenizer.encode(text)],
+        statistics=squeezed.statistics_for(n for m in squeezed.METHODS.values() for n in m.needs),
     )
     questions = [
         tokenizer.encode(

@@ -101,6 +101,8 @@ class World:
         stays = self.things[thing]
         found = [number for number, stay in enumerate(stays) if stay.place == place]
         if len(found) != 1 or found[0] == 0:
-            raise ValueError(f"{thing} was in {place} at the times {found}; expected once, not first")
+            raise ValueError(
+                f"{thing} was in {place} at the times {found}; expected once, not first"
+            )
         before, there = stays[found[0] - 1], stays[found[0]]
         return before.place, tuple(sorted({*before.events, *there.events}))

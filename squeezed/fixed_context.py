@@ -20,12 +20,14 @@ from squeezed.context import derived, host
 from squeezed.context.data import Context
 from squeezed.context.ids import check_ids
 from squeezed.generation.observe import calibrate_on_inputs
+from squeezed.generation.replay import with_replay
 from squeezed.index.build import build_layer
 from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
 from squeezed.methods.base import Method
 from squeezed.model import attention, fingerprint
 from squeezed.model.prefill import CHUNK, prefill
 from squeezed.model.states import sort_out
+from squeezed.model.statistics import REPLAY_ATTENTION, statistics_for
 from squeezed.storage.load import load_context
 from squeezed.storage.save import save_context
 
@@ -145,7 +147,7 @@ def prepare(
     *,
     strategy: str = "bottom-up",
     balance: float | None = None,
-    accumulate: bool = False,
+    statistics: Sequence[str] = (),
     keep_queries: bool = True,
     chunk: int = CHUNK,
 ) -> FixedContext:
@@ -162,26 +164,29 @@ def prepare(
         strategy: ``bottom-up`` (paper) clusters all keys, then the centroids; ``top-down`` clusters inside
             each coarse cluster, for contexts where flat K-means takes too long.
         balance: largest size of a cluster as a multiple of the mean; ``None``: free.
-        accumulate: sum up the attention each key receives in the prefill, for methods that need it
-            (``accumulate_for``).
+        statistics: of the prefill, by name, that methods need beyond keys and values (``statistics_for`` of
+            their ``needs``); kept and stored with the index.
         keep_queries: keep the window's queries, for calibrations at other coarse drops and for methods that
             observe them.
         chunk: tokens that one forward pass of the prefill processes.
 
     Raises:
-        ValueError: levels out of range, or a context not longer than the window.
+        ValueError: levels out of range, an unknown statistic, or a context not longer than the window.
         UnsupportedModelError: the engine cannot reproduce this model's attention.
     """
-    settings = Settings(validate_levels(levels), window, seed, strategy, balance, accumulate)
+    names = statistics_for(statistics)
+    settings = Settings(validate_levels(levels), window, seed, strategy, balance, names)
     ids = check_ids(context_ids, window)
     attention.switch(model)
-    full, local, recurrent = sort_out(prefill(model, ids, window, chunk, accumulate))
+    full, local, recurrent = sort_out(prefill(model, ids, window, chunk, names))
     layers = tuple(
         build_layer(state, settings.levels, window, seed, strategy=strategy, balance=balance)
         for state in full
     )
     identity = fingerprint.of_model(model)
     context = FixedContext(ids, layers, settings, identity, local, recurrent=recurrent)
+    if REPLAY_ATTENTION in names:
+        context = with_replay(context, model)
     calibrations = context.calibrations(settings.coarse)
     if not keep_queries:
         without = tuple(replace(layer, queries=None) for layer in layers)

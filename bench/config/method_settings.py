@@ -37,6 +37,8 @@ def method_spec(config: MethodConf) -> MethodSpec:
     if clustered and len(levels(config)) == 1:
         for name in ("coarse_sparsity", "coarse_score"):
             parameters.pop(name, None)  # no coarser level: one run, whatever a sweep says of it
+    if parameters.get("question") == "sparse":
+        del parameters["question"]  # as runs before there was a choice are named
     defaults = vars(build_method(config.name, ()))
     changed = {name: value for name, value in parameters.items() if value != defaults[name]}
     return MethodSpec(
@@ -57,7 +59,7 @@ def index_spec(method: MethodConf, index: IndexConf) -> IndexSpec:
     check_index(index)
     cls = _method_class(method.name)
     shares = levels(method) if cls.clustered else LEVELS[1]
-    return IndexSpec(levels=shares, accumulate=squeezed.accumulate_for(cls.needs), **vars(index))
+    return IndexSpec(levels=shares, statistics=squeezed.statistics_for(cls.needs), **vars(index))
 
 
 def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed.Method:

@@ -41,19 +41,59 @@ class Described:
 
 
 SIZES = ("sparsity", "kv_budget", "kv_tokens")
-BUDGETED = (*SIZES, "dense_layers")
+BUDGETED = (*SIZES, "dense_layers", "question")
 RULED = (*BUDGETED, "rule", "scope", "top_p", "block", "reduce")
+SCORED = (*BUDGETED, "sinks", "share", "floor", "beta")
+WINDOW = (*SCORED, "observe", "queries", "kernel", "pool", "group")
+
+
+def _uncalibrated(*parameters: str, clustered: bool = False) -> Described:
+    """A method that looks keys up and has no thresholds of its own."""
+    rules = ("topk", "topp")
+    return Described(parameters, clustered, rule="topk", rules=rules, calibrated=False)
+
+
 TABLE = {
+    "adakv": Described(WINDOW),
+    "cake": Described((*WINDOW, "gamma", "tau1", "tau2")),
+    "chunkkv": Described((*WINDOW, "chunk")),
+    "clusterkv": _uncalibrated(*RULED, "sinks", clustered=True),
+    "criticalkv": Described((*WINDOW, "epsilon")),
+    "double_sparsity": _uncalibrated(*RULED, "sinks", "group_factor", "bits"),
+    "duo_attention": Described((*BUDGETED, "pattern", "sinks", "local")),
+    "expected_attention": Described((*SCORED, "epsilon")),
+    "few_bits": _uncalibrated(*RULED, "sinks", "bits", "by", "group"),
     "full": Described((), indexed=False),
     "h2o": Described((*BUDGETED, "recent")),
+    "infllm": _uncalibrated(*RULED, "page", "speakers", "sinks"),
+    "keydiff": Described(SCORED),
+    "knorm": Described(SCORED),
+    "kvzip": Described(SCORED),
+    "lava": Described(WINDOW),
+    "loki": _uncalibrated(*RULED, "sinks", "rank"),
+    "magicpig": Described((*BUDGETED, "bits", "tables", "sinks", "seed")),
+    "observed": Described(SCORED),
     "oracle": Described(RULED, rule="topk"),
-    "quest": Described((*RULED, "page"), rule="topk", rules=("topk", "topp"), calibrated=False),
+    "pqcache": _uncalibrated(*RULED, "sinks", "parts", "bits", "iterations", "seed"),
+    "pyramidkv": Described(WINDOW),
+    "quest": _uncalibrated(*RULED, "page"),
     "random": Described((*BUDGETED, "seed")),
-    "snapkv": Described((*BUDGETED, "observe", "queries", "kernel")),
+    "retroinfer": _uncalibrated(*RULED, "sinks", "estimated", clustered=True),
+    "rocketkv": Described(
+        (*RULED, "queries", "kernel"), rule="topk", rules=("topk",), calibrated=False
+    ),
+    "shadowkv": _uncalibrated(*RULED, "chunk", "outliers"),
+    "snapkv": Described(WINDOW),
+    "sparq": _uncalibrated(*RULED, "sinks", "rank"),
     "squeezed": Described(
         (*RULED, "coarse_sparsity", "coarse_score", "residual"), clustered=True, rule="threshold"
     ),
     "streaming": Described((*BUDGETED, "sinks")),
+    "tova": Described(SCORED),
+    "twilight": Described((*BUDGETED, "mass", "bits", "page", "first")),
+    "vattention": Described(
+        (*BUDGETED, "sinks", "heavy", "base", "error", "risk", "seed", "first")
+    ),
 }
 
 

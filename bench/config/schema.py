@@ -54,6 +54,8 @@ class MethodConf:
         sparsity: share of the fixed keys to leave out, in [0, 1); 0.9 if no size is given.
         kv_budget: the KV budget to meet, in (0, 1]; kv_tokens: the same in tokens; at most one of the three.
         dense_layers: first layers with full attention.
+        question: sparse: the method processes the user input, too; dense: full attention does, and the method
+            only the generated tokens.
         rule: threshold, topk or topp. scope: of the threshold: model, layer or head. top_p: a mass for topp.
         block: query tokens selected for together. reduce: over query heads: mean or max.
         depth: levels of clusters; levels: their shares of the keys, coarse to fine, in place of ``depth``.
@@ -61,7 +63,7 @@ class MethodConf:
         spread. residual: dropped clusters contribute by centroids.
         calibration_inputs: thresholds are calibrated on the first so many questions of each context, which
             are then not scored; 0: on the observation window (paper).
-        sinks: first keys that StreamingLLM keeps. page: keys a page of Quest.
+        sinks: first keys that are always kept. page: keys a page of Quest.
         observe, queries, kernel: of SnapKV. recent: share of recent keys of H2O. seed: of Random.
         own: parameters of a method that has others than these, by name: ``own: {pool: 5}`` in its YAML,
             ``method.own.pool=7`` on a command line.
@@ -72,6 +74,7 @@ class MethodConf:
     kv_budget: float | None = None
     kv_tokens: int | None = None
     dense_layers: int | None = None
+    question: str | None = None
     rule: str | None = None
     scope: str | None = None
     top_p: float | None = None

@@ -98,7 +98,7 @@ class IndexSpec:
     seed: int
     strategy: str = "bottom-up"
     balance: float | None = None
-    accumulate: bool = False
+    statistics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,9 @@ class RunSpec:
             identity["index"] = {"window": self.index.window, "seed": self.index.seed}
         if self.method.depth is not None:
             identity["method"]["depth"] = self.method.depth
-            identity["index"] = {
-                **dataclasses.asdict(self.index),
-                "levels": list(self.index.levels),
-            }
+            # Statistics follow from the method. Runs from before they had names said so in this way.
+            index = dataclasses.asdict(self.index) | {"levels": list(self.index.levels)}
+            identity["index"] = index | {"accumulate": bool(index.pop("statistics"))}
         if self.method.calibration_inputs:
             identity["method"]["calibration_inputs"] = self.method.calibration_inputs
         return identity

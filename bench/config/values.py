@@ -19,6 +19,7 @@ CHOICES = {
     "scope": ("model", "layer", "head"),
     "reduce": ("mean", "max"),
     "coarse_score": ("mean", "spread"),
+    "question": ("sparse", "dense"),
     "observe": ("window", "input"),
 }
 # What must hold of a number, and how that is said.
@@ -71,6 +72,11 @@ def _check_together(given: dict[str, Any], config: MethodConf) -> None:
     if len(sizes) > 1:
         raise InputError(
             f"method.{' and method.'.join(sizes)} are both given; ask for a size in one way only"
+        )
+    if given.get("observe") == "input" and config.name != "snapkv":
+        raise InputError(
+            f"method.observe is 'input', which only snapkv can; {config.name} compares what a user input's "
+            "layers have not computed yet: use method.observe=window"
         )
     rule, mass = given.get("rule") or method.rule, given.get("top_p")
     if rule is None:

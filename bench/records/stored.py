@@ -40,6 +40,7 @@ class Record(Loose):
     commit: Text
     metrics: dict[str, Number] = {}
     lookup_budget: NotNegative | None = None
+    answer_budget: NotNegative | None = None
     context_tokens: Count | None = None
 
 

@@ -141,6 +141,7 @@ def _record(
         "metrics": metrics,
         "kv_budget": stats.kv_budgets[place],
         "lookup_budget": stats.lookup_budget,
+        "answer_budget": _budget(stats.answer_budgets[place]),
         "prefill_ms": _number(stats.prefill_ms),
         "decode_ms_per_token": _number(stats.decode_ms_per_token),
         "batch": batch,
@@ -168,6 +169,11 @@ def of_checkpoint(out: squeezed.Generation) -> dict[str, list[str]]:
     """For a record: settings of the checkpoint that were applied, and that could not be; nothing if none."""
     found = {"checkpoint_applied": list(out.applied), "checkpoint_ignored": list(out.ignored)}
     return {name: names for name, names in found.items() if names}
+
+
+def _budget(value: float) -> float | None:
+    """A budget; None where no token's pass was counted."""
+    return value if math.isfinite(value) else None
 
 
 def _number(value: float) -> float | None:

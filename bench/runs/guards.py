@@ -96,13 +96,24 @@ def check(plan: Sequence[RunSpec], *, here: bool = True) -> Needs:
 
 
 def index_bytes(shape: Shape, length: int, index: IndexSpec) -> int:
-    """Bytes of one context's index on disk: keys, values, centroids, positions, window queries."""
+    """Bytes of one context's index on disk: keys, values, centroids, positions, queries, statistics."""
     item, clustered = ITEM_BYTES[shape.dtype], max(0, length - index.window)
     rows = shape.layers * shape.kv_heads
     centroids = sum(int(share * clustered) for share in index.levels) * rows * shape.head * item
     positions = clustered * rows * POSITION_BYTES
     queries = min(index.window, length) * shape.layers * shape.query_heads * shape.head * item
-    return length * shape.token_bytes + centroids + positions + queries
+    statistics = sum(_statistic_bytes(name, shape, clustered) for name in index.statistics)
+    return length * shape.token_bytes + centroids + positions + queries + statistics
+
+
+def _statistic_bytes(name: str, shape: Shape, clustered: int) -> int:
+    """Bytes of a statistic of the prefill, float32: a number a key, or what a query head has."""
+    from squeezed.model.statistics import STATISTICS  # here: the engine takes seconds to import
+
+    statistic = STATISTICS[name]
+    if statistic.by_key:
+        return clustered * shape.layers * shape.kv_heads * 4
+    return int(shape.layers * shape.query_heads * shape.head**statistic.sizes * 4)
 
 
 @functools.cache

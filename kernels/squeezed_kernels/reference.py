@@ -107,7 +107,8 @@ def attend(
         scale: softmax scale.
         mask: boolean, broadcastable to ``[B, H, L, N]``, true where a query may look; ``None`` keeps all.
         softcap: logits become ``softcap * tanh(logits / softcap)``; ``None``: no cap.
-        bias: added to the logits, ``[H, N]``; the log of a row's weight if it stands for several keys.
+        bias: added to the logits, ``[H, N]``, or ``[B, Hq, L, N]`` if queries weigh rows differently; the
+            log of a row's weight if it stands for several keys.
 
     Returns:
         Output ``[B, Hq, L, Dv]`` and log-sum-exp ``[B, Hq, L]``, float32 or float64. A query that sees no row
@@ -121,8 +122,10 @@ def attend(
     outputs, sums = [], []
     for part in block_slices(length, QUERY_BLOCK):
         logits = capped(scale * grouped[:, :, :, part].to(wide) @ wide_keys, softcap)
-        if bias is not None:
+        if bias is not None and bias.ndim == 2:
             logits = logits + bias.to(wide)[:, None, None]
+        elif bias is not None:
+            logits = logits + group_heads(bias, heads)[:, :, :, part].to(wide)
         if mask is not None:
             seen = mask if mask.shape[2] == 1 else mask[:, :, part]
             logits = logits.masked_fill(~seen.unsqueeze(2), -torch.inf)

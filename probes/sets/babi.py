@@ -29,7 +29,11 @@ MOST = 60  # questions of a kind; each has actors and a thing of its own
 KINDS = tuple(Kind(number, MOST) for number in listed("1 2 3 4 5"))
 DIRECTIONS = {"north": "south", "east": "west", "south": "north", "west": "east"}
 TEXTS = {
-    "move": ("{who} went to the {whom}.", "{who} is in the {whom} now.", "{who} moved to the {whom}."),
+    "move": (
+        "{who} went to the {whom}.",
+        "{who} is in the {whom} now.",
+        "{who} moved to the {whom}.",
+    ),
     "take": ("{who} took the {thing}.", "There {who} picked up the {thing}."),
     "drop": ("{who} put down the {thing}.", "{who} left the {thing} there."),
     "give": ("{who} gave the {thing} to {whom}.", "{who} handed {whom} the {thing}."),

@@ -26,7 +26,12 @@ ORDINALS = listed("first second third fourth")
 TRADES = listed("baker clerk cook guard mason painter potter smith tailor weaver")
 THEN = 'then, in a new line, write "Answer:" and'
 DETAILS = (
-    *("and its doors are green", "not far from the bridge", "and it has a tall roof", "behind the market"),
+    *(
+        "and its doors are green",
+        "not far from the bridge",
+        "and it has a tall roof",
+        "behind the market",
+    ),
     *("and a bell hangs over its gate", "where the road bends", "and it was built of stone"),
 )
 

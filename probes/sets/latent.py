@@ -89,7 +89,14 @@ def draw(request: Request) -> Draw:
                     apart(needle, text)
                 kind = f"{theme}_{form}"
                 question = Question(
-                    *(kind, f"\n{text}\n", "It is", (person,), (person,), 1 / (count * len(THEMES))),
+                    *(
+                        kind,
+                        f"\n{text}\n",
+                        "It is",
+                        (person,),
+                        (person,),
+                        1 / (count * len(THEMES)),
+                    ),
                     hops=2 if form == "latent" else 1,
                 )
                 found[kind].append(question)
@@ -139,7 +146,9 @@ def effective_length(
     """
     short = [value for length, value in mean.items() if length <= base]
     if not short:
-        raise ValueError(f"no length of {sorted(mean)} is at most {base}, so there is no base score")
+        raise ValueError(
+            f"no length of {sorted(mean)} is at most {base}, so there is no base score"
+        )
     best = max(short)
     return best, max((length for length, value in mean.items() if value >= share * best), default=0)
 

@@ -65,9 +65,7 @@ def draw(request: Request) -> Draw:
     return Draw(HEAD, planted, _filler(request, asked), questions)
 
 
-def _question(
-    kind: str, pair: tuple[str, str], pieces: list[str], text: str, key: str
-) -> Question:
+def _question(kind: str, pair: tuple[str, str], pieces: list[str], text: str, key: str) -> Question:
     form, topic = pair
     which = f"{ORDINALS[pieces.index(text)]} {form} about {topic}"
     return Question(

@@ -51,9 +51,7 @@ def draw(request: Request) -> Draw:
     """Counts of 0 to 12 records, each as often; sums of 2 to 4; the depots' largest amounts and leaders."""
     rng, taken = request.rng(), set[str]()
     names, numbers = name(rng, taken), number(rng, taken, 6)
-    keepers, depots, yards = (
-        [names() for _ in range(count)] for count in (KEEPERS, DEPOTS, YARDS)
-    )
+    keepers, depots, yards = ([names() for _ in range(count)] for count in (KEEPERS, DEPOTS, YARDS))
     leaders = dict(zip(depots, rng.sample(GOODS, DEPOTS), strict=True))
     largest = dict(zip(depots, rng.sample(range(LOWEST, HIGHEST + 1), DEPOTS), strict=True))
     world = World(keepers, depots, yards, leaders, largest, set())

@@ -24,9 +24,17 @@ HEAD = (
 COUNTIES = 6  # with a share each: 1/2, 1/4, ... 1/64 of the chapters
 ELSEWHERE = 4  # counties of the chapters that other questions are about
 KINDS = (Kind("retrieval"), Kind("multihop"), Kind("filtering", COUNTIES))
-GOODS = listed("lamp rope axe vase drum cloak chest mirror saddle kettle fiddle rug globe lens flag")
+GOODS = listed(
+    "lamp rope axe vase drum cloak chest mirror saddle kettle fiddle rug globe lens flag"
+)
 DEEDS = (
-    *("listened to a long speech", "slept badly", "watched the boats", "lost a wager", "met an old friend"),
+    *(
+        "listened to a long speech",
+        "slept badly",
+        "watched the boats",
+        "lost a wager",
+        "met an old friend",
+    ),
     *("mended a boot", "argued about the rent", "waited for the mail", "danced until midnight"),
     *("counted the chimneys", "missed the coach", "ate too much soup"),
 )

@@ -96,7 +96,12 @@ AND = (
         "a door closed somewhere",
         "the light changed slowly",
     ),
-    *("that was all for the day", "the others nodded", "it made no difference", "the fire burnt low"),
+    *(
+        "that was all for the day",
+        "the others nodded",
+        "it made no difference",
+        "the fire burnt low",
+    ),
     *(
         "there was nothing to add",
         "the clock went on",

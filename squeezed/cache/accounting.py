@@ -40,6 +40,12 @@ class LayerReads:
         for kept in (self.steps, self.rows, self.active):
             kept.clear()
 
+    def per_member_after(self, steps: int) -> torch.Tensor:
+        """Mean KV budget of every member over its active steps behind the first ones, ``[B]``; NaN: none."""
+        if len(self.steps) <= steps:
+            return torch.full(self.active[0].shape, torch.nan)
+        return _mean(self.steps[steps:], self.active[steps:]).mean(1)
+
     def per_head(self) -> torch.Tensor:
         """Mean KV budget of every head over steps and active members, ``[H]``; NaN before the first."""
         return _mean(self.steps, self.active).nanmean(0)
@@ -56,7 +62,9 @@ class GenerationStats:
     Attributes:
         kv_budget: measured KV budget, 1.0 = all of K and V at every step; of a batch, the mean.
         kv_budgets: the same of each user input. lookup_budget: the part of it that is the lookup's.
-        budget_per_layer: the same, by layer. budget_per_head: by layer and KV head.
+        answer_budgets: of each user input, over the passes behind it alone: those of the generated tokens,
+            which a method with a dense question is asked for; NaN if only one token was generated.
+        budget_per_layer: the same as ``kv_budget``, by layer. budget_per_head: by layer and KV head.
         prefill_ms: time of the user inputs' forward pass. decode_ms_per_token: mean over the generated tokens
             after the first; NaN if there are none.
     """
@@ -64,14 +72,17 @@ class GenerationStats:
     kv_budget: float
     kv_budgets: tuple[float, ...]
     lookup_budget: float
+    answer_budgets: tuple[float, ...]
     budget_per_layer: tuple[float, ...]
     budget_per_head: tuple[tuple[float, ...], ...]
     prefill_ms: float
     decode_ms_per_token: float
 
 
-def summarise(reads: list[LayerReads], prefill_ms: float, decode_ms: float) -> GenerationStats:
-    """The statistics of all layers together."""
+def summarise(
+    reads: list[LayerReads], passes: int, prefill_ms: float, decode_ms: float
+) -> GenerationStats:
+    """The statistics of all layers together; ``passes``: those that the user inputs took."""
     members = torch.stack([layer.per_member().cpu() for layer in reads]).mean(0)
     heads = [layer.per_head().tolist() for layer in reads]
     rows = torch.stack([_mean(layer.rows, layer.active).mean(1).cpu() for layer in reads]).mean(0)
@@ -79,6 +90,7 @@ def summarise(reads: list[LayerReads], prefill_ms: float, decode_ms: float) -> G
         kv_budget=members.mean().item(),
         kv_budgets=tuple(members.tolist()),
         lookup_budget=(members - rows).mean().item(),
+        answer_budgets=tuple(_answers(reads, passes).tolist()),
         budget_per_layer=tuple(sum(head) / len(head) for head in heads),
         budget_per_head=tuple(tuple(head) for head in heads),
         prefill_ms=prefill_ms,
@@ -86,11 +98,22 @@ def summarise(reads: list[LayerReads], prefill_ms: float, decode_ms: float) -> G
     )
 
 
+def _answers(reads: list[LayerReads], passes: int) -> torch.Tensor:
+    """Mean over layers of the budgets behind the user inputs' passes, ``[B]``.
+
+    Layers that several decoder layers attend to count several steps a pass.
+    """
+    fewest = min(len(layer.steps) for layer in reads)
+    shares = [len(layer.steps) // fewest for layer in reads]
+    each = zip(reads, shares, strict=True)
+    return torch.stack([layer.per_member_after(passes * n).cpu() for layer, n in each]).mean(0)
+
+
 def mean_budget(reads: list[LayerReads]) -> tuple[float, tuple[float, ...]]:
     """KV budget over all layers, and by layer; NaN before the first step."""
     if not reads or not reads[0].steps:
         return float("nan"), tuple(float("nan") for _ in reads)
-    stats = summarise(reads, float("nan"), float("nan"))
+    stats = summarise(reads, 1, float("nan"), float("nan"))
     return stats.kv_budget, stats.budget_per_layer
 
 

@@ -22,7 +22,7 @@ from squeezed.cache.recurrent import (
 )
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.base import Method
+from squeezed.methods.base import DENSE, Method
 from squeezed.model.scores import Followed
 from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.selection.selectors import Selector
@@ -43,10 +43,15 @@ class FixedContextCache(Cache):
     is_croppable = False  # what was read of a token stays counted when the token is removed
 
     def __init__(
-        self, context: Context, bind: Callable[[], Sequence[Selector]], backend: str
+        self,
+        context: Context,
+        bind: Callable[[], Sequence[Selector]],
+        backend: str,
+        *,
+        dense_question: bool = False,
     ) -> None:
         """``bind`` makes the selectors of the layers that have an index, for one conversation."""
-        self.progress = Progress()
+        self.progress = Progress(dense_question)
         indexed = iter(zip(context.layers, bind(), strict=True))
         silent = sum(not state.attends for state in context.recurrent.values())
         own = [
@@ -116,6 +121,7 @@ class FixedContextCache(Cache):
 
     def _begin(self) -> None:
         self.progress.open, self.progress.active, self.progress.checked = False, None, None
+        self.progress.asking = None
         for layer, selector in zip(self._full, self._bind(), strict=True):
             layer.selector = selector
 
@@ -200,4 +206,5 @@ def make_cache(context: Context, method: Method, *, backend: str = "auto") -> Fi
     def bind() -> Sequence[Selector]:
         return method.bind(context, backend)
 
-    return FixedContextCache(context, bind, backend)
+    dense = method.question == DENSE
+    return FixedContextCache(context, bind, backend, dense_question=dense)

@@ -10,7 +10,7 @@ from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
 from squeezed.selection.kept import Selection, StandIns
-from squeezed.selection.selectors import Selector
+from squeezed.selection.selectors import Observing, Selector
 
 
 class FixedContextLayer(OwnTokensLayer):
@@ -45,17 +45,34 @@ class FixedContextLayer(OwnTokensLayer):
         size = self.fixed.keys.shape[-1]
         wide, keys, values = (widened(each, size) for each in (query, keys, values))
         aligned, valid = align(wide, valid_tokens(mask), block)
-        selection = self.selector.select(aligned, valid)
-        self._count(selection, aligned, valid)
-        scale, softcap = logits.scale, logits.softcap
-        part = self._attend_fixed(aligned, selection, scale, softcap)
-        from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
+        scale, softcap, backend = logits.scale, logits.softcap, self.backend
         if mask is None:
             mask = causal_mask(length, keys.shape[2], query.device)
-        backend = self.backend
         from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
+        selection = self._select(aligned, valid, from_own[1], keys.shape[2])
+        self._count(selection, aligned, valid)
+        part = self._attend_fixed(aligned, selection, scale, softcap)
+        from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
         output = logits.finish(*merge(from_fixed, from_own, backend=backend))
         return output[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
+
+    def _select(
+        self, query: torch.Tensor, valid: torch.Tensor | None, own: torch.Tensor, tokens: int
+    ) -> Selection | None:
+        """The method's choice; everything if this is a user input that is attended densely.
+
+        Args:
+            own: log-sum-exp of the own tokens' logits, ``[B, Hq, L]``. tokens: own tokens seen.
+        """
+        if self.progress.asks(own.shape[2], tokens):
+            dense = self.progress.dense_question
+            if isinstance(self.selector, Observing):
+                missing = query.shape[2] - own.shape[2]
+                whole = torch.nn.functional.pad(own, (missing, 0), value=-torch.inf)
+                self.selector.observe(query, valid, whole, dense)
+            if dense:
+                return None
+        return self.selector.select(query, valid)
 
     def _attend_fixed(
         self,
@@ -68,6 +85,9 @@ class FixedContextLayer(OwnTokensLayer):
         fixed, home = self.fixed, self.fixed.keys.device
         there = query.to(home)
         offsets: torch.Tensor | None
+        if selection is not None and selection.log_weights is not None:
+            out, lse = attend_weighted(there, fixed, selection, scale, softcap)
+            return out.to(query.device), lse.to(query.device)
         if selection is None:
             keep = torch.ones(len(query), fixed.heads, 1, 1, dtype=torch.bool, device=home)
             everything = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
@@ -110,6 +130,25 @@ class FixedContextLayer(OwnTokensLayer):
         if active is None:
             active = torch.ones(batch, dtype=torch.bool)
         self.reads.add(rows, lookup, fixed.tokens, active.to(rows.device))
+
+
+def attend_weighted(
+    query: torch.Tensor,
+    fixed: LayerIndex,
+    selection: Selection,
+    scale: float,
+    softcap: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over rows that each query head weighs for itself, and the window, on the keys' device.
+
+    All rows are multiplied and most of them then masked: what is counted as read is what is kept.
+    """
+    assert selection.log_weights is not None
+    size = query.shape[2] if selection.block is None else selection.block
+    bias = selection.log_weights.to(query.device).repeat_interleave(size, dim=2)
+    bias = torch.nn.functional.pad(bias[:, :, : query.shape[2]], (0, fixed.window))
+    keys, values = fixed.keys[None], fixed.values[None]
+    return attend(query, keys, values, None, scale, softcap=softcap, bias=bias)
 
 
 def align(

@@ -22,10 +22,13 @@ class Progress:
         active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
         checked: own tokens at the last check, so that one layer of a pass checks for all.
         followed: of the model of this pass, if its own attention code is followed.
+        asking: the pass is the user input's; ``None``: not told, so one of several tokens or the first is.
+        dense_question: the user input is attended with full attention.
     """
 
-    def __init__(self) -> None:
-        self.open = False
+    def __init__(self, dense_question: bool = False) -> None:
+        self.open, self.dense_question = False, dense_question
+        self.asking: bool | None = None
         self.active: torch.Tensor | None = None
         self.checked: int | None = None
         self.followed: Followed | None = None
@@ -44,6 +47,10 @@ class Progress:
             )
         self.open = True
 
+    def asks(self, length: int, own: int) -> bool:
+        """Whether a pass of ``length`` tokens, the last of ``own``, is the user input's."""
+        return length > 1 or length == own if self.asking is None else self.asking
+
     def take(self) -> None:
         """The engine attends the keys handed out."""
         self.open = False
@@ -58,7 +65,9 @@ class OwnTokensLayer(DynamicLayer):
 
     sliding_window: int | None = None
     captures = False
-    indexer_position_ids: torch.Tensor | None = None  # which a model's own indexer keeps here, [.., B, U]
+    indexer_position_ids: torch.Tensor | None = (
+        None  # which a model's own indexer keeps here, [.., B, U]
+    )
     indexer_tokens = 0
 
     def __init__(self, fixed_tokens: int, progress: Progress) -> None:

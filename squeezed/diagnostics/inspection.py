@@ -74,7 +74,7 @@ def to_text(report: dict[str, Any]) -> str:
         f"index       {report['index_share']:.2%} of keys and values: "
         + ", ".join(f"{name} {_size(sizes[name])} ({share[name]})" for name in PARTS),
         "also stored "
-        + ", ".join(f"{name} {_size(sizes[name])}" for name in ("queries", "accumulated"))
+        + ", ".join(f"{name} {_size(sizes[name])}" for name in ("queries", "statistics"))
         + (f", recurrent states {_size(sizes['states'])}" if sizes["states"] else ""),
     ]
     for level in report["levels"]:
@@ -106,10 +106,8 @@ def _bytes(stored: Context, manifest: dict[str, Any]) -> dict[str, int]:
         for _, calibration in _phases(pair)
         for tensor in calibration.tensors()
     ]
-    optional = {
-        name: [getattr(layer, name) for layer in stored.layers if getattr(layer, name) is not None]
-        for name in ("queries", "accumulated")
-    }
+    queries = [layer.queries for layer in stored.layers if layer.queries is not None]
+    statistics = [each for layer in stored.layers for each in layer.statistics.values()]
     return {
         "keys_values": manifest["kv_bytes"],
         "centroids": sum(level.centroids.nbytes for level in levels),
@@ -117,7 +115,8 @@ def _bytes(stored: Context, manifest: dict[str, Any]) -> dict[str, int]:
         "spreads": sum(level.spread.nbytes for level in levels if level.spread is not None),
         "positions": sum(layer.positions.nbytes for layer in stored.layers),
         "curves": sum(curve.nbytes for curve in curves),
-        **{name: sum(tensor.nbytes for tensor in found) for name, found in optional.items()},
+        "queries": sum(tensor.nbytes for tensor in queries),
+        "statistics": sum(tensor.nbytes for tensor in statistics),
         "states": stored.state_bytes,
     }
 

@@ -108,7 +108,9 @@ def generate(
     stops = {*_stop_ids(model), *stop_ids}
     start = _now(model.device)
     start_at = ctx.tokens + positions.first_position(model.config)
+    cache.progress.asking = True
     token = checkpoint.choose(_first_logits(model, ctx, cache, batch, start_at))
+    cache.progress.asking = False
     prefilled = _now(model.device)
     tokens = [token]
     lengths = torch.ones(len(token), dtype=torch.int64)
@@ -125,8 +127,10 @@ def generate(
         running = running & ~_is_stop(token, stops if len(tokens) >= min_new_tokens else set())
     decoded = _now(model.device)
     steps = len(tokens) - 1
+    fed = batch.ids.shape[1] if ctx.restarts else 1
     stats = summarise(
         cache.reads,
+        fed,
         prefill_ms=1e3 * (prefilled - start),
         decode_ms=1e3 * (decoded - prefilled) / steps if steps else float("nan"),
     )

@@ -40,6 +40,7 @@ def together(
     def mean(values: Sequence[object]) -> torch.Tensor:
         return torch.einsum("p,p...->...", weights, torch.tensor(values))
 
+    answers = torch.tensor([budget for part in stats for budget in part.answer_budgets])
     budgets = torch.tensor([budget for part in stats for budget in part.kv_budgets])
     total = sum(steps)
     decoded = sum(p.decode_ms_per_token * n for p, n in zip(stats, steps, strict=True) if n)
@@ -47,6 +48,7 @@ def together(
         kv_budget=budgets.mean().item(),
         kv_budgets=tuple(budgets[_order(places)].tolist()),
         lookup_budget=mean([part.lookup_budget for part in stats]).item(),
+        answer_budgets=tuple(answers[_order(places)].tolist()),
         budget_per_layer=tuple(mean([part.budget_per_layer for part in stats]).tolist()),
         budget_per_head=tuple(
             tuple(mean(heads).tolist())

@@ -12,7 +12,7 @@ from squeezed.context.data import Context
 from squeezed.generation.greedy import generate
 from squeezed.methods.base import Method
 from squeezed.selection.kept import Selection
-from squeezed.selection.selectors import Selector
+from squeezed.selection.selectors import Observing, Selector
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -29,6 +29,14 @@ class WatchedSelector:
     def block(self) -> int | None:
         return self.selector.block
 
+    def observe(
+        self, query: torch.Tensor, valid: torch.Tensor | None, own: torch.Tensor, dense: bool
+    ) -> None:
+        if isinstance(self.selector, Observing):
+            self.selector.observe(query, valid, own, dense)
+        if dense:
+            self.steps.append((query, None))
+
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection | None:
         selection = self.selector.select(query, valid)
         self.steps.append((query, selection))
@@ -41,6 +49,10 @@ class Watched(Method):
 
     method: Method
     layers: list[WatchedSelector] = field(default_factory=list)
+
+    @property
+    def question(self) -> str:
+        return self.method.question
 
     def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         self.layers[:] = [WatchedSelector(each) for each in self.method.bind(context, backend)]

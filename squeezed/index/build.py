@@ -9,6 +9,7 @@ from squeezed.clustering import cluster_levels, segment_means
 from squeezed.index.layer import LayerIndex, Level, cluster_counts, in_cluster_order
 from squeezed.index.spread import spreads
 from squeezed.model.states import LayerStates
+from squeezed.model.statistics import STATISTICS
 
 
 def build_layer(
@@ -33,7 +34,6 @@ def build_layer(
     hierarchy = cluster_levels(keys, levels, seed, strategy=strategy, balance=balance)
     order = hierarchy.order
     table = in_cluster_order(states.keys, order)
-    accumulated = states.accumulated
     built = build_levels(table[:, :clustered], hierarchy.offsets)
     return LayerIndex(
         keys=table,
@@ -44,7 +44,10 @@ def build_layer(
         scale=states.scale,
         softcap=states.softcap,
         queries=states.queries,
-        accumulated=None if accumulated is None else accumulated[:, :clustered].gather(1, order),
+        statistics={
+            name: found[:, :clustered].gather(1, order) if STATISTICS[name].by_key else found
+            for name, found in states.statistics.items()
+        },
     )
 
 

@@ -10,7 +10,8 @@ used. The observation window stays in place as the last rows.
     rows                0 .................................................. M | window ... N
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from squeezed_kernels import empty_table
@@ -54,8 +55,8 @@ class LayerIndex:
         softcap: of the layer's logits, ``None`` for most models.
         queries: of the observation window, ``[Hq, W, D]``, for calibration and for methods that observe;
             ``None`` if they were not kept. Not read online.
-        accumulated: attention that each clustered row received from all queries of the fixed context,
-            float32 ``[H, M]``; ``None`` if it was not asked for.
+        statistics: of the prefill, by name, those that were asked for (``squeezed.model.statistics``); what
+            has a number for each key is here in cluster order, ``[H, M]``. Not read online.
     """
 
     keys: torch.Tensor
@@ -66,7 +67,7 @@ class LayerIndex:
     scale: float
     softcap: float | None = None
     queries: torch.Tensor | None = None
-    accumulated: torch.Tensor | None = None
+    statistics: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def heads(self) -> int:

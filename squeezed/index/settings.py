@@ -15,7 +15,7 @@ class Settings:
 
     Attributes:
         levels: clusters as a share of the clustered keys, coarse to fine. window: observation window W.
-        seed: of the clustering. strategy, balance, accumulate: as for ``prepare``.
+        seed: of the clustering. strategy, balance, statistics: as for ``prepare``.
     """
 
     levels: tuple[float, ...]
@@ -23,7 +23,7 @@ class Settings:
     seed: int = 0
     strategy: str = "bottom-up"
     balance: float | None = None
-    accumulate: bool = False
+    statistics: tuple[str, ...] = ()
 
     @property
     def coarse(self) -> "Coarse":

@@ -14,6 +14,8 @@ from squeezed.index.layer import LayerIndex
 from squeezed.selection.selectors import Everything, Selector, Static
 
 DEFAULT_SPARSITY = 0.9
+SPARSE, DENSE = "sparse", "dense"
+QUESTIONS = (SPARSE, DENSE)
 
 
 class Method(abc.ABC):
@@ -25,14 +27,21 @@ class Method(abc.ABC):
 
     Attributes:
         clustered: it reads the levels of clusters, so their number and sizes change its outcome.
-        needs: names of the prefill statistics it needs (``squeezed.model.statistics``); ``accumulate_for``
-            says what they mean for ``prepare``.
+        needs: names of the prefill statistics it needs (``squeezed.model.statistics``), which ``prepare`` is
+            to be given (``statistics_for``).
+        sized: what is asked for is what is read, as far as its rule can meet it; else it is the most.
         indexed: something of the index changes its outcome: window, clusters, order or statistics.
     """
 
     clustered: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     indexed: ClassVar[bool] = True
+    sized: ClassVar[bool] = True
+
+    @property
+    def question(self) -> str:
+        """How the user input is processed: ``sparse``, by the method; ``dense``, with full attention."""
+        return SPARSE
 
     @abc.abstractmethod
     def bind(self, context: Context, backend: str) -> Sequence[Selector]:
@@ -44,6 +53,20 @@ class Method(abc.ABC):
         Raises:
             ValueError: the context cannot be asked for this size, or lacks what the method observes.
         """
+
+
+def statistic(layer: LayerIndex, name: str, method: str) -> torch.Tensor:
+    """A statistic of the prefill on the layer's device, for the method of that name.
+
+    Raises:
+        ValueError: the context was prepared without it.
+    """
+    if name not in layer.statistics:
+        raise ValueError(
+            f"{method} needs the statistic {name}, which this context was prepared without; prepare it with "
+            f'statistics=("{name}",)'
+        )
+    return layer.statistics[name].to(layer.device)
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,9 @@ class BudgetedMethod(Method):
         kv_budget: bytes to read (lookup and window included) as a share of the full K and V, in (0, 1].
         kv_tokens: the same as a number of tokens a layer, at least 1.
         dense_layers: first layers that attend to everything (a hybrid); they count towards the size.
+        question: ``sparse``: the user input is processed by the method, too; ``dense``: it is processed with
+            full attention, and only the tokens generated after it by the method (the set-up of most papers).
+            The size is then that of the generated tokens' passes.
 
     With none of the first three, ``sparsity`` is 0.9. The rule then meets the size as far as it can; what was
     really read is measured.
@@ -97,8 +123,10 @@ class BudgetedMethod(Method):
     kv_budget: float | None = None
     kv_tokens: int | None = None
     dense_layers: int = 0
+    question: str = SPARSE
 
     def __post_init__(self) -> None:
+        self._check_question()
         asked = [n for n in ("sparsity", "kv_budget", "kv_tokens") if getattr(self, n) is not None]
         if len(asked) > 1:
             raise ValueError(
@@ -117,6 +145,12 @@ class BudgetedMethod(Method):
         if self.dense_layers < 0:
             raise ValueError(f"dense_layers is {self.dense_layers}; expected 0 or more")
 
+    def _check_question(self) -> None:
+        if self.question not in QUESTIONS:
+            raise ValueError(
+                f"question is {self.question!r}; expected one of {', '.join(QUESTIONS)}"
+            )
+
     @abc.abstractmethod
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         """The selector of layer ``number`` that meets a size."""
@@ -132,25 +166,36 @@ class BudgetedMethod(Method):
                 f"dense_layers is {self.dense_layers}, which is all {dense} layers, so no size can be met; "
                 "leave layers for the method, or use full"
             )
-        selectors: list[Selector] = [Everything() for _ in range(dense)]
-        for number in range(dense, len(context.layers)):
-            size = self.size_of_layer(context, dense)
-            selectors.append(self._made_once(context, number, size, backend))
-        return selectors
+        if dense == len(context.layers):
+            return [Everything() for _ in range(dense)]
+        size = self.size_of_layer(context, dense)
+        return [
+            *(Everything() for _ in range(dense)),
+            *self._made_once(context, dense, size, backend),
+        ]
 
-    def _made_once(self, context: Context, number: int, size: Size, backend: str) -> Selector:
-        """A layer's selector: a new one for each conversation, but a static choice once a context."""
-        key = (Static, self, number, backend)
+    def selectors(
+        self, context: Context, first: int, size: Size, backend: str
+    ) -> Sequence[Selector]:
+        """The selectors of the layers from number ``first`` on, which meet a size together."""
+        numbers = range(first, len(context.layers))
+        return [self.selector(context, number, size, backend) for number in numbers]
+
+    def _made_once(
+        self, context: Context, first: int, size: Size, backend: str
+    ) -> Sequence[Selector]:
+        """The layers' selectors: new ones for each conversation, but static choices once a context."""
+        key = (Static, self, first, backend)
         try:
-            known: Static | None = context.derived.get(key)
+            known: Sequence[Static] | None = context.derived.get(key)
         except TypeError:  # settings of somebody's own method that cannot be a key, such as a list
-            return self.selector(context, number, size, backend)
+            return self.selectors(context, first, size, backend)
         if known is not None:
             return known
-        selector = self.selector(context, number, size, backend)
-        if isinstance(selector, Static):
-            context.derive(key, lambda: selector)
-        return selector
+        found = self.selectors(context, first, size, backend)
+        if all(isinstance(each, Static) for each in found):
+            context.derive(key, lambda: found)
+        return found
 
     def size_of_layer(self, context: Context, dense: int) -> Size:
         """The size of each layer that is not dense, so that all layers together meet what was asked.

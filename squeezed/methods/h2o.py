@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from squeezed.context.data import Context
-from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.methods.base import BudgetedMethod, Size, statistic
 from squeezed.model.statistics import RECEIVED_ATTENTION
 from squeezed.selection.selectors import Selector, Static, best_rows
 
@@ -20,7 +20,7 @@ class H2O(BudgetedMethod):
         recent: share of the asked size that goes to the most recent tokens (paper: a half).
 
     Raises:
-        ValueError: a share outside [0, 1]; at ``bind``: the context was prepared without ``accumulate``.
+        ValueError: a share outside [0, 1]; at ``bind``: the context was prepared without the statistic.
     """
 
     needs: ClassVar[tuple[str, ...]] = (RECEIVED_ATTENTION,)
@@ -34,12 +34,9 @@ class H2O(BudgetedMethod):
 
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
-        if layer.accumulated is None:
-            raise ValueError(
-                "H2O needs the attention that each key received; prepare the context with accumulate=True"
-            )
+        received = statistic(layer, RECEIVED_ATTENTION, "H2O")
         kept = size.row_count(layer)
         recent = round(self.recent * kept)
         is_recent = layer.positions >= layer.clustered - recent
-        scores = layer.accumulated.masked_fill(is_recent, float("inf"))
+        scores = received.masked_fill(is_recent, float("inf"))
         return Static(best_rows(scores, kept))

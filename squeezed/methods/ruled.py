@@ -45,6 +45,7 @@ class RuledMethod(BudgetedMethod):
                 )
         if self.block is not None and self.block < 1:
             raise ValueError(f"block is {self.block}; expected at least 1 query token")
+        self._check_question()
         if self.top_p is None:
             super().__post_init__()
             return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-from squeezed_kernels import capped, causal_mask
 from transformers.cache_utils import (
     Cache,
     CacheLayerMixin,
@@ -24,13 +24,13 @@ from squeezed.model.layers import Attends, attends
 from squeezed.model.logits import Logits
 from squeezed.model.scores import Followed
 from squeezed.model.states import AnyLayer, HybridLayer, LayerStates, LocalLayer, widened
+from squeezed.model.statistics import Chunk, Collector, collectors
 from squeezed.model.tags import plain, stand_in, tag
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
 CHUNK = 2048  # fixed-context tokens a forward pass processes; bounds activations, not the KV cache
-ACCUMULATE_BLOCK = 256  # queries whose attention weights are held at once while they are summed
 
 
 class CaptureLayer(DynamicLayer):
@@ -46,16 +46,19 @@ class CaptureLayer(DynamicLayer):
     indexer_tokens = 0
 
     def __init__(
-        self, total: int, window: int, accumulate: bool = False, followed: Followed | None = None
+        self,
+        total: int,
+        window: int,
+        collectors: Sequence[Collector] = (),
+        followed: Followed | None = None,
     ) -> None:
         super().__init__()
         self.followed = followed
         self.first_captured = total - window
-        self.total, self.accumulate = total, accumulate
+        self.collectors = collectors
         self.queries: list[list[torch.Tensor]] = []  # of each layer that attends, a part a pass
         self.turn = 0  # of the layers that attend in this pass
         self.logits = Logits(0.0)
-        self.accumulated: torch.Tensor | None = None
         self.attended: tuple[torch.Tensor, torch.Tensor] | None = None  # in this pass
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None  # a token of the pass before
 
@@ -90,9 +93,9 @@ class CaptureLayer(DynamicLayer):
         if self.turn == len(self.queries):
             self.queries.append([])
         self.queries[self.turn].append(query[0, :, max(0, self.first_captured - start) :])
+        for collector in self.collectors:
+            collector.add(Chunk(module, query[0], keys[0], values[0], start, self.turn, logits))
         self.turn += 1
-        if self.accumulate:
-            self._accumulate(query, keys, start)
         return attention.dense(module, query, keys, values, mask, logits, is_causal=True)
 
     def _require_kept(
@@ -124,26 +127,6 @@ class CaptureLayer(DynamicLayer):
         self.attended = keys, values
         self.last = keys[:, :, -1].clone(), values[:, :, -1].clone()
 
-    def _accumulate(self, query: torch.Tensor, keys: torch.Tensor, start: int) -> None:
-        """Adds the attention weights of a chunk's queries, each over the keys up to itself."""
-        heads = keys.shape[1]
-        if self.accumulated is None:
-            self.accumulated = torch.zeros(heads, self.total, device=query.device)
-        keys = keys[0].float()
-        grouped = query[0].float().unflatten(0, (heads, -1))  # [H, G, L, D]
-        for first in range(0, query.shape[2], ACCUMULATE_BLOCK):
-            block = grouped[:, :, first : first + ACCUMULATE_BLOCK]
-            seen = start + first + block.shape[2]
-            logits = self.logits.scale * block @ keys[:, None, :seen].transpose(2, 3)
-            logits = capped(logits, self.logits.softcap)
-            causal = causal_mask(block.shape[2], seen, query.device)
-            logits = logits.masked_fill(~causal, -torch.inf)
-            weights = logits.softmax(-1)
-            if self.logits.sinks is not None:  # which takes its share from all keys
-                sinks = self.logits.sinks.float().view(heads, -1, 1)
-                weights = weights * torch.sigmoid(logits.logsumexp(-1) - sinks).unsqueeze(-1)
-            self.accumulated[:, :seen] += weights.mean(1).sum(1)
-
     def states(self) -> LayerStates:
         """Everything captured, after the last chunk."""
         assert self.attended is not None
@@ -157,7 +140,7 @@ class CaptureLayer(DynamicLayer):
             widened(torch.cat(queries, dim=1).flatten(0, 1), size),
             self.logits.scale,
             self.logits.softcap,
-            self.accumulated,
+            {name: found for each in self.collectors for name, found in each.found().items()},
         )
 
 
@@ -183,7 +166,7 @@ def prefill(
     ids: torch.Tensor,
     window: int,
     chunk: int = CHUNK,
-    accumulate: bool = False,
+    statistics: Sequence[str] = (),
 ) -> list[AnyLayer]:
     """Runs the model densely over the fixed context.
 
@@ -191,8 +174,7 @@ def prefill(
         model: a causal LM whose attention is switched to the engine's.
         ids: token ids ``[N]``, ``N > window``. window: observation window W, in tokens.
         chunk: tokens a forward pass; all at once for models that forget their state between passes.
-        accumulate: sum up the attention that each key receives, which takes about as long as the prefill
-            again.
+        statistics: names of those to collect on the way (``squeezed.model.statistics``).
 
     Returns:
         What each decoder layer computed: ``LayerStates`` for those that attend to everything, ``LocalLayer``
@@ -211,7 +193,7 @@ def prefill(
     restarts = stateful and recurrent.restarts(model, ids)
     states = int(getattr(config, "number_of_conv_states", 1))
     followed = None if families.calls_interface(model) else Followed(config)
-    capturing = (len(ids), window, accumulate, followed)
+    capturing = (len(ids), window, collectors(statistics, model, len(ids)), followed)
     layers = [_layer(kind, capturing, states) for kind in kinds]
     cache = Cache(layers=layers)
     with rope.one_length(model, len(ids)):

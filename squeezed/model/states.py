@@ -1,7 +1,7 @@
 """What each decoder layer computed for the fixed context: keys, values, the window's queries, or a state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -16,8 +16,7 @@ class LayerStates:
         keys: after RoPE, ``[H, N, D]``. values: ``[H, N, D]``.
         queries: of the observation window, ``[Hq, W, D]``.
         scale: softmax scale of the layer. softcap: of its logits, if it has one.
-        accumulated: attention that each key received from all queries, summed over queries and averaged over
-            the query heads of its KV head, float32 ``[H, N]``; ``None`` if it was not asked for.
+        statistics: those of the prefill that were asked for, by name (``squeezed.model.statistics``).
     """
 
     keys: torch.Tensor
@@ -25,7 +24,7 @@ class LayerStates:
     queries: torch.Tensor
     scale: float
     softcap: float | None = None
-    accumulated: torch.Tensor | None = None
+    statistics: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

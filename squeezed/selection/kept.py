@@ -17,6 +17,8 @@ class Selection:
             ``[B, H, T]``.
         block: query tokens a block; ``None``: all, T = 1.
         stand_ins: what speaks for dropped groups, if anything does.
+        log_weights: of each query head, added to the logits of the clustered rows, ``[B, Hq, T, M]``;
+            ``-inf`` for rows that it does not attend to. ``None``: every kept row weighs one.
     """
 
     keep: torch.Tensor
@@ -24,6 +26,7 @@ class Selection:
     lookup: torch.Tensor | float = 0.0
     block: int | None = None
     stand_ins: "StandIns | None" = None
+    log_weights: torch.Tensor | None = None
 
     def row_mask(self) -> torch.Tensor:
         """Boolean ``[B, H, T, M]`` over the clustered rows."""

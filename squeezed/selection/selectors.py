@@ -1,7 +1,7 @@
 """What selects rows on one layer: the protocol, and the two selectors that look at no question."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -25,6 +25,22 @@ class Selector(Protocol):
 
         Returns:
             The selection, or ``None`` for all rows.
+        """
+
+
+@runtime_checkable
+class Observing(Protocol):
+    """A selector that looks at a user input before it selects, also at one that is attended densely."""
+
+    def observe(
+        self, query: torch.Tensor, valid: torch.Tensor | None, own: torch.Tensor, dense: bool
+    ) -> None:
+        """A pass of the user input, before ``select`` is asked for it.
+
+        Args:
+            query, valid: as for ``select``. own: log-sum-exp of each query's logits over the own tokens that
+                it sees, ``[B, Hq, L]``; ``-inf`` for padding in front.
+            dense: the pass reads everything, and ``select`` is not asked.
         """
 
 
@@ -53,7 +69,13 @@ class Static:
         return Selection(keep[None, :, None].expand(len(query), -1, -1, -1), None)
 
 
-def best_rows(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """The ``count`` rows of each head with the largest scores, first come first; boolean ``[..., M]``."""
-    order = scores.argsort(dim=-1, descending=True, stable=True)[..., :count]
-    return torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, True)
+def best_rows(scores: torch.Tensor, count: int | torch.Tensor) -> torch.Tensor:
+    """The ``count`` rows of each head with the largest scores, first come first; boolean ``[..., M]``.
+
+    ``count``: one number, or one for each head ``[...]``.
+    """
+    order = scores.argsort(dim=-1, descending=True, stable=True)
+    rank = torch.arange(scores.shape[-1], device=scores.device)
+    wanted = torch.as_tensor(count, device=scores.device).unsqueeze(-1)
+    taken = (rank < wanted).expand_as(order)
+    return torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, taken)

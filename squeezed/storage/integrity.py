@@ -17,6 +17,7 @@ from squeezed.index.layer import LayerIndex
 from squeezed.index.settings import Coarse, Settings, validate_levels
 from squeezed.index.spread import COARSE_SCORES
 from squeezed.model.states import LocalLayer, RecurrentLayer
+from squeezed.model.statistics import STATISTICS
 
 MOST_STATES = 64  # of one layer; the largest known is 4
 FIELDS: dict[str, type] = {
@@ -52,7 +53,8 @@ def check_settings(settings: Settings) -> None:
         raise IndexCorruptError(f"{error}; prepare it again") from error
     window = settings.window
     require(type(window) is int and window >= 1, f"window {window}", "at least 1")
-    require(type(settings.accumulate) is bool, "accumulate", "true or false")
+    known = all(name in STATISTICS for name in settings.statistics)
+    require(known, f"statistics {settings.statistics}", f"some of {', '.join(STATISTICS)}")
 
 
 def check_offsets(offsets: Sequence[torch.Tensor], rows: int) -> None:
@@ -94,8 +96,15 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
             query_heads > 0 and query_heads % heads == 0, "queries", f"a multiple of {heads} heads"
         )
         _shaped(layer.queries, (query_heads, layer.window, size), "queries")
-    if layer.accumulated is not None:
-        _shaped(layer.accumulated, (heads, clustered), "accumulated")
+    for name, found in layer.statistics.items():
+        wanted_heads = (heads, clustered)
+        if not STATISTICS[name].by_key:
+            require(
+                found.ndim > 1 and len(found) % heads == 0, name, f"a multiple of {heads} heads"
+            )
+            wanted_heads = (len(found), *[size] * STATISTICS[name].sizes)
+        _shaped(found, wanted_heads, name)
+        require(bool(found.isfinite().all()), name, "finite")
     require(_number(layer.scale), f"scale {layer.scale}", "a finite number")
     cap = layer.softcap
     require(

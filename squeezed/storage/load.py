@@ -59,7 +59,7 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
     local, recurrent = stored.local, stored.recurrent
     if not manifest["keys_values"]:
         settings = stored.settings
-        states = prefill(model, stored.ids, settings.window, accumulate=settings.accumulate)
+        states = prefill(model, stored.ids, settings.window)  # statistics are in the file
         full, local, recurrent = sort_out(states)
         layers = _prefilled(layers, full)
     devices = [place.device for place in places if place.attends.indexed]
@@ -180,7 +180,8 @@ def _prefilled(layers: Sequence[LayerIndex], states: list[LayerStates]) -> list[
 
 def _to_device(layer: LayerIndex, device: torch.device) -> LayerIndex:
     levels = tuple(replace(level, **_moved(level, device)) for level in layer.levels)
-    return replace(layer, levels=levels, **_moved(layer, device))
+    statistics = {name: each.to(device) for name, each in layer.statistics.items()}
+    return replace(layer, levels=levels, statistics=statistics, **_moved(layer, device))
 
 
 def _moved(parts: LayerIndex | Level, device: torch.device) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from squeezed.context.data import Context
 from squeezed.errors import IndexCorruptError, IndexMismatchError
 from squeezed.index.settings import Settings
 from squeezed.model import fingerprint
+from squeezed.model.statistics import RECEIVED_ATTENTION
 from squeezed.storage import integrity
 
-FORMAT_VERSION = 3
-CHUNKED_VERSION = (
-    4  # the same, of a model with chunked layers, which readers of version 3 take for sliding
-)
+FORMAT_VERSION = 5
+# Before statistics had names: 3, and 4 for models with chunked layers. They hold one statistic or none.
+OLDER_VERSIONS = (3, 4)
 MANIFEST, TENSORS = "manifest.json", "tensors.safetensors"
 CHECKSUM = "checksum"  # of all other fields of the manifest
 
@@ -47,7 +47,6 @@ def make_manifest(context: Context, tensors: Path, keys_values: bool) -> dict[st
     for entry in manifest["local"]:
         if context.local[entry["number"]].chunked:
             entry["chunked"] = True
-            manifest["format_version"] = CHUNKED_VERSION
     if context.recurrent:  # a field of its own kind of model: files of all others stay as they were
         manifest["recurrent"] = [
             {
@@ -85,10 +84,10 @@ def read_manifest(folder: Path) -> dict:
         raise IndexCorruptError(
             f"{folder / MANIFEST}: not a JSON object; prepare the context again"
         )
-    if manifest.get("format_version") not in (FORMAT_VERSION, CHUNKED_VERSION):
+    if manifest.get("format_version") not in (FORMAT_VERSION, *OLDER_VERSIONS):
         raise IndexMismatchError(
             f"{folder}: format_version is {manifest.get('format_version')}, but this version of the "
-            f"suite reads {FORMAT_VERSION} and {CHUNKED_VERSION}; prepare the context again"
+            f"suite reads {OLDER_VERSIONS[0]} to {FORMAT_VERSION}; prepare the context again"
         )
     if not signed:
         raise IndexCorruptError(
@@ -102,7 +101,17 @@ def read_manifest(folder: Path) -> dict:
 def read_settings(manifest: dict[str, Any]) -> Settings:
     """The settings in a manifest; ``TypeError`` or ``KeyError`` if they are not settings."""
     fields = dict(manifest["settings"])
-    return Settings(**{**fields, "levels": tuple(fields["levels"])})
+    if manifest["format_version"] in OLDER_VERSIONS:
+        accumulated = fields.pop("accumulate", False)
+        integrity.require(type(accumulated) is bool, "accumulate", "true or false")
+        fields["statistics"] = [RECEIVED_ATTENTION] * accumulated
+    return Settings(
+        **{
+            **fields,
+            "levels": tuple(fields["levels"]),
+            "statistics": tuple(fields["statistics"]),
+        }
+    )
 
 
 def manifest_checksum(manifest: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from squeezed.errors import IndexCorruptError
 from squeezed.index.layer import LayerIndex, Level, cluster_counts
 from squeezed.index.settings import Coarse, Settings
 from squeezed.model.states import LocalLayer, RecurrentLayer
+from squeezed.model.statistics import RECEIVED_ATTENTION
 from squeezed.storage import integrity
 from squeezed.storage.manifest import TENSORS, sha256
 
@@ -29,7 +30,8 @@ def to_tensors(context: Context, keys_values: bool) -> dict[str, torch.Tensor]:
                 for name, curve in vars(curves).items():
                     tensors[f"{prefix}.level{j}.{name}"] = curve
     for i, layer in enumerate(context.layers):
-        optional = {"queries": layer.queries, "accumulated": layer.accumulated}
+        optional = {"queries": layer.queries}
+        optional |= {f"statistic.{name}": each for name, each in layer.statistics.items()}
         if keys_values:
             optional |= {"keys": layer.keys, "values": layer.values}
         tensors[f"layer{i}.positions"] = layer.positions
@@ -96,7 +98,17 @@ def layer_of(
         scale=entry["scale"],
         softcap=entry["softcap"],
         queries=tensors.get(f"{prefix}.queries"),
-        accumulated=tensors.get(f"{prefix}.accumulated"),
+        statistics={
+            name: tensors[_statistic(tensors, prefix, name)] for name in settings.statistics
+        },
+    )
+
+
+def _statistic(tensors: dict[str, torch.Tensor], prefix: str, name: str) -> str:
+    """What a layer's statistic is called in the file; before there were several, it had another name."""
+    older = f"{prefix}.accumulated"
+    return (
+        older if name == RECEIVED_ATTENTION and older in tensors else f"{prefix}.statistic.{name}"
     )
 
 

@@ -11,6 +11,7 @@ from squeezed.index.settings import Settings
 
 VOCAB = 300
 WINDOW = 100  # of every context prepared here
+STATISTICS = tuple(squeezed.statistics_for(n for m in squeezed.METHODS.values() for n in m.needs))
 LEVELS = {1: (0.05,), 2: (0.01, 0.05), 3: (0.002, 0.01, 0.05)}  # by depth
 
 
@@ -99,7 +100,7 @@ def model():
 @pytest.fixture(scope="session")
 def ctx(model):
     """Depth 1, with everything that any method asks for."""
-    return squeezed.prepare(model, random_ids(613, seed=1), accumulate=True)
+    return squeezed.prepare(model, random_ids(613, seed=1), statistics=STATISTICS)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def test_nothing_dropped_equals_sdpa_in_float32(kv_heads, levels):
     model = tiny_llama(kv_heads, seed=kv_heads)
     context, question = random_ids(519, seed=2), random_ids(33, seed=3)
     want = reference_logits(model, torch.cat([context, question]))[len(context) :]
-    ctx = squeezed.prepare(model, context, levels, accumulate=True)
+    ctx = squeezed.prepare(model, context, levels, statistics=("received_attention",))
     for method in KEEPS_ALL:
         got = logits(model, ctx, method, question)
         assert (got - want).abs().max() <= 1e-4, method

@@ -16,7 +16,9 @@ from tests.squeezed.conftest import random_ids
 
 @pytest.fixture(scope="module")
 def stored(model, tmp_path_factory):
-    ctx = squeezed.prepare(model, random_ids(500, seed=1), (0.02, 0.1), seed=7, accumulate=True)
+    ctx = squeezed.prepare(
+        model, random_ids(500, seed=1), (0.02, 0.1), seed=7, statistics=("received_attention",)
+    )
     return ctx, ctx.save(tmp_path_factory.mktemp("stored") / "index")
 
 
@@ -43,7 +45,9 @@ def test_json_says_what_the_index_holds(capsys, stored):
     assert index == ctx.index_bytes
     assert report["index_share"] == pytest.approx(ctx.index_bytes / ctx.kv_bytes)
     assert sizes["queries"] == sum(layer.queries.nbytes for layer in ctx.layers)
-    assert sizes["accumulated"] == sum(layer.accumulated.nbytes for layer in ctx.layers)
+    assert sizes["statistics"] == sum(
+        layer.statistics["received_attention"].nbytes for layer in ctx.layers
+    )
     assert report["checksums"] == "ok"
 
 

@@ -34,7 +34,7 @@ FOLDERS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"name": "oracle", "kv_tokens": 100}, "oracle-topk-kv_tokens100-70fc9be4"),
     ({"name": "quest", "page": 8}, "quest-topk-sparsity0.9-page-8-8ec1db7c"),
-    ({"name": "snapkv", "observe": "input"}, "snapkv-sparsity0.9-observe-input-f8c61e6d"),
+    ({"name": "snapkv", "observe": "input"}, "snapkv-sparsity0.9-observe-input-b437e636"),
     ({"name": "streaming", "sinks": 8}, "streaming-sparsity0.9-sinks-8-e51680ab"),
     ({"name": "random", "seed": 3}, "random-sparsity0.9-seed-3-743af544"),
     ({"name": "h2o", "recent": 0.25}, "h2o-sparsity0.9-recent-0.25-c3abee59"),

@@ -25,6 +25,23 @@ SIZED = {
     "snapkv": squeezed.SnapKV,
     "h2o": squeezed.H2O,
     "random": squeezed.Random,
+    "adakv": squeezed.AdaKV,
+    "shadowkv": lambda **size: squeezed.ShadowKV(outliers=2, **size),
+    "clusterkv": lambda **size: squeezed.ClusterKV(sinks=4, **size),
+    "retroinfer": lambda **size: squeezed.RetroInfer(estimated=0.2, **size),
+    "infllm": lambda **size: squeezed.InfLLM(page=16, sinks=4, **size),
+    "rocketkv": squeezed.RocketKV,
+    "pqcache": lambda **size: squeezed.PQCache(bits=3, **size),
+    "loki": lambda **size: squeezed.Loki(rank=2, **size),
+    "sparq": lambda **size: squeezed.SparQ(rank=2, block=1, **size),
+    "pyramidkv": squeezed.PyramidKV,
+    "cake": squeezed.CAKE,
+    "lava": squeezed.LAVa,
+    "duo": lambda **size: squeezed.DuoAttention(sinks=4, local=120, **size),
+    "kvzip": squeezed.KVzip,
+    "chunkkv": squeezed.ChunkKV,
+    "tova": squeezed.TOVA,
+    "expected": squeezed.ExpectedAttention,
 }
 
 
@@ -162,10 +179,12 @@ def test_steps_of_members_that_have_stopped_do_not_count():
     lookup = torch.zeros(2, 1)
     reads.add(torch.tensor([[10.0], [20.0]]), lookup, 100, torch.tensor([True, True]))
     reads.add(torch.tensor([[30.0], [90.0]]), lookup + 10, 100, torch.tensor([True, False]))
-    found = summarise([reads], 0.0, 0.0)
+    found = summarise([reads], 1, 0.0, 0.0)
     assert found.kv_budgets == pytest.approx((0.25, 0.2))
     assert found.kv_budget == pytest.approx(0.225)
     assert found.lookup_budget == pytest.approx(0.025)
+    assert found.answer_budgets[0] == pytest.approx(0.4)  # the second pass alone
+    assert found.answer_budgets[1] != found.answer_budgets[1]  # it had stopped: NaN
 
 
 def test_no_step_no_budget():

@@ -9,6 +9,7 @@ import torch
 import squeezed
 from squeezed.index.build import build_levels
 from squeezed.model.prefill import prefill
+from squeezed.model.statistics import STATISTICS
 from tests.squeezed.conftest import layer_of, logits, random_ids, tiny_llama
 
 QUESTION = random_ids(14, seed=21)
@@ -71,9 +72,10 @@ def permuted(ctx, seed):
                 values=layer.values.gather(1, spread),
                 positions=layer.positions.gather(1, index),
                 levels=build_levels(keys[:, : layer.clustered], tuple(offsets)),
-                accumulated=None
-                if layer.accumulated is None
-                else layer.accumulated.gather(1, index),
+                statistics={
+                    name: each.gather(1, index) if STATISTICS[name].by_key else each
+                    for name, each in layer.statistics.items()
+                },
             )
         )
     return dataclasses.replace(ctx, layers=tuple(layers))

@@ -142,7 +142,9 @@ def test_snapkv_without_the_windows_queries_is_refused():
 
 def test_h2o_keeps_heavy_hitters_and_recent_keys():
     received = torch.tensor([5.0, 0, 9, 0, 7, 0, 0, 0, 0, 0])
-    ctx = context_of(by_place([0.0] * 10, accumulated=received[PLACES][None]))
+    ctx = context_of(
+        by_place([0.0] * 10, statistics={"received_attention": received[PLACES][None]})
+    )
     assert kept_places(ctx, squeezed.H2O(sparsity=0.6), [[1.0]]) == [2, 4, 8, 9]
     assert kept_places(ctx, squeezed.H2O(sparsity=0.6, recent=0.25), [[1.0]]) == [0, 2, 4, 9]
     assert kept_places(ctx, squeezed.H2O(sparsity=0.8, recent=0), [[1.0]]) == [2, 4]
@@ -160,15 +162,15 @@ def test_accumulated_attention_is_the_sum_of_the_attention_matrix(model, ctx):
     for layer, matrix in zip(ctx.layers, matrices, strict=True):
         want = matrix[0].sum(1).unflatten(0, (2, 2)).mean(1)[:, : layer.clustered]
         torch.testing.assert_close(
-            layer.in_place_order(layer.accumulated), want, rtol=1e-3, atol=1e-4
+            layer.in_place_order(layer.statistics["received_attention"]), want, rtol=1e-3, atol=1e-4
         )
 
 
 def test_h2o_without_accumulated_attention_is_refused(ctx):
     bare = dataclasses.replace(
-        ctx, layers=tuple(dataclasses.replace(layer, accumulated=None) for layer in ctx.layers)
+        ctx, layers=tuple(dataclasses.replace(layer, statistics={}) for layer in ctx.layers)
     )
-    with pytest.raises(ValueError, match="accumulate=True"):
+    with pytest.raises(ValueError, match="needs the statistic received_attention"):
         bare.cache(squeezed.H2O())
 
 

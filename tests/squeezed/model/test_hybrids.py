@@ -132,7 +132,9 @@ def case_of(name: str) -> Case:
     with torch.inference_mode():
         logits = model(prompt).logits[0, N:]
     tokens = own_tokens(model, prompt)
-    ctx = squeezed.prepare(model, context, window=OBSERVED, accumulate=True, chunk=CHUNK)
+    ctx = squeezed.prepare(
+        model, context, window=OBSERVED, statistics=("received_attention",), chunk=CHUNK
+    )
     return Case(name, model, ctx, questions, logits, tokens)
 
 

@@ -42,7 +42,9 @@ def made(kind):
         model, context, question = tiny_model(tiny_config(kind)), ids(N, 1), ids(13, 2)
         with torch.inference_mode():
             wanted = model(torch.cat([context, question])[None], use_cache=False).logits[0, N:]
-        ctx = squeezed.prepare(model, context, window=WINDOW, chunk=45, accumulate=True)
+        ctx = squeezed.prepare(
+            model, context, window=WINDOW, chunk=45, statistics=("received_attention",)
+        )
         _made[kind] = model, ctx, question, wanted
     return _made[kind]
 
@@ -117,7 +119,7 @@ def test_a_sink_takes_its_share_and_has_no_value():
 def test_attention_that_keys_received_is_without_the_sinks_share():
     _, ctx, _, _ = made("gpt_oss")
     for layer in ctx.layers:
-        received = layer.accumulated.sum(-1)
+        received = layer.statistics["received_attention"].sum(-1)
         assert (received < N).all()
         assert (received > 0).all()
 

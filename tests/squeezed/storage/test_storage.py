@@ -21,7 +21,7 @@ from squeezed.storage.manifest import (
     read_manifest,
     sha256,
 )
-from tests.squeezed.conftest import logits, random_ids, tiny_llama
+from tests.squeezed.conftest import STATISTICS, logits, random_ids, tiny_llama
 
 QUESTION = random_ids(14, seed=21)
 DOCUMENTED = (squeezed.IndexCorruptError, squeezed.IndexMismatchError)
@@ -56,6 +56,9 @@ METHODS = [
     squeezed.Quest(),
     squeezed.SnapKV(),
     squeezed.H2O(),
+    squeezed.KVzip(),
+    squeezed.ExpectedAttention(),
+    squeezed.CriticalKV(),
 ]
 
 
@@ -64,7 +67,7 @@ METHODS = [
 def test_saved_and_loaded_context_answers_alike(tmp_path, dtype, keys_values):
     model = tiny_llama(dtype=dtype)
     ctx = squeezed.prepare(
-        model, random_ids(300, seed=2), (0.05, 0.2), strategy="top-down", accumulate=True
+        model, random_ids(300, seed=2), (0.05, 0.2), strategy="top-down", statistics=STATISTICS
     )
     ctx.save(tmp_path / "a" / "index", keys_values=keys_values)
     loaded = load(tmp_path / "a" / "index", model)
@@ -76,6 +79,55 @@ def test_saved_and_loaded_context_answers_alike(tmp_path, dtype, keys_values):
             logits(model, loaded, method, QUESTION), logits(model, ctx, method, QUESTION)
         )
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["index"]
+
+
+def older(folder, version, accumulate):
+    """Rewrites a stored context as versions before named statistics wrote it."""
+    from safetensors.torch import save_file
+
+    kept = ("received_attention",) if accumulate else ()
+    tensors = {}
+    for name, tensor in load_file(folder / TENSORS).items():
+        _, _, statistic = name.partition(".statistic.")
+        if not statistic or statistic in kept:
+            tensors[name.replace("statistic.received_attention", "accumulated")] = tensor
+    save_file(tensors, folder / TENSORS)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["settings"]["statistics"], manifest[CHECKSUM]
+    manifest["settings"]["accumulate"] = accumulate
+    manifest |= {"format_version": version, "sha256": sha256(folder / TENSORS)}
+    manifest[CHECKSUM] = manifest_checksum(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_context_of_an_older_format_is_read_truly(copy, model, ctx, version):
+    older(copy, version, accumulate=True)
+    loaded = load(copy, model)
+    assert loaded.settings.statistics == ("received_attention",)
+    for method in (squeezed.H2O(), squeezed.Squeezed(sparsity=0.7)):
+        want = logits(model, ctx, method, QUESTION)
+        assert torch.equal(logits(model, loaded, method, QUESTION), want)
+    with pytest.raises(ValueError, match="needs the statistic replay_attention"):
+        loaded.cache(squeezed.KVzip())
+
+
+def test_an_older_context_without_statistics_has_none(copy, model):
+    older(copy, 3, accumulate=False)
+    assert load(copy, model).layers[0].statistics == {}
+
+
+@pytest.mark.parametrize(
+    ("statistics", "message"),
+    [(["entropy"], "some of received_attention"), (["replay_attention", 3], "some of"), (3, "")],
+)
+def test_statistics_that_cannot_be_are_damage(copy, model, statistics, message):
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["settings"]["statistics"] = statistics
+    manifest[CHECKSUM] = manifest_checksum({k: v for k, v in manifest.items() if k != CHECKSUM})
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(squeezed.IndexCorruptError, match=message):
+        load(copy, model)
 
 
 def test_without_keys_and_values_the_folder_is_small(tmp_path, model):

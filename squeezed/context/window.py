@@ -1,0 +1,64 @@
+"""Attention of the last queries over the whole fixed context, which tells what they look at.
+
+The softmax runs over all keys, those of the observation window included, and only then is the window's part
+cut off. So a head that looks at the window alone gives little to every other key, which matters wherever
+scores of heads or of queries are compared. A softmax over the other keys alone would give each an equal vote.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from squeezed_kernels import capped, causal_mask
+
+from squeezed.index.layer import LayerIndex
+
+
+def window_weights(layer: LayerIndex, queries: int, method: str) -> Iterator[torch.Tensor]:
+    """Weights of the last window queries on the clustered rows, for one KV head after the other.
+
+    Args:
+        queries: how many of the window's last queries look. method: that asks, for messages.
+
+    Yields:
+        float32 ``[G, w, M]`` in cluster order; sums over M are below 1 by what the window gets.
+
+    Raises:
+        ValueError: the context kept no window queries.
+    """
+    if layer.queries is None:
+        raise ValueError(
+            f"{method} observes the window's queries, and this context kept none; prepare it with "
+            "keep_queries=True"
+        )
+    last = layer.queries[:, -queries:].unflatten(0, (layer.heads, -1))
+    for head in range(layer.heads):
+        keys = layer.keys[head].to(layer.device)
+        logits = _logits(layer, last[head].to(layer.device), keys)
+        causal = causal_mask(logits.shape[1], layer.tokens, logits.device)[0]
+        yield logits.masked_fill_(~causal, -torch.inf).softmax(-1)[..., : layer.clustered]
+
+
+def input_weights(
+    layer: LayerIndex, query: torch.Tensor, own: torch.Tensor | None
+) -> Iterator[torch.Tensor]:
+    """The same for a user input's queries, which see the whole context, for one KV head after the other.
+
+    Args:
+        query: ``[Hq, L, D]``, of one user input. own: log-sum-exp of their logits over the own tokens,
+            ``[Hq, L]``, which belongs into the denominator; ``None``: left out.
+
+    Yields:
+        float32 ``[G, L, M]`` in cluster order.
+    """
+    grouped = query.unflatten(0, (layer.heads, -1))
+    for head in range(layer.heads):
+        logits = _logits(layer, grouped[head], layer.keys[head].to(query.device))
+        total = logits.logsumexp(-1, keepdim=True)
+        if own is not None:
+            total = total.logaddexp(own.unflatten(0, (layer.heads, -1))[head].unsqueeze(-1))
+        yield (logits[..., : layer.clustered] - total).exp()
+
+
+def _logits(layer: LayerIndex, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """``[G, L, N]`` in float32."""
+    return capped(layer.scale * query.float() @ keys.float().T, layer.softcap)

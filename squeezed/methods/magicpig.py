@@ -1,0 +1,165 @@
+"""MagicPIG (Chen et al., arXiv 2410.16179): keys drawn by hashes, weighed by the inverse of their chance."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from squeezed.context.data import Context
+from squeezed.index.layer import LayerIndex
+from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.methods.sketched import require_rows, token_bytes
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector
+
+ID_BYTES = 4  # of a key's number in a hash table
+NEEDED = 2  # tables in which query and key must meet
+SMALL = 1e-4  # added to a chance, so that its inverse stays finite
+SAMPLED = 16  # window queries that the number of tables is fitted with
+
+
+@dataclass(frozen=True)
+class MagicPIG(BudgetedMethod):
+    """A key is taken by a query that meets it in at least two of L hash tables of K sign bits each.
+
+    The chance of that is known from their angle, and its inverse is the key's weight. Keys are centred before
+    they are hashed, queries are not. Every query head takes its own keys; a KV head reads those of all of its
+    query heads. What a lookup reads is the numbers of all keys in the buckets that are met, 4 bytes each.
+
+    The number of keys is random. The size decides L: the most tables, up to ``tables``, whose keys and lookup
+    for the window's queries stay within it on average. What questions then read is measured.
+
+    Attributes:
+        bits: K. tables: the largest L. sinks: first tokens that are always kept. seed: of the hashes.
+
+    Raises:
+        ValueError: a number out of range; at ``bind``: the context kept no window queries.
+    """
+
+    sized: ClassVar[bool] = False
+
+    bits: int = 10
+    tables: int = 150
+    sinks: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.bits <= 15:
+            raise ValueError(f"bits is {self.bits}; expected 1 to 15")
+        if self.tables < NEEDED:
+            raise ValueError(f"tables is {self.tables}; expected at least {NEEDED}")
+        if self.sinks < 0:
+            raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
+
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
+        layer = context.layers[number]
+        if layer.queries is None:
+            raise ValueError(
+                "MagicPIG fits its tables to the window's queries, and this context kept none; prepare it "
+                "with keep_queries=True"
+            )
+        always = layer.positions < self.sinks
+        require_rows(layer, size, 0.0, int(always.sum(1).max()))
+        key = ("magicpig", self.bits, self.tables, self.seed, number)
+        hashed = context.derive(key, lambda: hash_keys(layer, self.bits, self.tables, self.seed))
+        selector = MagicPIGSelector(layer, hashed, always, self.bits, self.tables)
+        selector.tables = selector.fitted(size)
+        return selector
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Keys in hash tables.
+
+    Attributes:
+        planes: normals of the hyperplanes ``[L * K, D]``. mean: of the keys, ``[H, D]``.
+        codes: of every key in every table, int16 ``[H, M, L]``.
+    """
+
+    planes: torch.Tensor
+    mean: torch.Tensor
+    codes: torch.Tensor
+
+
+def hash_keys(layer: LayerIndex, bits: int, tables: int, seed: int) -> Hashed:
+    """The clustered keys of a layer in hash tables, after their mean is taken off."""
+    keys = layer.keys[:, : layer.clustered].to(layer.device).float()
+    generator = torch.Generator().manual_seed(seed)
+    planes = torch.randn(tables * bits, keys.shape[2], generator=generator).to(layer.device)
+    mean = keys.mean(1)
+    return Hashed(planes, mean, hash_codes(keys - mean.unsqueeze(1), planes, bits))
+
+
+def hash_codes(vectors: torch.Tensor, planes: torch.Tensor, bits: int) -> torch.Tensor:
+    """The sign bits of vectors ``[..., D]`` as a number a table, int16 ``[..., L]``."""
+    signs = (vectors @ planes.T >= 0).unflatten(-1, (-1, bits))
+    powers = 2 ** torch.arange(bits, device=vectors.device)
+    return (signs * powers).sum(-1).to(torch.int16)
+
+
+def chance(cosine: torch.Tensor, bits: int, tables: int) -> torch.Tensor:
+    """The probability that two vectors meet in at least two of the tables, from their cosine."""
+    one = (1 - cosine.clamp(-1, 1).arccos() / math.pi) ** bits
+    none = (1 - one) ** tables
+    return 1 - none - tables * one * (1 - one) ** (tables - 1)
+
+
+@dataclass
+class MagicPIGSelector:
+    """The draw on one layer; ``tables``: that are looked up, of all that there are."""
+
+    layer: LayerIndex
+    hashed: Hashed
+    always: torch.Tensor
+    bits: int
+    tables: int
+    block: int | None = 1
+
+    def met(self, query: torch.Tensor, tables: int) -> torch.Tensor:
+        """In how many tables each query ``[B, H, G, L, D]`` meets each key, int16 ``[B, H, G, L, M]``."""
+        asked = hash_codes(query.float(), self.hashed.planes.to(query.device), self.bits)
+        counts = torch.zeros(
+            *query.shape[:4], self.layer.clustered, dtype=torch.int16, device=query.device
+        )
+        for table in range(tables):
+            stored = self.hashed.codes[:, :, table].to(query.device)[None, :, None, None]
+            counts += asked[..., table, None] == stored
+        return counts
+
+    def fitted(self, size: Size) -> int:
+        """The most tables whose keys and lookup meet a size for the window's queries."""
+        layer = self.layer
+        assert layer.queries is not None
+        query = layer.queries[None, :, -SAMPLED:].to(layer.device)
+        query = query.unflatten(1, (layer.heads, -1))
+        low, high = NEEDED, self.tables
+        while low < high:  # both grow with the number of tables
+            middle = (low + high + 1) // 2
+            kept, read = self._reads(self.met(query, middle))
+            allowed = float(size.rows(layer, float(read.mean())))
+            low, high = (middle, high) if float(kept.mean()) <= allowed else (low, middle - 1)
+        return low
+
+    def _reads(self, counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows that are kept, and tokens that the lookup reads, ``[B, H, L]`` each."""
+        taken = (counts >= NEEDED).any(2) | self.always[None, :, None]
+        ids = counts.sum((2, 4), dtype=torch.float32)
+        return taken.sum(-1, dtype=torch.float32), ids * ID_BYTES / token_bytes(self.layer)
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        layer = self.layer
+        grouped = query.unflatten(1, (layer.heads, -1))
+        counts = self.met(grouped, self.tables)
+        _, read = self._reads(counts)
+        taken = counts >= NEEDED
+        keys = layer.keys[:, : layer.clustered].to(query.device).float()
+        centred = keys - self.hashed.mean.to(query.device).unsqueeze(1)
+        unit = torch.nn.functional.normalize(centred, dim=-1)[:, None]
+        cosine = torch.nn.functional.normalize(grouped.float(), dim=-1) @ unit.transpose(2, 3)
+        logs = -(chance(cosine, self.bits, self.tables) + SMALL).log()
+        logs = logs.masked_fill(~taken, -torch.inf)
+        logs = logs.masked_fill(self.always[None, :, None, None], 0.0)
+        keep = taken.any(2) | self.always[None, :, None]
+        return Selection(keep, None, read, self.block, log_weights=logs.flatten(1, 2))

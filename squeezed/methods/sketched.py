@@ -1,0 +1,176 @@
+"""What methods share that find single keys by a small copy of each: a sketch.
+
+A sketch is three things: a copy of the keys that logits are estimated with, a map of the query to it, and the
+bytes that reading it takes. Everything else - rules, sizes, accounting, keys that are always kept - is here.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from squeezed_kernels import lookup
+
+from squeezed.context.data import Context
+from squeezed.errors import BudgetError
+from squeezed.index.layer import LayerIndex
+from squeezed.methods.base import Size
+from squeezed.methods.ruled import Rule, RuledMethod
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector
+
+QueryMap = Callable[[torch.Tensor, torch.Tensor | None, int | None], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A copy of the clustered keys of one layer, in cluster order.
+
+    Attributes:
+        keys: ``[H, M, R]``, as the bytes that are read decode to.
+        query: from ``[B, Hq, L, D]``, the tokens that are no padding ``[B, L]`` (or ``None``) and the block,
+            to ``[B, Hq, L, R]``; a logit is the layer's scale times the product with a key of the copy.
+    """
+
+    keys: torch.Tensor
+    query: QueryMap
+
+
+def as_it_is(query: torch.Tensor, valid: torch.Tensor | None, block: int | None) -> torch.Tensor:
+    """The map of sketches that live in the space of the keys."""
+    return query
+
+
+@dataclass(frozen=True)
+class SketchedMethod(RuledMethod):
+    """A lookup over sketches of single keys.
+
+    Attributes:
+        rule: ``topk``, or ``topp`` with an explicit ``top_p``; there is no calibration.
+        sinks: first tokens that are always kept, and count towards the size.
+
+    Raises:
+        ValueError: another rule, or a negative number.
+    """
+
+    rule: str = "topk"
+    sinks: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sinks < 0:
+            raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
+        if self.rule == "threshold" or (self.rule == "topp" and self.top_p is None):
+            raise ValueError(
+                f"rule is {self.rule!r}, which {type(self).__name__} has no calibration for; use topk, or "
+                "topp with top_p"
+            )
+
+    @abc.abstractmethod
+    def sketch(self, layer: LayerIndex) -> Sketch:
+        """The sketch of a layer's keys."""
+
+    @abc.abstractmethod
+    def sketch_bytes(self, layer: LayerIndex) -> float:
+        """Bytes of it that a lookup reads, of one KV head."""
+
+    def lookup_floor(self, layer: LayerIndex) -> float:
+        return self.sketch_bytes(layer) / token_bytes(layer)
+
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
+        layer = context.layers[number]
+        alike = replace(
+            self, sparsity=0.0, kv_budget=None, kv_tokens=None, top_p=None, rule="topk", block=None
+        )
+        key = ("sketch", type(self).__name__, alike, number)
+        found = context.derive(key, lambda: self.sketch(layer))
+        always = layer.positions < self.sinks
+        require_rows(layer, size, self.lookup_floor(layer), int(always.sum(1).max()))
+        return SketchSelector(
+            Rule(self, size, layer, number), found, always, self.lookup_floor(layer), backend
+        )
+
+
+def token_bytes(layer: LayerIndex) -> int:
+    """Bytes of a token's key and value in one KV head."""
+    return sum(each.shape[2] * each.itemsize for each in (layer.keys, layer.values))
+
+
+def require_rows(layer: LayerIndex, size: Size, lookup: float, always: int) -> None:
+    """Refuses a number of tokens that does not hold the rows that are always kept.
+
+    Raises:
+        BudgetError: so it is; says what would do.
+    """
+    if size.sparsity is None and size.tokens < layer.window + lookup + always:
+        least = (layer.window + lookup + always) / layer.tokens
+        raise BudgetError(
+            f"a budget of {size.tokens:.0f} of {layer.tokens} tokens does not cover the observation window "
+            f"({layer.window} tokens), the lookup ({lookup:.0f} tokens' bytes) and the {always} rows that "
+            f"are always kept; ask for at least kv_budget={least + 0.0005:.3f}"
+        )
+
+
+@dataclass(frozen=True)
+class SketchSelector:
+    """The lookup on one layer.
+
+    Attributes:
+        always: rows that are kept whatever they score, boolean ``[H, M]``. read: tokens that a lookup reads.
+    """
+
+    rule: Rule
+    sketch: Sketch
+    always: torch.Tensor
+    read: float
+    backend: str
+
+    @property
+    def block(self) -> int | None:
+        return self.rule.block
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        layer, method, keys = self.rule.layer, self.rule.method, self.sketch.keys
+        counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
+        scores = lookup(
+            self.sketch.query(query, valid, self.block).to(keys.dtype),
+            keys,
+            counts,
+            layer.scale,
+            softcap=layer.softcap,
+            block=self.block,
+            reduce=method.reduce,
+            valid=valid,
+            backend=self.backend,
+        )
+        keep = keep_with(self.rule, scores, counts, self.read, self.always)
+        return Selection(keep, None, self.read, self.block)
+
+
+def keep_with(
+    rule: Rule,
+    log_scores: torch.Tensor,
+    counts: torch.Tensor,
+    read: torch.Tensor | float,
+    always: torch.Tensor,
+) -> torch.Tensor:
+    """What a rule without calibration keeps, boolean ``[B, H, T, C]``; of a size, the groups ``always``
+    ``[H, C]`` take their part, and a mass is that of the others."""
+    first = always[None, :, None]
+    if rule.method.rule == "topk":
+        log_scores = log_scores.masked_fill(first, torch.inf)
+    keep = rule.keep(log_scores, counts, read, rule.size.as_sparsity(rule.layer, 0.0), None)
+    return keep | first
+
+
+def quantised(values: torch.Tensor, bits: int, dim: int) -> torch.Tensor:
+    """Values as they come back from so many bits each, between the smallest and the largest along ``dim``.
+
+    Args:
+        values: any shape, computed in float32. bits: of each value. dim: along which one zero point and one
+            step are shared.
+    """
+    values = values.float()
+    low, high = values.aminmax(dim=dim, keepdim=True)
+    step = ((high - low) / (2**bits - 1)).clamp(min=torch.finfo(torch.float32).tiny)
+    return ((values - low) / step).round() * step + low

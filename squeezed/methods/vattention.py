@@ -1,0 +1,178 @@
+"""vAttention (Desai et al., arXiv 2510.05688): best keys, and a random sample that speaks for the rest."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import ClassVar
+
+import torch
+from squeezed_kernels import capped
+
+from squeezed.context.data import Context
+from squeezed.index.layer import LayerIndex
+from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.methods.pqcache import PQCache
+from squeezed.selection.kept import Selection
+from squeezed.selection.selectors import Selector
+
+
+@dataclass(frozen=True)
+class VAttention(BudgetedMethod):
+    """Sinks and the best keys of a first method, and of the others so many that the softmax's denominator is
+    right to a tolerance.
+
+    A small sample of the rest tells how their exponentials vary, and so how many are needed; each that is
+    drawn weighs as many as it stands for. Every query token draws for itself. The size is the most that is
+    read; a part of it goes to the first method.
+
+    Attributes:
+        sinks: first tokens that are always kept. heavy: share of the size for the first method's best keys.
+        base: share of the rest that is always drawn. error: of the denominator, relative. risk: that it is
+            larger. seed: of the draws. first: the method that finds the best keys; ``None``: ``PQCache``.
+
+    Raises:
+        ValueError: a number out of range.
+    """
+
+    sized: ClassVar[bool] = False
+
+    sinks: int = 128
+    heavy: float = 0.5
+    base: float = 0.025
+    error: float = 0.1
+    risk: float = 0.1
+    seed: int = 0
+    first: BudgetedMethod | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sinks < 0:
+            raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
+        for name in ("heavy", "base"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a share in (0, 1)")
+        if not self.error > 0:
+            raise ValueError(f"error is {self.error}; expected a number above 0")
+        if not 0 < self.risk < 0.5:
+            raise ValueError(f"risk is {self.risk}; expected a probability in (0, 0.5)")
+        if self.first is not None and not isinstance(self.first, BudgetedMethod):
+            raise ValueError(f"first is {self.first!r}; expected a method with a size, or None")
+
+    @property
+    def finder(self) -> BudgetedMethod:
+        """The method that finds the best keys; it chooses for every query token."""
+        return self.first if self.first is not None else PQCache(sinks=self.sinks, block=1)
+
+    def lookup_floor(self, layer: LayerIndex) -> float:
+        return self.finder.lookup_floor(layer)
+
+    def selectors(
+        self, context: Context, first: int, size: Size, backend: str
+    ) -> Sequence[Selector]:
+        layer = context.layers[first]
+        rows = float(size.rows(layer, self.lookup_floor(layer)))
+        if size.sparsity is None:
+            fixed = layer.window + self.lookup_floor(layer)
+            part = Size(None, fixed + max(self.heavy * rows, min(self.sinks, rows)))
+        else:
+            part = Size(1 - self.heavy * (1 - size.sparsity), math.nan)
+        found = self.finder.selectors(context, first, part, backend)
+        return [
+            VAttentionSelector(self, each, context.layers[number], number, rows)
+            for number, each in enumerate(found, start=first)
+        ]
+
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
+        """Of one layer, as if those before it were dense."""
+        return self.selectors(context, number, size, backend)[0]
+
+
+@dataclass
+class VAttentionSelector:
+    """The draw on one layer; ``rows``: that may be kept, the first method's included."""
+
+    method: VAttention
+    first: Selector
+    layer: LayerIndex
+    number: int
+    rows: float
+    block: int | None = 1
+    _generator: torch.Generator = field(default_factory=torch.Generator)
+
+    def __post_init__(self) -> None:
+        self._generator.manual_seed(self.method.seed * 1_000_003 + self.number)
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        layer, length = self.layer, query.shape[2]
+        found = self.first.select(query, valid)
+        assert found is not None
+        best = found.row_mask()
+        best = best.repeat_interleave(length // best.shape[2], 2)  # [B, H, L, M]
+        best = best | (layer.positions < self.method.sinks)[None, :, None]
+        drawn, count, rest = self._draw(query, best)
+        weight = (rest.float() / count.clamp(min=1)).log().unsqueeze(-1)
+        logs = torch.where(best, 0.0, torch.where(drawn, weight, -torch.inf))
+        group = query.shape[1] // layer.heads
+        read = found.lookup
+        if isinstance(read, torch.Tensor) and read.ndim:
+            read = read.expand(*found.keep.shape[:3]).repeat_interleave(
+                length // found.keep.shape[2], 2
+            )
+        by_query_head = logs.repeat_interleave(group, dim=1)
+        return Selection(best | drawn, None, read, self.block, log_weights=by_query_head)
+
+    def _draw(
+        self, query: torch.Tensor, best: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Rows that are drawn ``[B, H, L, M]``, their number and that of all they stand for ``[B, H, L]``."""
+        layer, method = self.layer, self.method
+        rest = ~best
+        total = rest.sum(-1)
+        # One order for all members of a batch and all tokens: each sample is uniform, whoever is beside.
+        order = torch.rand(layer.heads, layer.clustered, generator=self._generator)
+        by_row = order.gather(1, layer.positions.long().cpu()).to(query.device)[None, :, None]
+        rank = by_row.masked_fill(best, 2.0).argsort(-1, stable=True).argsort(-1, stable=True)
+        base = (method.base * total).ceil().clamp(min=2).minimum(total)
+        sizes = torch.stack(
+            [
+                self._needed(each, best, (rank < base.unsqueeze(-1)) & rest, total)
+                for each in query.unflatten(1, (layer.heads, -1)).unbind(2)
+            ]
+        ).amax(0)
+        room = (self.rows - best.sum(-1)).clamp(min=0)
+        count = sizes.maximum(base).minimum(total).minimum(room.floor().maximum(base)).long()
+        return (rank < count.unsqueeze(-1)) & rest, count, total
+
+    def _needed(
+        self, query: torch.Tensor, best: torch.Tensor, sample: torch.Tensor, total: torch.Tensor
+    ) -> torch.Tensor:
+        """Rows to draw for one query head of each KV head, ``[B, H, L]``; ``query`` is ``[B, H, L, D]``."""
+        layer = self.layer
+        keys = layer.keys.to(query.device).float()
+        logits = capped(layer.scale * query.float() @ keys.transpose(1, 2), layer.softcap)
+        logits = logits - logits.amax(-1, keepdim=True)
+        weights, window = logits.exp().split([layer.clustered, layer.window], dim=-1)
+        number = sample.sum(-1).clamp(min=1)
+        mean = (weights * sample).sum(-1) / number
+        spread = ((weights - mean.unsqueeze(-1)).square() * sample).sum(-1)
+        deviation = (spread / (number - 1).clamp(min=1)).sqrt()
+        whole = (weights * best).sum(-1) + window.sum(-1) + total * mean
+        quantile = NormalDist().inv_cdf(1 - self.method.risk)
+        return sample_size(deviation, total, whole, self.method.error, quantile)
+
+
+def sample_size(
+    deviation: torch.Tensor,
+    count: torch.Tensor,
+    whole: torch.Tensor,
+    error: float,
+    quantile: float,
+) -> torch.Tensor:
+    """How many of ``count`` numbers to draw, so that their sum is right to ``error`` times ``whole``.
+
+    Args:
+        deviation: of the numbers, estimated. whole: estimate of what the sum is a part of.
+        quantile: of the normal distribution, at one minus the risk.
+    """
+    return (quantile * deviation * count / (error * whole.clamp(min=1e-30))).square().ceil()

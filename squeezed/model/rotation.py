@@ -1,0 +1,106 @@
+"""A model's rotary embedding undone, by the model's own function, so that its layout need not be known.
+
+Every layout turns pairs of entries by an angle: the function is linear in (cos, sin), the turn back is that
+by (cos, -sin), and the mean turn over several positions is that by the mean (cos, sin).
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from squeezed.errors import UnsupportedModelError
+from squeezed.model import families
+
+if TYPE_CHECKING:  # the package's types would load all of its modelling code
+    from transformers import PreTrainedModel
+
+FUNCTION = "apply_rotary_pos_emb"
+
+
+class Rotation:
+    """The rotary embedding of the layers that attend to everything.
+
+    Raises:
+        UnsupportedModelError: the model has none that can be undone: no rotary embedding, some layers
+            without, latent attention.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        config = families.text_config(model)
+        self.name = type(model).__name__
+        if getattr(config, "kv_lora_rank", None) or getattr(config, "no_rope_layers", None):
+            raise self._refusal("parts of its keys have no rotary embedding")
+        rotary = [
+            module
+            for module in model.base_model.modules()
+            if hasattr(module, "rope_type") and callable(module)
+        ]
+        if not rotary:
+            raise self._refusal("it has no rotary embedding")
+        self.rotary: Any = rotary[0]
+
+    def _refusal(self, why: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"{self.name}: queries before their rotary embedding are asked for, and {why}"
+        )
+
+    def _turns(self, first: int, count: int, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """cos and sin ``[1, count, R]`` in float32 of the positions from ``first`` on."""
+        places = torch.arange(first, first + count, device=like.device)[None]
+        by_layer = "layer_type" in inspect.signature(self.rotary.forward).parameters
+        kind = {"layer_type": "full_attention"} if by_layer else {}
+        return tuple(each.float() for each in self.rotary(like.float(), places, **kind))
+
+    def _apply(
+        self, module: torch.nn.Module, states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+    ) -> torch.Tensor:
+        """The model's own rotation of ``[heads, L, D]``."""
+        function: Callable[..., Any] | None = getattr(
+            sys.modules[type(module).__module__], FUNCTION, None
+        )
+        if function is None:
+            raise self._refusal(f"{type(module).__module__} has no {FUNCTION}")
+        size = cos.shape[-1]
+        try:
+            return function(states[None], states[None], cos, sin)[0][0]
+        except RuntimeError:  # it is given the part that is turned alone, which comes first
+            if size >= states.shape[-1]:
+                raise
+        part = states[None, ..., :size]
+        turned = function(part, part, cos, sin)[0][0]
+        return torch.cat([turned, states[..., size:]], dim=-1)
+
+    def undone(self, module: torch.nn.Module, states: torch.Tensor, first: int) -> torch.Tensor:
+        """States before the rotary embedding.
+
+        Args:
+            module: the attention module that turned them. states: ``[heads, L, D]``, of the positions from
+                ``first`` on.
+
+        Raises:
+            UnsupportedModelError: the turn back does not undo the turn.
+        """
+        wide = states.float()
+        cos, sin = self._turns(first, states.shape[1], wide)
+        length = cos.square() + sin.square()  # not 1 where the embedding is scaled as well
+        plain = self._apply(module, wide, cos / length, -sin / length)
+        again = self._apply(module, plain, cos, sin)
+        if not torch.allclose(again, wide, rtol=1e-3, atol=1e-3 * float(wide.abs().max())):
+            raise self._refusal("its turn back does not undo it")
+        return plain
+
+    def mean_turn(self, module: torch.nn.Module, size: int, first: int, count: int) -> torch.Tensor:
+        """The mean turn over ``count`` positions from ``first`` on, as a matrix ``[D, D]``: it takes a vector
+        before the rotary embedding to its expectation behind it."""
+        unit = torch.eye(size, device=self._device(module))[None]
+        cos, sin = (each.mean(1, keepdim=True) for each in self._turns(first, count, unit))
+        return self._apply(module, unit, cos, sin)[0].T
+
+    @staticmethod
+    def _device(module: torch.nn.Module) -> torch.device:
+        return next(module.parameters()).device

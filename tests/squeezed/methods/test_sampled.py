@@ -1,0 +1,178 @@
+"""Methods that draw keys at random, and attention that weighs what was drawn."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import squeezed
+from squeezed.cache.fixed import attend_weighted
+from squeezed.methods.magicpig import chance, hash_codes
+from squeezed.methods.vattention import sample_size
+from squeezed.selection.kept import Selection
+from tests.squeezed.conftest import first_pass, logits, random_ids
+
+QUESTION = random_ids(12, seed=3)
+
+
+def asked(length=1, seed=0):
+    return torch.randn(1, 4, length, 16, generator=torch.Generator().manual_seed(seed))
+
+
+# --- Weights ------------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_weighs_three_is_three_rows(ctx):
+    layer = ctx.layers[0]
+    thrice = dataclasses.replace(
+        layer,
+        keys=torch.cat([layer.keys[:, :1], layer.keys[:, :1], layer.keys], dim=1),
+        values=torch.cat([layer.values[:, :1], layer.values[:, :1], layer.values], dim=1),
+    )
+    weights = torch.zeros(1, 4, 1, 513)
+    weights[..., 0] = torch.tensor(3.0).log()
+    every = torch.ones(1, 2, 1, 513, dtype=torch.bool)
+    found = attend_weighted(asked(), layer, Selection(every, None, log_weights=weights), 0.3, None)
+    all_of_them = Selection(
+        torch.ones(1, 2, 1, 515, dtype=torch.bool), None, log_weights=torch.zeros(1, 4, 1, 515)
+    )
+    want = attend_weighted(asked(), thrice, all_of_them, 0.3, None)
+    for a, b in zip(found, want, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_query_heads_keep_rows_of_their_own(ctx):
+    layer = ctx.layers[0]
+    weights = torch.full((1, 4, 2, 513), -torch.inf)
+    weights[0, 0, :, :5] = 0.0
+    weights[0, 1, :, 5:9] = 0.0
+    weights[0, 2:, :, 9:] = 0.0
+    keep = weights.isfinite().unflatten(1, (2, 2)).any(2)
+    selection = Selection(keep, None, block=1, log_weights=weights)
+    out, _ = attend_weighted(asked(2), layer, selection, 0.3, None)
+    rows = torch.cat([torch.arange(5, 9), torch.arange(513, 613)])
+    plain = 0.3 * asked(2)[0, 1] @ layer.keys[0, rows].T
+    want = plain.softmax(-1) @ layer.values[0, rows]
+    torch.testing.assert_close(out[0, 1], want, rtol=1e-4, atol=1e-5)
+
+
+# --- vAttention ---------------------------------------------------------------------------------------------
+
+
+def test_the_sample_that_a_tolerance_needs():
+    # z 1.645, deviation .1, 1000 rows, a denominator of 164.5, a tenth of it: 100 rows.
+    found = sample_size(*map(torch.tensor, (0.1, 1000.0, 164.5)), 0.1, 1.645)
+    assert found.item() == pytest.approx(100, abs=1)
+    wider = sample_size(*map(torch.tensor, (0.2, 1000.0, 164.5)), 0.1, 1.645)
+    assert wider.item() == pytest.approx(400, abs=1)
+
+
+def vattention(**settings):
+    given = {"sparsity": 0.5, "sinks": 8, "first": squeezed.Oracle(block=1)} | settings
+    return squeezed.VAttention(**given)
+
+
+def test_drawn_rows_weigh_what_they_stand_for(ctx):
+    selection = vattention().bind(ctx, "reference")[0].select(asked(3), None)
+    weights = selection.log_weights.unflatten(1, (2, 2))
+    assert torch.equal(weights[:, :, 0], weights[:, :, 1])
+    assert torch.equal(weights[:, :, 0].isfinite(), selection.keep)
+    torch.testing.assert_close(
+        weights[:, :, 0].exp().sum(-1), torch.full((1, 2, 3), 513.0), rtol=1e-4, atol=1e-2
+    )
+    sinks = ctx.layers[0].positions < 8
+    assert bool((weights[0, :, 0, 0][sinks] == 0).all())
+
+
+def test_a_wider_tolerance_reads_less_and_the_size_is_never_passed(model, ctx):
+    budgets = []
+    for error in (0.02, 0.2, 2.0):
+        method = vattention(sparsity=None, kv_budget=0.6, error=error)
+        cache = first_pass(model, ctx, method, QUESTION)
+        budgets.append(torch.stack([each.steps[0].mean() for each in cache.reads]).mean().item())
+    assert budgets[0] > budgets[1] > budgets[2]
+    assert budgets[0] <= 0.605
+
+
+def test_the_mean_over_draws_is_near_the_truth(ctx):
+    """The denominator of the softmax, over 60 seeds."""
+    layer, found = ctx.layers[1], []
+    query = layer.queries[None, :, -1:].float()
+    for seed in range(60):
+        method = vattention(sparsity=0.7, seed=seed, error=0.3)
+        selection = method.bind(ctx, "reference")[1].select(query, None)
+        found.append(attend_weighted(query, layer, selection, layer.scale, None)[1])
+    everything = Selection(
+        torch.ones(1, 2, 1, 513, dtype=torch.bool), None, log_weights=torch.zeros(1, 4, 1, 513)
+    )
+    want = attend_weighted(query, layer, everything, layer.scale, None)[1]
+    mean = torch.stack(found).exp().mean(0)
+    torch.testing.assert_close(mean, want.exp(), rtol=0.1, atol=0.0)
+
+
+def test_one_seed_one_draw(model, ctx):
+    first, again, other = (
+        logits(model, ctx, vattention(seed=seed), QUESTION) for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+# --- MagicPIG -----------------------------------------------------------------------------------------------
+
+
+def test_the_chance_to_meet_in_two_tables():
+    # One bit, a right angle, two tables: each meets with a half, both with a quarter; the weight is 4.
+    assert chance(torch.tensor(0.0), 1, 2).item() == pytest.approx(0.25)
+    assert chance(torch.tensor(1.0), 10, 5).item() == pytest.approx(1.0)
+    assert chance(torch.tensor(-1.0), 10, 5).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_chance_is_how_often_it_happens():
+    generator = torch.Generator().manual_seed(0)
+    pair = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0]])
+    planes = torch.randn(2 * 4 * 3000, 3, generator=generator)
+    codes = hash_codes(pair, planes, 2).unflatten(
+        1, (3000, 4)
+    )  # 3000 times four tables of two bits
+    often = ((codes[0] == codes[1]).sum(-1) >= 2).float().mean().item()
+    assert often == pytest.approx(chance(torch.tensor(0.8), 2, 4).item(), abs=0.03)
+
+
+def test_magicpig_weighs_by_the_inverse_chance_and_reads_ids(ctx):
+    method = squeezed.MagicPIG(sparsity=0.5, bits=4, tables=20, sinks=2)
+    selector = method.bind(ctx, "reference")[0]
+    query = ctx.layers[0].queries[None, :, -3:].float()
+    selection = selector.select(query, None)
+    met = selector.met(query.unflatten(1, (2, 2)), selector.tables)
+    taken = selection.log_weights.unflatten(1, (2, 2)).isfinite()
+    sinks = (ctx.layers[0].positions < 2)[None, :, None, None]
+    assert torch.equal(taken, (met >= 2) | sinks)
+    assert torch.equal(selection.keep, taken.any(2))
+    assert bool((selection.log_weights[selection.log_weights.isfinite()] >= -1e-3).all())
+    torch.testing.assert_close(selection.lookup, met.sum((2, 4)).float() * 4 / 128)
+
+
+def test_a_smaller_size_looks_into_fewer_tables(ctx):
+    def tables(sparsity):
+        method = squeezed.MagicPIG(sparsity=sparsity, bits=4, tables=60)
+        return method.bind(ctx, "reference")[0].tables
+
+    assert tables(0.95) < tables(0.7) < tables(0.3) <= 60
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "message"),
+    [
+        (squeezed.VAttention, {"error": 0}, "error is 0"),
+        (squeezed.VAttention, {"risk": 0.7}, "risk is 0.7"),
+        (squeezed.VAttention, {"heavy": 0}, "heavy is 0"),
+        (squeezed.VAttention, {"first": "oracle"}, "first is 'oracle'"),
+        (squeezed.Twilight, {"first": "oracle"}, "first is 'oracle'"),
+        (squeezed.MagicPIG, {"bits": 16}, "bits is 16"),
+        (squeezed.MagicPIG, {"tables": 1}, "tables is 1"),
+    ],
+)
+def test_bad_settings_are_refused(method, settings, message):
+    with pytest.raises(ValueError, match=message):
+        method(**settings)
