@@ -14,7 +14,7 @@ from ruler import publish
 from ruler.config import RulerConfig
 from ruler.generate import rows
 from ruler.plan import Plan, make_plan
-from ruler.sources.download import MissingDataError
+from rows.download import MissingDataError
 from ruler.tasks import TASKS, get_task
 
 FORMATS = {

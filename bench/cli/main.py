@@ -45,6 +45,7 @@ COMMANDS = {
     "ruler": Entry("ruler.__main__:main", "write the rows of RULER tasks"),
     "prefixqa": Entry("prefixqa.__main__:main", "make a PreFixQA set"),
     "longbench": Entry("longbench.__main__:main", "turn LongBench's data into rows"),
+    "texts": Entry("texts.__main__:main", "list and fetch real text for haystacks and documents"),
 }
 
 
