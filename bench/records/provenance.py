@@ -17,10 +17,10 @@ from bench.config.redact import redact
 from bench.config.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed")
+SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed", "texts")
 # Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
 DECIDING = (
-    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa"),
+    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa", "texts"),
     *("bench/config/method_settings.py", "bench/config/values.py"),
     *("bench/runs", "bench/tasks", "bench/models"),
 )

@@ -14,6 +14,7 @@ HELP = {
     "ruler": ("niah_single_1", "tokenizer: mini", "Exit code 0"),
     "longbench": ("qasper", "prompts: suite", "Exit code 0"),
     "prefixqa": ("backend: template", "Exit code 0"),
+    "texts": ("fetch: null", "anarchism", "Exit code 0"),
     "bench.kernels": ("query_tokens", "lengths=[]", "Exit code 0"),
     "bench.report": ("results=results", "study=null", "budgets", "leaderboard"),
     "bench.report leaderboard": ("merge=[]", "check=null", "schema=false"),
@@ -33,6 +34,7 @@ EXAMPLES = (
     "ruler",
     "longbench",
     "prefixqa",
+    "texts",
 )
 
 
