@@ -18,7 +18,9 @@ from prefixqa.tokens import TokenCounter
 from texts import catalogue, profile
 
 NAME = "factbook"
-GENERATOR = "factbook-1"  # goes into every row; other text or pairs for one seed need another version
+GENERATOR = (
+    "factbook-1"  # goes into every row; other text or pairs for one seed need another version
+)
 ATTEMPTS = 8
 LETTERS = 12  # of a token, at most, on average
 QUESTION_GUESS = 60  # tokens of the longest user input and its answer, before they are known
@@ -69,9 +71,7 @@ def _one(tokens: TokenCounter, index: int, questions: int, length: int, seed: in
     raise SpaceError(f"length {length} is too short for questions={questions}", 0)
 
 
-def _made(
-    text: str, placed: list[profile.Placed], index: int, questions: int, seed: int
-) -> Made:
+def _made(text: str, placed: list[profile.Placed], index: int, questions: int, seed: int) -> Made:
     """The document of a text, with up to ``questions`` pairs spread over its depth."""
     name = f"{NAME}-{seed}-{index:05d}"
     package = catalogue.profiles_package()

@@ -1,4 +1,4 @@
-"""What data sets take from elsewhere: where it is kept, whether it may be fetched, and one file by its address."""
+"""What data sets take from elsewhere: where it is kept, whether it may be fetched, one file by address."""
 
 import http.client
 import os

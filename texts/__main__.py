@@ -14,7 +14,10 @@ def table() -> str:
     rows = [("text", "what it is", "package", "MB", "licence", "here")]
     rows += [_row(each) for each in TEXTS.values()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
     return "\n".join([*(line.rstrip() for line in lines), "", f"fetched files: {cache_folder()}"])
 
 
@@ -34,7 +37,9 @@ def _work(settings: TextsConfig) -> None:
     names = [name.strip() for name in settings.fetch.strip("[]").split(",") if name.strip()]
     wanted = list(TEXTS.values()) if names == ["all"] else [get(name) for name in names]
     if not wanted:
-        raise ValueError(f"fetch is {settings.fetch!r}; expected all, or some of {', '.join(TEXTS)}")
+        raise ValueError(
+            f"fetch is {settings.fetch!r}; expected all, or some of {', '.join(TEXTS)}"
+        )
     failed = []
     for text in wanted:
         if text.package is None:

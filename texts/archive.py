@@ -29,7 +29,9 @@ def members(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     try:
         found = dict(sorted(_members(path, wanted)))
     except _DAMAGED as error:
-        raise MissingDataError(f"{path} is damaged ({error}); delete it to fetch it again") from error
+        raise MissingDataError(
+            f"{path} is damaged ({error}); delete it to fetch it again"
+        ) from error
     if not found:
         raise MissingDataError(f"{path} holds none of the files that are read from it")
     return found

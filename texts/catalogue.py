@@ -103,9 +103,7 @@ def load(name: str, seed: str | None = None) -> Corpus:
 
 
 @functools.lru_cache(maxsize=2)  # the largest take seconds, and a sweep asks in every run
-def _read(
-    reader: Callable[[Path], list[Document]], path: Path
-) -> tuple[Document, ...]:
+def _read(reader: Callable[[Path], list[Document]], path: Path) -> tuple[Document, ...]:
     return tuple(reader(path))
 
 

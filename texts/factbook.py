@@ -37,7 +37,9 @@ FIELDS = (
     Field("irrigated land", ("Geography", "Irrigated land")),
     Field("national holiday", ("Government", "National holiday")),
     Field("national anthem", ("Government", "National anthem", "name"), numeric=False),
-    Field("life expectancy", ("People and Society", "Life expectancy at birth", "total population")),
+    Field(
+        "life expectancy", ("People and Society", "Life expectancy at birth", "total population")
+    ),
     Field("infant mortality", ("People and Society", "Infant mortality rate", "total")),
     Field("birth rate", ("People and Society", "Birth rate")),
     Field("death rate", ("People and Society", "Death rate")),

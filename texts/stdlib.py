@@ -6,7 +6,15 @@ from pathlib import Path
 
 from texts.document import Document
 
-LEFT_OUT = {"test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "__pycache__"}
+LEFT_OUT = {
+    "test",
+    "tests",
+    "idle_test",
+    "site-packages",
+    "dist-packages",
+    "lib2to3",
+    "__pycache__",
+}
 SHORTEST = 200  # characters; less is no module but a signpost
 
 

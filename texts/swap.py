@@ -17,7 +17,9 @@ def swapped(profiles: Sequence[Profile], seed: str) -> list[Profile]:
     """
     moved: dict[tuple[str, Field], str] = {}
     for field in FIELDS:
-        having = {each.code: fact for each in profiles for fact in each.facts if fact.field == field}
+        having = {
+            each.code: fact for each in profiles for fact in each.facts if fact.field == field
+        }
         by_size = sorted(
             (each for each in profiles if each.code in having),
             key=lambda each: (each.people, each.code),

@@ -17,7 +17,17 @@ from bench.config.redact import redact
 from bench.config.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed", "texts")
+SOURCES = (
+    "bench",
+    "conf",
+    "kernels",
+    "longbench",
+    "prefixqa",
+    "rows",
+    "ruler",
+    "squeezed",
+    "texts",
+)
 # Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
 DECIDING = (
     *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa", "texts"),

@@ -144,9 +144,7 @@ def _generated(config: RulerConf) -> RulerSpec:
     except ValueError as error:
         raise InputError(f"task.prompts: {error}") from error
     text = find_text(task, config.essays)
-    documents = find_documents(
-        task, config.squad, config.hotpotqa, config.compat, config.seed
-    )
+    documents = find_documents(task, config.squad, config.hotpotqa, config.compat, config.seed)
     source = text or documents
     return RulerSpec(
         name=config.name,

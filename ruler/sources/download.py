@@ -7,6 +7,7 @@ from pathlib import Path
 from rows.download import MissingDataError, cache_folder, download
 from rows.whole import write_bytes
 
+
 @dataclass(frozen=True)
 class Remote:
     """A file with its place and checksum. ``override``: setting that names a local copy."""

@@ -55,7 +55,9 @@ class QaData:
         ]
         paragraphs = list(dict.fromkeys(paragraphs).keys() - set(self.documents))
         if corpus.kind != "prose" or not paragraphs:
-            raise ValueError(f"haystack: {corpus.name} has no paragraphs of prose; take another text")
+            raise ValueError(
+                f"haystack: {corpus.name} has no paragraphs of prose; take another text"
+            )
         own = len(self.documents)
         items = tuple(replace(item, related=()) for item in self.items)
         documents = (*self.documents, *sorted(paragraphs))

@@ -9,7 +9,9 @@ from tests.packages import install
 
 
 @pytest.fixture
-def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
     from texts.__main__ import COMMAND
 
     run = runner(COMMAND, tmp_path, monkeypatch, capfd)
@@ -41,6 +43,8 @@ def test_what_cannot_be_had_does_not_stop_the_others(texts: Run, tmp_path: Path)
     assert "anarchism_15.3-3_all.deb" in done.stderr
 
 
-@pytest.mark.parametrize(("fetch", "message"), [("bibel", "unknown text 'bibel'"), ("[]", "expected all")])
+@pytest.mark.parametrize(
+    ("fetch", "message"), [("bibel", "unknown text 'bibel'"), ("[]", "expected all")]
+)
 def test_wrong_names_are_refused(texts: Run, fetch: str, message: str) -> None:
     refused(texts(f"fetch={fetch}"), message)

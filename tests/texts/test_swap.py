@@ -107,7 +107,11 @@ def test_processes_agree() -> None:
     for salt in ("1", "2"):
         environment = os.environ | {"PYTHONHASHSEED": salt, "PYTHONPATH": path}
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", SCRIPT],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         found.add(done.stdout.strip())
     text, _ = profile.laid_out(swapped([land(n) for n in range(1, 60)], "3"))

@@ -22,13 +22,17 @@ def test_the_model_sees_the_question_alone(name: str, bench: Bench, tmp_path: Pa
     given = [*TASKS[name], "method=full", "backend=reference", "task.max_new_tokens=2"]
     for closed in ("false", "true"):
         assert bench(*given, f"task.closed_book={closed}").code == 0
-    found = {path.parent.parent.name: read_records(path) for path in tmp_path.rglob("records.jsonl")}
+    found = {
+        path.parent.parent.name: read_records(path) for path in tmp_path.rglob("records.jsonl")
+    }
     (control,) = [each for each in found if "-closed_book" in each]
     (standard,) = [each for each in found if "-closed_book" not in each]
     assert [each["id"] for each in found[control]] == [each["id"] for each in found[standard]]
     assert max(each["context_tokens"] for each in found[control]) < 30
     assert len({each["context"] for each in found[control]}) == 1
-    sizes = [[each["question_tokens"] for each in found[each_name]] for each_name in (control, standard)]
+    sizes = [
+        [each["question_tokens"] for each in found[each_name]] for each_name in (control, standard)
+    ]
     assert sizes[0] == sizes[1]
 
 

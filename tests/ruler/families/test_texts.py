@@ -71,9 +71,7 @@ def test_code_keeps_its_lines_and_the_length_its_promise(
     notes = [line for line in lines if line.startswith("Ledger note: ")]
     assert len(notes) == 2
     code = "\n".join(line for line in lines if line not in notes)
-    known = {
-        line for each in catalogue.load("stdlib").documents for line in each.text.splitlines()
-    }
+    known = {line for each in catalogue.load("stdlib").documents for line in each.text.splitlines()}
     assert set(code.splitlines()) <= known
     whole = tokenizer(row.context)["input_ids"], tokenizer(row.question + row.answer_prefix)
     assert len(whole[0]) + len(whole[1]["input_ids"]) + 128 <= length + 2  # two ends of a text
@@ -134,7 +132,7 @@ def test_a_text_that_is_not_here_is_named(tokenizer: Any, cache: Path) -> None:
     for path in cache.iterdir():
         path.unlink()
     for settings in ({"parameters": {"haystack": "anarchism"}}, {"essays": "anarchism"}):
-        with pytest.raises(ValueError, match="anarchism_15.3-3_all.deb") as caught:
+        with pytest.raises(ValueError, match=r"anarchism_15\.3-3_all\.deb") as caught:
             generate("niah_single_2", tokenizer, 1024, 1, **settings)
         assert "\n" not in str(caught.value)
 
