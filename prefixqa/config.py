@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-BACKENDS = ("template", "extractive", "openai")
+BACKENDS = ("template", "factbook", "extractive", "openai")
+MAKING = ("template", "factbook")  # those that make their documents and take no source
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from prefixqa import extractive, invent, prompts, template
-from prefixqa.config import BACKENDS, PrefixqaConfig
+from prefixqa import extractive, factbook, invent, prompts, template
+from prefixqa.config import BACKENDS, MAKING, PrefixqaConfig
 from prefixqa.made import Made
 from prefixqa.output.splits import split_of
 from prefixqa.output.write import MANIFEST, ROWS, found_set, manifest_of, write_set
@@ -26,6 +26,7 @@ from rows.tokenizer import load_tokenizer
 
 GENERATORS = {
     invent.NAME: template.GENERATOR,
+    factbook.NAME: factbook.GENERATOR,
     extractive.NAME: extractive.GENERATOR,
     "openai": service_prompts.VERSION,
 }
@@ -42,7 +43,7 @@ def make(settings: PrefixqaConfig) -> None:
     tokens = TokenCounter(load_tokenizer(settings.tokenizer))
     out = Path(settings.out)
     loaded = Loaded([], {})
-    if settings.backend != invent.NAME:
+    if settings.backend not in MAKING:
         loaded = load_documents(settings, tokens)
         for name, why in loaded.skipped.items():
             print(f"prefixqa: left out {name}: {why}", file=sys.stderr)
@@ -87,7 +88,7 @@ def generate(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> 
         )
     else:
         finished = Finished(list(shown(by_rule(settings, loaded, tokens))), Accounts())
-    if settings.backend != invent.NAME:
+    if settings.backend not in MAKING:
         finished.made = [fitted(each, tokens, settings.length) for each in finished.made]
     return finished
 
@@ -105,10 +106,11 @@ def by_rule(
 ) -> tuple[int, Iterable[Made]]:
     """Number of documents, and the documents with their pairs, from a backend without a model."""
     questions, seed = settings.questions, settings.seed
-    if settings.backend == invent.NAME:
+    if settings.backend in MAKING:
         wanted = settings.documents or invent.DOCUMENTS
         count = min(wanted, settings.limit or wanted)
-        return count, invent.invent(tokens, count, questions, settings.length, seed)
+        make_them = invent.invent if settings.backend == invent.NAME else factbook.documents
+        return count, make_them(tokens, count, questions, settings.length, seed)
     made = (extractive.extract(each, questions, seed) for each in loaded.documents)
     return len(loaded.documents), made
 
@@ -143,9 +145,11 @@ def check(settings: PrefixqaConfig) -> None:
     """
     if settings.backend not in BACKENDS:
         raise ValueError(f"unknown backend {settings.backend!r}; known: {', '.join(BACKENDS)}")
-    invented = settings.backend == invent.NAME
+    invented = settings.backend in MAKING
     if invented and settings.source is not None:
-        raise ValueError("source: the template backend invents its documents; leave source out")
+        raise ValueError(
+            f"source: the {settings.backend} backend makes its documents; leave source out"
+        )
     for name in ("questions", "length", "documents", "limit"):
         if (given := getattr(settings, name)) is not None and given < 1:
             raise ValueError(f"{name} is {given}; expected at least 1")
@@ -167,7 +171,7 @@ def decides(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> d
         "prompts": prompts.VERSION,
         "generator": GENERATORS[settings.backend],
     }
-    if settings.backend == invent.NAME:
+    if settings.backend in MAKING:
         decided["documents"] = by_rule(settings, loaded, tokens)[0]
     else:
         decided["source"] = settings.source

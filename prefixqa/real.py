@@ -23,7 +23,7 @@ def check_filter(settings: PrefixqaConfig) -> None:
     if settings.source is None:
         raise ValueError(
             f"source: the {settings.backend} backend needs documents; give source=FOLDER, a file, "
-            "or arxiv:ID,ID"
+            "arxiv:ID,ID, or text:NAME"
         )
     if settings.too_long not in TOO_LONG:
         raise ValueError(f"too_long is {settings.too_long!r}; expected {' or '.join(TOO_LONG)}")
@@ -58,7 +58,8 @@ def load_documents(settings: PrefixqaConfig, tokens: TokenCounter) -> Loaded:
     )
     most = [each for each in (settings.documents, settings.limit) if each]
     cache = Path(settings.openai.cache or Path(settings.out) / ".cache").expanduser()
-    return load(str(settings.source), rules, tokens, cache, min(most, default=0))
+    source = str(settings.source)
+    return load(source, rules, tokens, cache, min(most, default=0), str(settings.seed))
 
 
 def fitted(made: Made, tokens: TokenCounter, length: int) -> Made:

@@ -1,6 +1,7 @@
 """What the generator asks of a tokenizer: counts, places of sentences, and an identity."""
 
 import bisect
+import copy
 import hashlib
 import itertools
 import json
@@ -63,6 +64,17 @@ class TokenCounter:
         self._pieces: re.Pattern[str] | None = None
         self.additive = False  # until it is known
         self.additive = self._is_additive()
+
+    def that_counts(self, probe: str) -> "TokenCounter":
+        """A counter that is right for texts like ``probe`` too: this one, or one that is not ``additive``."""
+        if not self.additive:
+            return self
+        whole = len(encode(self._tokenizer, ANCHOR + probe)) - self._anchor
+        if self.added(probe) == whole:
+            return self
+        other = copy.copy(self)
+        other.additive, other._chunks, other._numbers = False, {}, [0]
+        return other
 
     def count(self, text: str) -> int:
         """Tokens of a text that begins a fixed context."""

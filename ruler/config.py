@@ -14,6 +14,7 @@ class ParametersConf:
     """Parameters of tasks (``ruler.tasks``); null: the standard task's."""
 
     haystack: str | None = None
+    source: str | None = None
     key_type: str | None = None
     value_type: str | None = None
     keys: int | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rows.command import check_folder
+from rows.download import MissingDataError
 from rows.parquet import read_parquet, write_parquet
 from rows.publish import read_manifest
 from rows.row import Row, RowError, read_jsonl, write_jsonl
@@ -15,7 +16,6 @@ from ruler import publish
 from ruler.config import RulerConfig
 from ruler.generate import rows
 from ruler.plan import Plan, make_plan
-from ruler.sources.download import MissingDataError
 from ruler.tasks import TASKS, get_task
 
 FORMATS = {

@@ -1,5 +1,6 @@
 """The checked settings of a RULER data set."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from typing import Any
 
 from rows.tokens import TokenCounter
 from ruler.families.choose import Material, draw_sample
+from ruler.families.code import Code
 from ruler.families.essay import Essay
 from ruler.families.sample import Draw
 from ruler.families.vt import VtDraw
@@ -15,10 +17,13 @@ from ruler.fit import largest_fitting
 from ruler.prompts import PromptSet, get_prompts
 from ruler.sources import download, official_prompts, qa_data
 from ruler.sources import essays as essay_source
+from ruler.sources.factbook import factbook
 from ruler.tasks import NiahTask, QaTask, Task, VtTask, get_task, with_parameters, with_questions
+from texts import catalogue
 
 # Part of every row: rows of two formats, or of two word lists, are not the same data.
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"
+CODE_PROBE = "def f(x):\n    if x:\n        return [\n            1,\n\tx]\n\n\nclass A:\n"
 NOT_META = ("name", "max_new_tokens", "haystack")  # have places of their own in a row
 DEMO_TOKENS = 500  # of the original's worked example of variable tracking, answer included
 
@@ -32,6 +37,7 @@ class Plan:
         laid_out: the same with the haystack that is used.
         length: tokens of everything: BOS or chat template, context, longest user input, answer.
         samples: contexts. questions: questions on each of them.
+        essays: what stands in for the essays, as the settings name it.
         compat: as the original where it differs, for comparisons with its data: places in the text
             come from the seed alone, so that they are the same in all samples of one size (of the
             words to count, and of the documents, the answer's among them); questions are taken in
@@ -49,6 +55,7 @@ class Plan:
     questions: int
     compat: bool = False
     material: Material = field(default_factory=Material)
+    essays: str | None = None
 
     @property
     def reserved(self) -> int:
@@ -79,8 +86,10 @@ class Plan:
                 "haystack": self.laid_out.haystack,
                 "haystack_standard": self.task.haystack,
             }
+        elif isinstance(self.task, QaTask) and self.task.text:
+            haystack = {"haystack": self.task.haystack, "haystack_standard": self.task.haystack}
         parameters = asdict(self.task)
-        essay, qa = self.material.essay, self.material.qa
+        text, qa = self.material.text, self.material.qa
         return {
             "length": self.length,
             "seed": self.seed,
@@ -88,8 +97,9 @@ class Plan:
             "questions_per_context": self.questions,
             **{name: parameters[name] for name in parameters if name not in NOT_META},
             **haystack,
-            "essays": essay.fingerprint if essay else None,
+            "essays": text.fingerprint if text else None,
             **({"documents": qa.fingerprint} if qa else {}),
+            **({"text": pin} if (pin := pin_of(self.task, self.essays)) else {}),
             **({"chat": True} if self.tokens.frame.chat else {}),
             **({"compat": True} if self.compat else {}),
             "tokenizer_fingerprint": self.tokens.fingerprint,
@@ -121,14 +131,17 @@ def make_plan(
         raise ValueError(f"length is {length}; expected a positive number of tokens")
     wording = find_prompts(prompts)
     task = with_questions(with_parameters(task, parameters or {}), questions_per_context)
-    essay = find_essay(task, essays)
+    text = find_text(task, essays)
     laid_out = task
-    if isinstance(task, NiahTask) and task.haystack == "essay" and essay is None:
+    if isinstance(task, NiahTask) and task.haystack == "essay" and text is None:
         laid_out = replace(task, haystack="noise")
-    qa = find_documents(task, squad, hotpotqa, compat)
+    qa = find_documents(task, squad, hotpotqa, compat, seed)
     counter = tokenizer if isinstance(tokenizer, TokenCounter) else TokenCounter(tokenizer, chat)
+    if isinstance(text, Code):
+        counter = counter.that_counts(CODE_PROBE)
     material = Material(
-        essay=essay,
+        text=text,
+        turned=isinstance(task, NiahTask) and task.text is not None,
         qa=qa,
         order=str(seed) if compat else None,
         raw_words=compat,
@@ -150,6 +163,7 @@ def make_plan(
         questions=questions_per_context,
         compat=compat,
         material=material,
+        essays=None if essays is None else str(essays),
     )
 
 
@@ -162,24 +176,66 @@ def find_prompts(name: str) -> PromptSet:
     return get_prompts(name) if name == "suite" else official_prompts.load(name)
 
 
-def find_essay(task: Task, source: str | Path | None) -> Essay | None:
-    """The text of an essay haystack, if the task has one and it is asked for.
+def find_text(task: Task, essays: str | Path | None) -> Essay | Code | None:
+    """The text of a haystack of essays or code, if the task has one and it is asked for.
+
+    Args:
+        essays: a local corpus, ``download``, or the name of a text in prose.
 
     Raises:
         ValueError, FileNotFoundError: it cannot be had or used.
     """
-    downloaded = str(source) == "download"
-    if source is not None and not downloaded:
-        _check_file("essays", source)  # also where no task needs it: it was meant to be there
-    if source is None or not isinstance(task, NiahTask) or task.haystack != "essay":
+    named = text_of(task, essays)
+    if essays is not None and named is None and str(essays) != "download":
+        _check_file("essays", essays)  # also where no task needs it: it was meant to be there
+    if not isinstance(task, NiahTask):
         return None
-    return Essay.load(essay_source.fetch() if downloaded else source)
+    if task.text or (task.haystack == "essay" and named):
+        return _hay(catalogue.load(str(named)))
+    if essays is None or task.haystack != "essay":
+        return None
+    return Essay.load(essay_source.fetch() if str(essays) == "download" else essays)
+
+
+@functools.lru_cache(maxsize=2)  # cutting the largest into sentences takes seconds
+def _hay(corpus: catalogue.Corpus) -> Essay | Code:
+    if corpus.kind == catalogue.CODE:
+        return Code(corpus)
+    return Essay("\n".join(each.text for each in corpus.documents))
+
+
+def text_of(task: Task, essays: str | Path | None) -> str | None:
+    """Name of the text that a task's haystack is made of, or that stands in for its essays.
+
+    Raises:
+        ValueError: code in place of essays.
+    """
+    if isinstance(task, NiahTask | QaTask) and task.text:
+        return task.text
+    if (name := str(essays)) not in catalogue.TEXTS:
+        return None
+    if catalogue.TEXTS[name].kind != catalogue.PROSE:
+        raise ValueError(f"essays: {name} is code; as a haystack of its own it is haystack={name}")
+    return name
+
+
+def pin_of(task: Task, essays: str | Path | None) -> str | None:
+    """Packages, versions and checksums of the texts that a task is made of; None if of none."""
+    names: list[str | None] = []
+    if isinstance(task, NiahTask) and (task.text or task.haystack == "essay"):
+        names = [text_of(task, essays)]
+    elif isinstance(task, QaTask):
+        names = [task.source if task.source == catalogue.PROFILES else None, task.text]
+    return "; ".join(catalogue.pin(name) for name in names if name) or None
 
 
 def find_documents(
-    task: Task, squad: str | Path | None, hotpotqa: str | Path | None, compat: bool
+    task: Task, squad: str | Path | None, hotpotqa: str | Path | None, compat: bool, seed: int
 ) -> qa_data.QaData | None:
     """Documents and questions, if the task has any: of a local file, or downloaded.
+
+    Args:
+        seed: of the values that country profiles get from each other.
 
     Raises:
         ValueError, FileNotFoundError: they cannot be had or used.
@@ -189,11 +245,15 @@ def find_documents(
             _check_file(name, given)
     if not isinstance(task, QaTask):
         return None
-    remote, local = (
-        (download.SQUAD, squad) if task.source == "squad" else (download.HOTPOTQA, hotpotqa)
-    )
-    path = download.fetch(remote) if local is None else Path(local)
-    return qa_data.load(task.source, path, compat)
+    if task.source == catalogue.PROFILES:
+        found = factbook(str(seed))
+    else:
+        remote, local = (
+            (download.SQUAD, squad) if task.source == "squad" else (download.HOTPOTQA, hotpotqa)
+        )
+        path = download.fetch(remote) if local is None else Path(local)
+        found = qa_data.load(task.source, path, compat)
+    return found if task.text is None else found.among(catalogue.load(task.text))
 
 
 def _check_file(setting: str, path: str | Path) -> None:

@@ -10,11 +10,13 @@ from rows.row import Row
 
 SETTINGS = (
     *("length", "seed", "prompts", "haystack", "tokenizer", "tokenizer_fingerprint", "source"),
-    *("questions_per_context", "essays", "documents", "chat", "compat"),
+    *("questions_per_context", "essays", "documents", "text", "chat"),
+    "compat",
 )
 SOURCES = {
     "squad": "SQuAD 2.0 (Rajpurkar, Jia, Liang 2018), CC BY-SA 4.0",
     "hotpotqa": "HotpotQA (Yang et al. 2018), CC BY-SA 4.0",
+    "factbook": "The World Factbook of 2015, public domain; values are swapped between countries",
 }
 
 
@@ -60,6 +62,8 @@ def card(manifest: dict[str, Any]) -> str:
         cells = [str(entry.get(each, "")) for each in columns]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     used = sorted({entry["source"] for _, entry in files if "source" in entry})
+    if texts := sorted({entry["text"] for _, entry in files if "text" in entry}):
+        lines += ["", "Text comes from:", "", *(f"- {each}" for each in texts)]
     if used:
         lines += ["", "Documents come from:", "", *(f"- {SOURCES[each]}" for each in used)]
     lines += ["", f"Checksums (SHA-256) are in `{MANIFEST}`.", ""]

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-HAYSTACKS = ("noise", "needle", "essay")
+from texts.catalogue import TEXTS
+
+HAYSTACKS = ("noise", "needle", "essay", *TEXTS)
+DOCUMENTS = ("squad", "hotpotqa", "factbook")
 TYPES = ("words", "numbers", "uuids")
 
 
@@ -14,7 +17,8 @@ class NiahTask:
 
     Attributes:
         name: name under which rows and records appear.
-        haystack: ``noise`` (a repeated block), ``needle`` (distractor needles) or ``essay``.
+        haystack: ``noise`` (a repeated block), ``needle`` (distractor needles), ``essay``, or a text by
+            name (``texts.catalogue``).
         key_type, value_type: ``words``, ``numbers`` or ``uuids``.
         keys: needles' keys; values: values per key; queries: keys asked for in one question.
         max_new_tokens: tokens reserved for the answer.
@@ -44,6 +48,11 @@ class NiahTask:
         _at_least_one(self, "keys", "values", "queries", "max_new_tokens")
         # The original raises the number of keys to the number of queried keys.
         object.__setattr__(self, "keys", max(self.keys, self.queries))
+
+    @property
+    def text(self) -> str | None:
+        """The text by name that the haystack is made of, if it is one."""
+        return self.haystack if self.haystack in TEXTS else None
 
 
 @dataclass(frozen=True)
@@ -114,16 +123,34 @@ class FweTask:
 
 @dataclass(frozen=True)
 class QaTask:
-    """Question answering over documents: ``source`` is the data set that they come from."""
+    """Question answering over documents.
+
+    Attributes:
+        source: the data set of questions: ``squad``, ``hotpotqa``, or ``factbook`` (country profiles with
+            swapped values).
+        haystack: the documents around those that are needed: ``documents`` of the data set, or the
+            paragraphs of a text by name.
+    """
 
     family: ClassVar[str] = "qa"
 
     name: str
     source: str
+    haystack: str = "documents"
     max_new_tokens: int = 32
 
     def __post_init__(self) -> None:
+        if self.source not in DOCUMENTS:
+            raise ValueError(f"source is {self.source!r}; expected one of {', '.join(DOCUMENTS)}")
+        known = ("documents", *TEXTS)
+        if self.haystack not in known:
+            raise ValueError(f"haystack is {self.haystack!r}; expected one of {', '.join(known)}")
         _at_least_one(self, "max_new_tokens")
+
+    @property
+    def text(self) -> str | None:
+        """The text by name that the other documents are taken from, if there is one."""
+        return self.haystack if self.haystack in TEXTS else None
 
 
 def _at_least_one(task: Any, *names: str) -> None:
@@ -155,7 +182,17 @@ TASKS: dict[str, Task] = {
 
 # Parameters that a task may be given; each makes another task of it.
 OVERRIDABLE = (
-    *("haystack", "key_type", "value_type", "keys", "values", "queries", "chains", "hops"),
+    *(
+        "haystack",
+        "source",
+        "key_type",
+        "value_type",
+        "keys",
+        "values",
+        "queries",
+        "chains",
+        "hops",
+    ),
     *("common", "common_count", "other_count", "short_common_count", "short_other_count"),
     *("alpha", "word_length", "answers"),
 )
@@ -185,8 +222,8 @@ def with_parameters(task: Task, changes: Mapping[str, Any]) -> Task:
     given = {name: value for name, value in changes.items() if value is not None}
     for name in given:
         if name not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none to change"
-            raise ValueError(f"task {task.name} has no parameter {name!r}; {has}")
+            has = ", ".join(known)
+            raise ValueError(f"task {task.name} has no parameter {name!r}; it has {has}")
     changed = replace(task, **given)
     name = task.name
     for field in known:
@@ -199,7 +236,7 @@ def _spelled(field: str, value: Any) -> str:
     """A parameter in a task's name, for instance ``keys8``, ``alpha3.5``, ``value_uuids``."""
     if field in ("key_type", "value_type"):
         return f"{field.removesuffix('_type')}_{value}"
-    return value if field == "haystack" else f"{field.replace('_', '')}{value:g}"
+    return value if field in ("haystack", "source") else f"{field.replace('_', '')}{value:g}"
 
 
 def with_questions(task: Task, questions_per_context: int) -> Task:

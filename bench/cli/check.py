@@ -128,7 +128,8 @@ def task_spec(config: TaskConf) -> TaskSpec:
             f"task.name is {config.name!r}, but the settings are those of another task; "
             f"choose a task with task={config.name}"
         )
-    return task.spec(config)
+    spec = task.spec(config)
+    return spec.without_context() if config.closed_book else spec
 
 
 def check_writable(folder: Path) -> None:

@@ -47,6 +47,7 @@ COMMANDS = {
     "longbench": Entry("longbench.__main__:main", "turn LongBench's data into rows"),
     "probes": Entry("probes.__main__:main", "write the rows of sets that each test one thing"),
     "data": Entry("bench.cli.data:main", "list those sets: what each tests, its floor, its sizes"),
+    "texts": Entry("texts.__main__:main", "list and fetch real text for haystacks and documents"),
 }
 
 

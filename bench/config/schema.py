@@ -38,10 +38,12 @@ class TaskConf:
     """What every task has; each extends it with settings of its own (``bench.tasks``).
 
     ``max_new_tokens``: tokens generated at most; null: what the task says for each row.
+    ``closed_book``: a control: every question is asked without its context, under a name of its own.
     """
 
     name: str = "???"  # as OmegaConf writes that it must be given
     max_new_tokens: int | None = None
+    closed_book: bool = False
 
 
 @dataclass

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class TaskSpec:
         data: fingerprint of the data that the rows are made from; None where there are none.
         overrides: parameters changed from the standard subtask; the label says so too.
         max_new_tokens: tokens generated at most; None: what the row says.
+        closed_book: the questions are asked without their contexts; the label says so too.
     """
 
     name: str
@@ -79,6 +80,12 @@ class TaskSpec:
     data: str | None = None
     overrides: tuple[tuple[str, Any], ...] = ()
     max_new_tokens: int | None = None
+    # Its label tells it from the other runs, whose names and records are older than this field.
+    closed_book: bool = field(default=False, metadata=NOT_IDENTITY)
+
+    def without_context(self) -> "TaskSpec":
+        """The same questions as a control: what a model answers that has not read what they are about."""
+        return dataclasses.replace(self, label=f"{self.label}-closed_book", closed_book=True)
 
     def identity(self) -> dict[str, Any]:
         """What decides the rows and their answers."""

@@ -28,10 +28,11 @@ SOURCES = (
     "rows",
     "ruler",
     "squeezed",
+    "texts",
 )
 # Changes elsewhere (reports, settings, documentation) do not change an answer or its score.
 DECIDING = (
-    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa", "probes"),
+    *("squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa", "probes", "texts"),
     *("bench/config/method_settings.py", "bench/config/values.py"),
     *("bench/runs", "bench/tasks", "bench/models"),
 )

@@ -20,6 +20,9 @@ from rows import turn
 from rows.frame import Frame, make_frame
 from rows.row import Row
 
+# What stands before a question that is asked without its context: an empty one cannot be indexed.
+CLOSED = "There is no document.\n"
+
 
 @dataclass(frozen=True)
 class Example:
@@ -113,7 +116,7 @@ def contexts(model: ModelSpec, task: TaskSpec) -> tuple[Context, ...]:
     tokenizer = tokenizer_of(model)
     by_context: dict[str, list[Row]] = {}
     for row in get_task(task.name).rows(task, tokenizer):
-        by_context.setdefault(row.context, []).append(row)
+        by_context.setdefault(CLOSED if task.closed_book else row.context, []).append(row)
     return tuple(_context(task, text, members, tokenizer) for text, members in by_context.items())
 
 
@@ -128,7 +131,8 @@ def first_length(model: ModelSpec, task: TaskSpec) -> int:
     rows = iter(get_task(task.name).rows(task, tokenizer))
     first = next(rows)
     members = [first, *itertools.takewhile(lambda row: row.context == first.context, rows)]
-    return _context(task, first.context, members, tokenizer).ids.numel()
+    text = CLOSED if task.closed_book else first.context
+    return _context(task, text, members, tokenizer).ids.numel()
 
 
 def fingerprint(groups: tuple[Context, ...]) -> str:

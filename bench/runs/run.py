@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from bench.config.errors import ImpossibleError, InputError, RunError
-from bench.config.spec import RunSpec
+from bench.config.spec import IndexSpec, RunSpec
 from bench.config.words import counted
 from bench.records import provenance
 from bench.records.failures import attempt, device_lost, record_failure
@@ -153,13 +153,18 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
             if not missing:
                 continue
             prepared = prepare(
-                model, group.ids, spec.index, spec.model, spec.cache_dir, spec.cache_max_bytes
+                model, group.ids, index_of(spec), spec.model, spec.cache_dir, spec.cache_max_bytes
             )
             prepared = ready(asking, calibrated(asking, group, prepared))
             for batch in batches(missing, spec.batch_size):
                 for record in answer(asking, group, prepared, batch):
                     records.append(record | origin)
                 bar.update(len(batch))
+
+
+def index_of(spec: RunSpec) -> IndexSpec:
+    """How a run's contexts are prepared; without a context nothing is longer than the window."""
+    return dataclasses.replace(spec.index, window=1) if spec.task.closed_book else spec.index
 
 
 def _outcome(records: list[dict[str, Any]], seconds: float, before: int) -> Outcome:

@@ -10,12 +10,15 @@ from bench.config.errors import InputError
 from bench.config.schema import TaskConf
 from bench.config.spec import NOT_IDENTITY, TaskSpec
 from bench.tasks.base import Task
-from prefixqa import invent, prompts
+from prefixqa import factbook, invent, prompts
+from prefixqa.config import MAKING
 from prefixqa.rows import TASK, to_rows
 from prefixqa.score import score
 from prefixqa.template import GENERATOR, SpaceError
 from prefixqa.tokens import TokenCounter
+from rows.download import MissingDataError
 from rows.row import Row, RowError, read_jsonl
+from texts import catalogue
 
 
 @dataclass
@@ -25,8 +28,10 @@ class PrefixQAConf(TaskConf):
     Attributes:
         length: tokens of a whole row, answer included. samples: documents.
         questions_per_context: questions asked about each of them.
-        data: a set made by ``python -m prefixqa`` (its folder, or its prefixqa.jsonl); null: template
-            documents are made for the model's tokenizer. With a set the four above say nothing.
+        backend: that makes the documents: template (invented), or factbook (country profiles with swapped
+            values, fetched as ``python -m texts`` says).
+        data: a set made by ``python -m prefixqa`` (its folder, or its prefixqa.jsonl); null: documents are
+            made for the model's tokenizer. With a set the five above say nothing.
     """
 
     name: str = TASK
@@ -34,12 +39,13 @@ class PrefixQAConf(TaskConf):
     samples: int = 5
     questions_per_context: int = 24
     seed: int = 0
+    backend: str = invent.NAME
     data: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrefixQASpec(TaskSpec):
-    """``subtask``: the set's backend. ``path``: of its rows. ``generator``: of template rows."""
+    """``subtask``: the set's backend. ``path``: of its rows. ``generator``: of rows that are made."""
 
     subtask: str
     generator: str | None
@@ -59,16 +65,23 @@ class PrefixQA(Task[PrefixQAConf, PrefixQASpec]):
         for name in ("length", "samples", "questions_per_context"):
             if getattr(config, name) < 1:
                 raise InputError(f"task.{name} is {getattr(config, name)}; expected at least 1")
+        if config.backend not in MAKING:
+            raise InputError(
+                f"task.backend is {config.backend!r}; expected one of {', '.join(MAKING)}, or a set of "
+                "another backend by task.data"
+            )
+        made_up = config.backend == invent.NAME
         return PrefixQASpec(
             name=config.name,
-            label=invent.NAME,
-            subtask=invent.NAME,
+            label=config.backend,
+            subtask=config.backend,
             prompts=prompts.VERSION,
             length=config.length,
             samples=config.samples,
             questions_per_context=config.questions_per_context,
             seed=config.seed,
-            generator=GENERATOR,
+            data=None if made_up else catalogue.profiles_package().sha256[:16],
+            generator=GENERATOR if made_up else factbook.GENERATOR,
             max_new_tokens=config.max_new_tokens,
             path=None,
         )
@@ -79,11 +92,14 @@ class PrefixQA(Task[PrefixQAConf, PrefixQASpec]):
             return
         tokens = TokenCounter(tokenizer)
         sizes = spec.samples or 0, spec.questions_per_context or 0, spec.length or 0
+        make = invent.invent if spec.subtask == invent.NAME else factbook.documents
         try:
-            for made in invent.invent(tokens, *sizes, spec.seed or 0):
-                yield from to_rows(made, invent.NAME, tokens)
+            for made in make(tokens, *sizes, spec.seed or 0):
+                yield from to_rows(made, spec.subtask, tokens)
         except SpaceError as error:
             raise InputError(f"task.length: {error}") from error
+        except MissingDataError as error:
+            raise InputError(f"task.backend: {error}") from error
 
     def score(self, spec: PrefixQASpec, row: Row, prediction: str) -> dict[str, float]:
         found = score(prediction, row.answers, row.answer_prefix)

@@ -13,7 +13,7 @@ from rows.row import Row
 from ruler import ready
 from ruler.config import ParametersConf
 from ruler.generate import LengthError, generate
-from ruler.plan import GENERATOR, find_documents, find_essay, find_prompts
+from ruler.plan import GENERATOR, find_documents, find_prompts, find_text
 from ruler.score import score, strict
 from ruler.tasks import TASKS, with_parameters, with_questions
 
@@ -26,7 +26,7 @@ class RulerConf(ParametersConf, TaskConf):
         length: tokens of a whole row, answer included. samples: contexts.
         questions_per_context: questions asked about each of them.
         prompts: name of the prompt set, or path of a local copy of the original's files.
-        essays: text file of essays for the essay haystacks, or download.
+        essays: text file of essays for the essay haystacks, a text by name, or download.
         squad, hotpotqa: local copies of the data sets; null: download.
         chat: ask in the tokenizer's chat template. compat: as the original where it differs.
         data: file or folder of ready-made rows; then nothing is generated, ``samples`` is the most
@@ -74,8 +74,8 @@ class Ruler(Task[RulerConf, RulerSpec]):
     name: ClassVar[str] = "ruler"
     conf: ClassVar[type[TaskConf]] = RulerConf
     meta_kept = (
-        *("prompts", "haystack", "haystack_standard", "essays", "documents", "depths"),
-        *("positions", "total_tokens", "generator"),
+        *("prompts", "haystack", "haystack_standard", "essays", "documents", "text"),
+        *("depths", "positions", "total_tokens", "generator"),
     )
 
     def spec(self, config: RulerConf) -> RulerSpec:
@@ -143,9 +143,9 @@ def _generated(config: RulerConf) -> RulerSpec:
         prompts = find_prompts(config.prompts).name
     except ValueError as error:
         raise InputError(f"task.prompts: {error}") from error
-    essay = find_essay(task, config.essays)
-    documents = find_documents(task, config.squad, config.hotpotqa, config.compat)
-    source = essay or documents
+    text = find_text(task, config.essays)
+    documents = find_documents(task, config.squad, config.hotpotqa, config.compat, config.seed)
+    source = text or documents
     return RulerSpec(
         name=config.name,
         label=task.name,

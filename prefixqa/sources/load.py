@@ -15,6 +15,7 @@ from prefixqa.sources.formats import FORMATS
 from prefixqa.sources.raw import Raw, SourceError, decode, iso_date
 from prefixqa.tokens import TokenCounter
 from rows import strict_json
+from texts import catalogue
 
 ARXIV = "arxiv:"
 TEXT_FIELDS = ("text", "document", "context", "content")
@@ -55,12 +56,20 @@ class Loaded:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def load(source: str, rules: Filter, tokens: TokenCounter, cache: Path, limit: int = 0) -> Loaded:
+def load(
+    source: str,
+    rules: Filter,
+    tokens: TokenCounter,
+    cache: Path,
+    limit: int = 0,
+    seed: str = "0",
+) -> Loaded:
     """The usable documents of a source, in its order (files by name).
 
     Args:
-        source: a folder, a file, a .jsonl, or ``arxiv:ID,ID``. cache: folder of fetched files.
+        source: a folder, a file, a .jsonl, ``arxiv:ID,ID``, or ``text:NAME``. cache: folder of fetched files.
         limit: at most so many documents; 0: all.
+        seed: of the values that are swapped in a text that models know by heart.
 
     Raises:
         ValueError: there is no such source.
@@ -68,7 +77,7 @@ def load(source: str, rules: Filter, tokens: TokenCounter, cache: Path, limit: i
     documents: list[Document] = []
     skipped: dict[str, str] = {}
     copies = NearDuplicates(rules.near_duplicates)
-    for name, found in read(source, cache):
+    for name, found in read(source, cache, seed):
         if limit and len(documents) >= limit:
             break
         try:
@@ -86,8 +95,13 @@ def load(source: str, rules: Filter, tokens: TokenCounter, cache: Path, limit: i
     return Loaded(documents, skipped)
 
 
-def read(source: str, cache: Path) -> Iterator[tuple[str, Raw | SourceError]]:
+def read(source: str, cache: Path, seed: str = "0") -> Iterator[tuple[str, Raw | SourceError]]:
     """Everything in a source by name, read or refused. Errors as ``load``."""
+    if source.startswith(catalogue.PREFIX):
+        corpus = catalogue.load(source.removeprefix(catalogue.PREFIX), seed)
+        for each in corpus.documents:
+            yield each.name, Raw(each.name, each.text, corpus.pin, each.title, corpus.licence)
+        return
     if source.startswith(ARXIV):
         yield from Arxiv(cache / "arxiv").documents(arxiv_ids(source.removeprefix(ARXIV)))
         return
@@ -102,7 +116,7 @@ def read(source: str, cache: Path) -> Iterator[tuple[str, Raw | SourceError]]:
         yield from _file(path, path.name)
     else:
         raise ValueError(
-            f"source: no file or folder {source}; give a folder, a file, or arxiv:ID,ID"
+            f"source: no file or folder {source}; give a folder, a file, arxiv:ID,ID, or text:NAME"
         )
 
 

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 
+from ruler.families.code import Code
 from ruler.families.cwe import CweDraw
 from ruler.families.essay import Essay
 from ruler.families.fwe import FweDraw
@@ -20,14 +21,17 @@ class Material:
     """What samples are made of besides their random choices.
 
     Attributes:
-        essay: text of an essay haystack. qa: documents and questions.
+        text: of a haystack of essays or code. turned: whether each sample begins at a place of its own in
+            it; otherwise all begin with its first word, as the original's do.
+        qa: documents and questions.
         demo_blocks: noise blocks of the worked example of variable tracking.
         order: seed of places in the text; None: the sample's own.
         raw_words: word lists with their words that contain blanks or hyphens.
         items_seed: seed of the order in which questions are taken; None: as they are in the file.
     """
 
-    essay: Essay | None = None
+    text: Essay | Code | None = None
+    turned: bool = False
     qa: QaData | None = None
     demo_blocks: int = DEMO_BLOCKS
     order: str | None = None
@@ -78,7 +82,10 @@ def draw_sample(
     material = material or Material()
     match task:
         case NiahTask():
-            return NiahDraw(task, prompts.niah, seed, questions, material.essay)
+            text = material.text
+            if text is not None and material.turned:
+                text = text.begun_at(random.Random(f"{seed}/text").random())
+            return NiahDraw(task, prompts.niah, seed, questions, text)
         case VtTask():
             return VtDraw(task, prompts, seed, questions, material.demo_blocks)
         case CweTask():

@@ -1,6 +1,7 @@
 """The essay haystack: running text from a local file, cut into words and sentences."""
 
 import bisect
+import copy
 import hashlib
 import itertools
 import json
@@ -11,6 +12,8 @@ from rows.tokens import TokenCounter
 
 # A sentence ends at . ! or ? (with closing quotes or brackets) before a blank.
 _SENTENCE_END = re.compile(r"""(?<=[.!?])["'\u201d\u2019)\]]*\s+""")
+
+COUNTED = 4096  # words that are counted at a time, or more
 
 
 class Essay:
@@ -26,20 +29,43 @@ class Essay:
         if not text:
             raise ValueError("the essay text is empty")
         self.fingerprint = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        self._sentences = [sentence.split(" ") for sentence in _split_sentences(text)]
-        self._ends = list(itertools.accumulate(len(sentence) for sentence in self._sentences))
+        self._take([sentence.split(" ") for sentence in _split_sentences(text)])
 
+    def _take(self, sentences: list[list[str]]) -> None:
+        self._sentences = sentences
+        self._ends = list(itertools.accumulate(len(sentence) for sentence in sentences))
         self._tokens: dict[str, list[int]] = {}  # by tokenizer, of its first 0, 1, 2... words
+
+    def begun_at(self, share: float) -> "Essay":
+        """The corpus from another sentence on, and then from its start.
+
+        Args:
+            share: of the sentences that are in front of it, in [0, 1).
+        """
+        first = int(share * len(self._sentences))
+        other = copy.copy(self)
+        other._take(self._sentences[first:] + self._sentences[:first])
+        return other
 
     def tokens(self, words: int, counter: TokenCounter) -> int:
         """Tokens of the first ``words`` words, each with a blank before it."""
-        if counter.fingerprint not in self._tokens:
-            texts = [f" {word}" for sentence in self._sentences for word in sentence]
-            sums = [0, *itertools.accumulate(counter.added_each(texts))]
-            self._tokens[counter.fingerprint] = sums
-        sums = self._tokens[counter.fingerprint]
-        rounds, rest = divmod(words, len(sums) - 1)
+        rounds, rest = divmod(words, self._ends[-1])
+        if not rounds:
+            return self._sums(rest, counter)[rest]
+        sums = self._sums(self._ends[-1], counter)
         return rounds * sums[-1] + sums[rest]
+
+    def _sums(self, words: int, counter: TokenCounter) -> list[int]:
+        """Tokens of the first 0, 1, 2... words, at least up to ``words``: counted as they are needed."""
+        sums = self._tokens.setdefault(counter.fingerprint, [0])
+        if (done := len(sums) - 1) < words:
+            most = min(max(words, 2 * done, COUNTED), self._ends[-1])
+            first, last = (bisect.bisect_right(self._ends, end) for end in (done, most))
+            before = self._ends[first - 1] if first else 0
+            texts = [f" {word}" for found in self._sentences[first : last + 1] for word in found]
+            costs = counter.added_each(texts[done - before : most - before])
+            sums += itertools.accumulate(costs, initial=sums.pop())
+        return sums
 
     @classmethod
     def load(cls, path: str | Path) -> "Essay":

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 from rows.tokens import BLANKS, TokenCounter
+from ruler.families.code import Code
 from ruler.families.essay import Essay
 from ruler.families.sample import Needle, Question, Sample
 from ruler.prompts import NiahWording
@@ -29,17 +30,19 @@ class NiahDraw:
         wording: NiahWording,
         seed: str,
         questions: int,
-        essay: Essay | None = None,
+        text: Essay | Code | None = None,
     ) -> None:
-        """``seed`` decides everything that is drawn; ``essay`` is the text of an essay haystack.
+        """``seed`` decides everything that is drawn; ``text`` is that of a haystack of essays or code.
 
         Raises:
-            ValueError: an essay haystack without text, or with more needles than depths.
+            ValueError: such a haystack without its text, or essays with more needles than depths.
         """
         self.task, self.wording, self.seed = task, wording, seed
-        self._essay = essay if task.haystack == "essay" else None
-        if task.haystack == "essay" and essay is None:
+        wanted = task.haystack == "essay" or task.text is not None
+        if wanted and text is None:
             raise ValueError(f"task {task.name} has an essay haystack but no essay text was given")
+        self._essay = text if wanted and isinstance(text, Essay) else None
+        self._code = text if wanted and isinstance(text, Code) else None
         rng = random.Random(seed)
         self._taken: set[str] = set()
         distractor_rng = random.Random(f"{seed}/distractors")
@@ -73,7 +76,7 @@ class NiahDraw:
 
     def minimum_size(self) -> int:
         """Fewest haystack units that hold the needles and the questions."""
-        if self.task.haystack == "essay":
+        if self._essay is not None:
             return 1
         if self.task.haystack == "needle":
             wanted = self.task.queries * self._question_count
@@ -81,7 +84,8 @@ class NiahDraw:
         return len(self.needles)
 
     def lay_out(self, size: int) -> Sample:
-        """The sample with ``size`` units of haystack: noise blocks, distractors or essay words."""
+        """The sample with ``size`` units of haystack: noise blocks, distractors, lines of code or
+        essay words."""
         if self._essay is not None:
             lines, joint = self._essay_pieces(self._essay, size), " "
         else:
@@ -107,6 +111,8 @@ class NiahDraw:
         planted = sum(counter.added_each([f"{text}\n" for text in needles]))
         if self.task.haystack == "noise":
             return head + planted + size * counter.added(f"{self.wording.noise}\n")
+        if self._code is not None:
+            return head + planted + self._code.tokens(size, counter)
         if self._sums is None:
             self._sums = [0]
         if (done := len(self._sums) - 1) < size:
@@ -144,13 +150,15 @@ class NiahDraw:
         return self.task.queries * self.task.values == 1
 
     def _lines(self, size: int) -> list[tuple[str, Needle | None]]:
-        """Noise blocks or distractors, a line each, with the needles' lines between them."""
+        """Noise blocks, distractors or code, a line each, with the needles' lines between them."""
         rng = random.Random(f"{self.seed}/places/{size}")
         places = rng.sample(range(size), len(self.needles))
         planted = dict(zip(places, self.needles, strict=True))
         hay: list[tuple[str, Needle | None]] = [(self.wording.noise, None)] * size
         if self.task.haystack == "needle":
             hay = [(each.text, each) for each in self._distractors_to(size)]
+        elif self._code is not None:
+            hay = [(line, None) for line in self._code.lines(size)]
         lines, done = [], 0
         for place in sorted(planted):
             lines += [*hay[done:place], (planted[place].text, planted[place])]

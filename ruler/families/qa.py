@@ -35,7 +35,8 @@ class QaDraw:
         related = [rng.sample(item.related, len(item.related)) for item in items]
         near = [place for turn in itertools.zip_longest(*related) for place in turn]
         chosen = dict.fromkeys([*gold, *(place for place in near if place is not None)])
-        others = [place for place in range(len(data.documents)) if place not in chosen]
+        everything = range(len(data.documents)) if data.others is None else data.others
+        others = [place for place in everything if place not in chosen]
         self._gold = len(gold)
         self._places = [*chosen, *rng.sample(others, len(others))]
         self._sums = [0]

@@ -1,19 +1,11 @@
 """Files from other places: downloaded once, checked, kept; or given as local files."""
 
 import hashlib
-import os
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from rows.download import MissingDataError, cache_folder, download
 from rows.whole import write_bytes
-
-TIMEOUT = 30  # seconds without an answer
-
-
-class MissingDataError(ValueError):
-    """A file is needed that is neither here nor to be had; says what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +46,6 @@ CONSTANTS, NIAH, TRACKING = (
 )
 
 
-def cache_folder() -> Path:
-    """Where downloaded files are kept: ``$SQUEEZED_DATA``, or a folder of the user's cache."""
-    if given := os.environ.get("SQUEEZED_DATA"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "squeezed" / "data"
-
-
 def fetch(remote: Remote, folder: Path | None = None) -> Path:
     """The file, downloaded if it is not in ``folder`` yet; its content is always checked.
 
@@ -71,11 +56,8 @@ def fetch(remote: Remote, folder: Path | None = None) -> Path:
     if path.is_file() and _sha256(path.read_bytes()) == remote.sha256:
         return path
     try:
-        if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-            raise OSError("HF_HUB_OFFLINE is set")
-        with urllib.request.urlopen(remote.url, timeout=TIMEOUT) as answer:
-            content = answer.read()
-    except (OSError, urllib.error.URLError) as error:
+        content = download(remote.url, remote.name)
+    except OSError as error:
         raise MissingDataError(
             f"{remote.name} is not in {path.parent} and cannot be downloaded from {remote.url} "
             f"({error}); get it elsewhere and give {remote.override}=PATH"

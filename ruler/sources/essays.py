@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ruler.sources.download import MissingDataError, cache_folder
+from rows.download import MissingDataError, cache_folder
 
 URL = "https://github.com/gkamradt/LLMTest_NeedleInAHaystack"
 COMMIT = "78774ab3e2ce64051713ca784d521ac4df5ac64e"

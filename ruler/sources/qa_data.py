@@ -3,11 +3,14 @@
 import functools
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rows import strict_json
+from texts.catalogue import Corpus
+
+SHORTEST, LONGEST = 40, 200  # words of a paragraph that may stand beside the documents
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,41 @@ class Item:
 
 @dataclass(frozen=True)
 class QaData:
-    """Documents and questions. ``fingerprint``: of the file they were read from."""
+    """Documents and questions.
+
+    Attributes:
+        fingerprint: of the file they were read from.
+        others: places of the documents that may stand around those of a question; None: all.
+    """
 
     documents: tuple[str, ...]
     items: tuple[Item, ...]
     fingerprint: str
+    others: range | None = None
+
+    def among(self, corpus: Corpus) -> "QaData":
+        """The same questions, but the documents around theirs are paragraphs of a text.
+
+        Raises:
+            ValueError: the text has no paragraphs of prose.
+        """
+        paragraphs = [
+            plain
+            for each in corpus.documents
+            for paragraph in each.text.split("\n\n")
+            if SHORTEST <= len((plain := _plain(paragraph)).split()) <= LONGEST
+        ]
+        paragraphs = list(dict.fromkeys(paragraphs).keys() - set(self.documents))
+        if corpus.kind != "prose" or not paragraphs:
+            raise ValueError(
+                f"haystack: {corpus.name} has no paragraphs of prose; take another text"
+            )
+        own = len(self.documents)
+        items = tuple(replace(item, related=()) for item in self.items)
+        documents = (*self.documents, *sorted(paragraphs))
+        both = f"{self.fingerprint}{corpus.fingerprint}".encode()
+        fingerprint = hashlib.sha256(both).hexdigest()[:16]
+        return QaData(documents, items, fingerprint, range(own, len(documents)))
 
 
 def load(source: str, path: Path, compat: bool = False) -> QaData:

@@ -26,7 +26,16 @@ PAGES = (
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
 )
 PYTHON = ".venv/bin/python"
-COMMANDS = ("bench", "bench.skew", "bench.kernels", "ruler", "longbench", "prefixqa", "probes")
+COMMANDS = (
+    "bench",
+    "bench.skew",
+    "bench.kernels",
+    "ruler",
+    "longbench",
+    "prefixqa",
+    "probes",
+    "texts",
+)
 _BLOCK = re.compile(
     r"(?:<!-- (run(?: with| by)?)(?: ([^\n]*?))? -->\n)?^```(\w*)\n(.*?)^```$",
     re.DOTALL | re.MULTILINE,

@@ -24,6 +24,7 @@ COPIED = (
     "rows",
     "ruler",
     "squeezed",
+    "texts",
     "tests",
 )
 NAMED = "tests/docs/test_reference.py::test_methods_tasks_and_studies_are_all_named"

@@ -15,6 +15,7 @@ HELP = {
     "longbench": ("qasper", "prompts: suite", "Exit code 0"),
     "prefixqa": ("backend: template", "Exit code 0"),
     "probes": ("set: kv", "kv, ", "Exit code 0"),
+    "texts": ("fetch: null", "anarchism", "Exit code 0"),
     "bench.kernels": ("query_tokens", "lengths=[]", "Exit code 0"),
     "bench.report": ("results=results", "study=null", "budgets", "leaderboard"),
     "bench.report leaderboard": ("merge=[]", "check=null", "schema=false"),
@@ -35,6 +36,7 @@ EXAMPLES = (
     "longbench",
     "prefixqa",
     "probes",
+    "texts",
 )
 
 

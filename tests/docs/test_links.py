@@ -57,6 +57,7 @@ def test_files_and_folders_named_in_code_exist(page: str) -> None:
             "longbench",
             "prefixqa",
             "probes",
+            "texts",
             "conf",
             "docs",
         ),

@@ -64,7 +64,14 @@ def test_another_parameter_is_another_draw(tokenizer: Any) -> None:
     ("task", "parameters", "message"),
     [
         ("vt", {"keys": 2}, "task vt has no parameter 'keys'; it has chains, hops"),
-        ("qa_1", {"alpha": 2.0}, "it has none to change"),
+        ("qa_1", {"alpha": 2.0}, "task qa_1 has no parameter 'alpha'; it has source, haystack"),
+        ("qa_1", {"source": "news"}, "source is 'news'; expected one of squad, hotpotqa, factbook"),
+        (
+            "qa_1",
+            {"haystack": "noise"},
+            "haystack is 'noise'; expected one of documents, anarchism",
+        ),
+        ("niah_single_2", {"haystack": "bibel"}, "expected one of noise, needle, essay, anarchism"),
         ("niah_single_1", {"keys": 0}, "keys is 0; expected at least 1"),
         ("niah_single_1", {"key_type": "names"}, "key_type is 'names'"),
         ("vt", {"hops": 0}, "hops is 0"),

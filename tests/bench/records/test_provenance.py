@@ -15,7 +15,7 @@ from bench.records.files import read_records
 from bench.records.provenance import ROOT
 
 Bench = Callable[..., Any]
-FOLDERS = ("bench", "kernels", "longbench", "prefixqa", "ruler", "squeezed")
+FOLDERS = ("bench", "kernels", "longbench", "prefixqa", "ruler", "squeezed", "texts")
 
 
 def test_a_record_says_everything_of_its_origin(bench: Bench, tmp_path: Path) -> None:

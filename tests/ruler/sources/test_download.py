@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rows.download import MissingDataError
 from ruler.sources import download, essays
-from ruler.sources.download import MissingDataError, Remote, fetch
+from ruler.sources.download import Remote, fetch
 
 
 @pytest.fixture(autouse=True)

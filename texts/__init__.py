@@ -1,0 +1,1 @@
+"""Real text for haystacks and documents: taken from packages when asked for, never committed."""
