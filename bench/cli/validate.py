@@ -19,6 +19,7 @@ from bench.config.spec import ModelSpec, RunSpec
 from bench.models import checkpoint
 from bench.records.provenance import fingerprint
 from bench.runs import questions
+from rows.redact import redact
 
 
 def to_spec(config: Config) -> RunSpec:
@@ -89,8 +90,8 @@ def model_spec(config: ModelConf) -> ModelSpec:
 def _label(config: ModelConf, folder: Path | None) -> str:
     """The model's name in results. Weights from elsewhere never pass for the embedded model."""
     if config.name is not None and (config.path is None or config.name != "mini"):
-        return config.name
-    return folder.name if folder else str(config.path)
+        return redact(config.name)
+    return redact(folder.name if folder else str(config.path))
 
 
 def resolve_device(device: str) -> str:

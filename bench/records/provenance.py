@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from bench.config.redact import redact
 from bench.config.spec import RunSpec
+from rows.redact import redact
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("bench", "conf", "kernels", "longbench", "prefixqa", "rows", "ruler", "squeezed")

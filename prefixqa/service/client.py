@@ -4,14 +4,16 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from prefixqa.config import ServiceConfig
 from prefixqa.service.accounts import Accounts
+from prefixqa.service.address import secrets_of, service_name
 from prefixqa.service.prompts import Messages
 from prefixqa.service.schema import Strict, UnreadableError, response_format
 from prefixqa.service.store import Response, Store, key_of
+from rows.redact import redact, without
 
 ATTEMPTS = 2  # requests for one answer, where the first one cannot be read
 Read = TypeVar("Read")
@@ -99,8 +101,10 @@ class Client:
         return None
 
     async def _response(self, request: Request, attempt: str) -> Response:
-        key = request.key(self._settings.base_url or "openai", attempt)
-        if (kept := self._store.get(key)) is not None:
+        key = request.key(service_name(self._settings.base_url), attempt)
+        # Answers that were kept under the whole address, as older versions did it, are paid as well.
+        older = request.key(self._settings.base_url or "openai", attempt)
+        if (kept := self._store.get(key) or self._store.get(older)) is not None:
             self._accounts.add(request.kind, kept, new=False)
             return kept
         limit = self._settings.max_cost
@@ -108,10 +112,19 @@ class Client:
             raise BudgetError(
                 f"{self._accounts.spent_now:.4f} spent, openai.max_cost is {limit}; raise it to go on"
             )
-        response = await self._sender.send(key, request)
+        response = self._without_secrets(await self._sender.send(key, request))
         self._store.put(key, request.kind, response)
         self._accounts.add(request.kind, response, new=True)
         return response
+
+    def _without_secrets(self, response: Response) -> Response:
+        """Services of one's own may echo what they were asked with."""
+        hidden = secrets_of(self._settings)
+        return replace(
+            response,
+            content=without(response.content, hidden),
+            refusal=without(response.refusal, hidden),
+        )
 
     def _body(
         self,
@@ -219,8 +232,8 @@ class Direct:
                 openai.NotFoundError,
             ) as e:
                 self._refused = ServiceError(
-                    f"the service answers {e.status_code} for model {request.body['model']!r}; check "
-                    f"openai.model, openai.base_url and the key in {self._settings.key_env}"
+                    f"the service answers {e.status_code} for model {redact(request.body['model'])!r}; "
+                    f"check openai.model, openai.base_url and the key in {self._settings.key_env}"
                 )
                 raise self._refused from None  # the service's words may quote the key
             except openai.APIError as error:

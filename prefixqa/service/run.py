@@ -12,6 +12,7 @@ from prefixqa.config import ServiceConfig
 from prefixqa.document import Document
 from prefixqa.made import Made
 from prefixqa.service.accounts import Accounts, Prices
+from prefixqa.service.address import check_address
 from prefixqa.service.batch import Batched
 from prefixqa.service.client import BudgetError, Client, Direct
 from prefixqa.service.generate import pairs_of
@@ -42,6 +43,7 @@ def check_service(settings: ServiceConfig) -> None:
     for name, low in least.items():
         if getattr(settings, name) < low:
             raise ValueError(f"openai.{name} is {getattr(settings, name)}; expected at least {low}")
+    check_address(settings.base_url)
     if settings.timeout <= 0 or settings.batch_poll <= 0:
         raise ValueError("openai.timeout and openai.batch_poll must be more than 0 seconds")
     if not 0 < settings.agree <= 1:
