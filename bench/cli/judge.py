@@ -106,6 +106,7 @@ def _judge(given: Settings) -> None:
         key_env=given.key_env,
         concurrency=8,
         timeout=120.0,
+        max_wait=3600.0,
         retries=5,
         temperature=0.0,
         structured=given.structured,

@@ -33,7 +33,7 @@ async def pairs_of(
     """The accepted pairs of a document, in the order of its text, and the rejected ones.
 
     Raises:
-        ServiceError, BudgetError: nothing more should be asked.
+        StopError, StoreError, StoreFullError: nothing more is asked.
     """
     parts = chunks(document, tokens, questions)
     accepted: list[Pair] = []
