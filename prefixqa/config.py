@@ -1,6 +1,7 @@
 """The settings of ``python -m prefixqa``; conf/prefixqa/config.yaml explains each of them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -18,8 +19,12 @@ class ServiceConfig:
     key_env: str = MISSING
     concurrency: int = MISSING
     timeout: float = MISSING
+    max_wait: float = MISSING
     retries: int = MISSING
     temperature: float = MISSING
+    send_seed: bool = True
+    answer_tokens: int | None = None
+    extra_body: dict[str, Any] = field(default_factory=dict)
     structured: str = MISSING
     samples: int = MISSING
     agree: float = MISSING

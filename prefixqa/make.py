@@ -17,11 +17,13 @@ from prefixqa.output.write import MANIFEST, ROWS, found_set, manifest_of, write_
 from prefixqa.real import check_filter, fitted, load_documents
 from prefixqa.service import prompts as service_prompts
 from prefixqa.service.accounts import Prices
+from prefixqa.service.address import secrets_of, service_name
 from prefixqa.service.estimate import estimate
 from prefixqa.service.run import Finished, ask_service, check_service
 from prefixqa.sources.load import Loaded
 from prefixqa.tokens import TokenCounter
 from rows.command import UnfinishedError, check_folder
+from rows.redact import redact
 from rows.tokenizer import load_tokenizer
 
 GENERATORS = {
@@ -162,7 +164,7 @@ def check(settings: PrefixqaConfig) -> None:
 
 
 def decides(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> dict[str, Any]:
-    """What decides the content of a set, for its manifest. Prices, places and keys do not."""
+    """What decides the content of a set, for its manifest: no prices, no places, no secrets."""
     plain = dataclasses.asdict(settings)
     names = ("backend", "questions", "length", "seed", "split")
     decided = {name: plain[name] for name in names} | {
@@ -177,10 +179,10 @@ def decides(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> d
         decided["source"] = settings.source
         decided["documents_fingerprint"] = loaded.fingerprint()
     if settings.backend == "openai":
-        asked = ("model", "base_url", "temperature", "samples", "agree", "rounds", "judge")
-        service = plain["openai"]
-        decided["openai"] = {name: service[name] for name in (*asked, "max_answer_words")}
-    return decided
+        asked = ("model", "temperature", "samples", "agree", "rounds", "judge", "max_answer_words")
+        service = {name: plain["openai"][name] for name in asked}
+        decided["openai"] = service | {"service": service_name(settings.openai.base_url)}
+    return redact(decided, secrets_of(settings.openai))
 
 
 def kept(out: Path, decided: dict[str, Any], overwrite: bool) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rows.keys import SettingError, keys_of, meant, quoted, split
+from rows.redact import redact
 
 STOPPED = 130  # as a shell says of a process that Ctrl-C has stopped
 SWEEP = ("-m", "--multirun")
@@ -98,7 +99,7 @@ class Command:
         """Says an error in one line; returns the exit code."""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         more = f" (see python -m {self.name} --help)" if code == 2 else ""
-        print(f"{self.name}: {lines[0]}{more}", file=sys.stderr)
+        print(f"{self.name}: {redact(lines[0])}{more}", file=sys.stderr)
         return code
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.config.errors import InputError
 from bench.config.plain import Plain, records_below, setting
+from rows.redact import redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def judge(
                 "judged right": sum(judged) / len(judged) if judged else None,
                 "judged": len(judged),
                 "n": len(grades),
-                "judge": settings.model,
+                "judge": redact(settings.model),
             }
         )
     if not rows:
@@ -105,6 +106,7 @@ def _judge(given: Settings) -> None:
         key_env=given.key_env,
         concurrency=8,
         timeout=120.0,
+        max_wait=3600.0,
         retries=5,
         temperature=0.0,
         structured=given.structured,

@@ -20,6 +20,7 @@ from bench.models import checkpoint
 from bench.records.provenance import fingerprint
 from bench.runs import questions
 from rows.gguf.header import is_gguf
+from rows.redact import redact
 
 
 def to_spec(config: Config) -> RunSpec:
@@ -90,10 +91,10 @@ def model_spec(config: ModelConf) -> ModelSpec:
 def _label(config: ModelConf, folder: Path | None) -> str:
     """The model's name in results. Weights from elsewhere never pass for a model known by name."""
     if config.name is not None and (config.path is None or config.name not in models.NAMES):
-        return config.name
+        return redact(config.name)
     if is_gguf(str(config.path)):
-        return Path(str(config.path)).stem
-    return folder.name if folder else str(config.path)
+        return redact(Path(str(config.path)).stem)
+    return redact(folder.name if folder else str(config.path))
 
 
 def resolve_device(device: str) -> str:

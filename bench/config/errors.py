@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.config.redact import redact
+from rows.redact import redact
 
 
 class InputError(ValueError):

@@ -20,9 +20,9 @@ import filelock
 import torch
 
 from bench.config.errors import FailedError
-from bench.config.redact import redact
 from bench.records import provenance
 from bench.records.files import ATTEMPT, FAILED, LOCK, now, read_json, write_json
+from rows.redact import redact
 
 DEATHS = 3
 LINES = 30  # of a traceback

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.errors import InputError
-from bench.config.redact import redact
 from bench.config.spec import RunSpec, digest
 from bench.records.files import now, read_json, write_json
+from rows.redact import redact
 
 FOLDER = ".sweeps"  # beside the models' folders, below results/runs
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from bench.config.redact import redact
 from bench.config.spec import RunSpec
 from rows.gguf import kept
+from rows.redact import redact
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (

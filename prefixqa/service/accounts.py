@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefixqa.service.store import Response
+from prefixqa.service.reply import Response
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Accounts:
     """Requests of this set by kind: answered now, taken from the store, and their tokens.
 
     ``failures``: answers that were of no use, by kind. ``troubles``: attempts without an answer.
+    ``estimated``: answers whose tokens the service did not count.
     """
 
     prices: Prices = field(default_factory=Prices)
@@ -35,6 +36,7 @@ class Accounts:
     tokens_out: int = 0
     new_in: int = 0
     new_out: int = 0
+    estimated: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
 
@@ -43,14 +45,10 @@ class Accounts:
         (self.sent if new else self.kept)[kind] += 1
         self.tokens_in += response.tokens_in
         self.tokens_out += response.tokens_out
+        self.estimated += response.estimated
         if new:
             self.new_in += response.tokens_in
             self.new_out += response.tokens_out
-
-    @property
-    def spent_now(self) -> float:
-        """Cost of this run; 0 where prices are not known."""
-        return self.prices.cost(self.new_in, self.new_out) or 0.0
 
     def summary(self) -> dict[str, Any]:
         """Everything for the manifest. Tokens and cost are those of the whole set, paid now or before."""
@@ -61,6 +59,7 @@ class Accounts:
             "tokens_out": self.tokens_out,
             "tokens_in_now": self.new_in,
             "tokens_out_now": self.new_out,
+            "estimated": self.estimated,
             "cost": self.prices.cost(self.tokens_in, self.tokens_out),
             "cost_now": self.prices.cost(self.new_in, self.new_out),
             "failures": dict(sorted((self.failures + self.troubles).items())),
@@ -75,6 +74,10 @@ class Accounts:
         )
         if total["cost"] is not None:
             text += f"; cost: {total['cost']:.4f} ({total['cost_now']:.4f} now)"
+        if self.estimated:
+            text += (
+                f"; the service does not count: tokens of {self.estimated} answers are estimated"
+            )
         if total["failures"]:
             text += "; failures: " + ", ".join(f"{k} {n}" for k, n in total["failures"].items())
         return text

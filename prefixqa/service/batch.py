@@ -6,8 +6,14 @@ import json
 from typing import Any
 
 from prefixqa.config import ServiceConfig
-from prefixqa.service.client import Direct, GaveUpError, Request, ServiceError, read_completion
-from prefixqa.service.store import Response, Store
+from prefixqa.service.address import secrets_of
+from prefixqa.service.budget import Budget
+from prefixqa.service.errors import GaveUpError, ServiceError
+from prefixqa.service.reply import Response, read_body, words_of
+from prefixqa.service.request import Request
+from prefixqa.service.send import Direct
+from prefixqa.service.store import Store, StoreError, StoreFullError
+from rows.redact import redact
 
 GATHER = 0.5  # seconds without a new request after which a batch is sent
 OVER = ("completed", "failed", "expired", "cancelled")
@@ -19,10 +25,13 @@ class Batched:
     The ids of sent batches are kept, so a run that was stopped fetches them instead of paying twice.
     """
 
-    def __init__(self, settings: ServiceConfig, direct: Direct, store: Store) -> None:
+    def __init__(
+        self, settings: ServiceConfig, direct: Direct, store: Store, budget: Budget
+    ) -> None:
         self._settings = settings
         self._direct = direct
         self._store = store
+        self._budget = budget
         self._waiting: dict[str, tuple[Request, asyncio.Future[Response]]] = {}
         self._worker: asyncio.Task[None] | None = None
         self._old: asyncio.Task[None] | None = None
@@ -31,19 +40,27 @@ class Batched:
         """
         Raises:
             GaveUpError: the batch failed, or this request in it.
-            ServiceError: the service refuses batches altogether.
+            ServiceError: the service refuses batches altogether. BudgetError: it might cost too much.
         """
         if self._old is None:
             self._old = asyncio.create_task(self._fetch_open())
         await asyncio.shield(self._old)
         if (kept := self._store.get(key)) is not None:
             return kept
+        await self._budget.reserve(key, request)
         if key not in self._waiting:
             self._waiting[key] = (request, asyncio.get_running_loop().create_future())
         future = self._waiting[key][1]
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._gather())
         return await future
+
+    def _client(self) -> Any:
+        return self._direct.openai.with_options(max_retries=self._settings.retries)
+
+    def stop(self) -> None:
+        """No request is sent again."""
+        self._direct.stop()
 
     async def close(self) -> None:
         """Closes the connections; batches that are under way are fetched by the next run."""
@@ -64,19 +81,18 @@ class Batched:
                 found = await self._round({key: request for key, (request, _) in taken.items()})
             except Exception as error:
                 problem = self._as_ours(error)
-                for _, future in taken.values():
+                for key, (_, future) in taken.items():
+                    self._budget.lost(key)
                     if not future.done():
                         future.set_exception(problem)
                 continue
             for key, (request, future) in taken.items():
-                if future.done():
-                    continue
-                if key in found:
+                if key in found and not future.done():
                     future.set_result(found[key])
-                else:
-                    future.set_exception(
-                        GaveUpError(f"a batch left out a request for {request.kind}")
-                    )
+                elif not future.done():
+                    self._budget.refused(key)
+                    words = f"a batch left out a request for {request.kind}"
+                    future.set_exception(GaveUpError(words))
 
     async def _round(self, requests: dict[str, Request]) -> dict[str, Response]:
         """Sends one batch and waits for it."""
@@ -91,7 +107,7 @@ class Batched:
             )
             for key, each in requests.items()
         ]
-        client = self._direct.openai
+        client = self._client()
         content = io.BytesIO("\n".join(lines).encode())
         file = await client.files.create(file=("requests.jsonl", content), purpose="batch")
         batch = await client.batches.create(
@@ -108,7 +124,7 @@ class Batched:
 
     async def _fetch(self, name: str) -> dict[str, Response]:
         """Waits until a batch is over; its answers by key. Closes it in the store."""
-        client = self._direct.openai
+        client = self._client()
         while (batch := await client.batches.retrieve(name)).status not in OVER:
             await asyncio.sleep(self._settings.batch_poll)
         found: dict[str, Response] = {}
@@ -125,21 +141,26 @@ class Batched:
     def _as_ours(self, error: Exception) -> Exception:
         import openai
 
+        said = redact(words_of(getattr(error, "body", None)), secrets_of(self._settings))
+        said = f", {said!r}" if said else ""
         refused = openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError
         if isinstance(error, refused):
             return ServiceError(
-                f"the service answers {error.status_code} to a batch; check openai.base_url and the "
+                f"the service answers {error.status_code} to a batch{said}; check openai.base_url and the "
                 f"key in {self._settings.key_env}, or use openai.batch=false"
             )
-        return GaveUpError(f"a batch failed: {type(error).__name__}")
+        if isinstance(error, StoreError | StoreFullError):
+            return error
+        return GaveUpError(f"a batch failed: {type(error).__name__}{said}")
 
 
 def _answer(line: bytes) -> tuple[str, Response] | None:
     """Key and response of a line of a batch's output; None for a request that failed."""
     try:
-        content: dict[str, Any] = json.loads(line)
-        if content["response"]["status_code"] != 200:
+        content = json.loads(line)
+        key, answer = content["custom_id"], content["response"]
+        if answer["status_code"] != 200 or not isinstance(key, str):
             return None
-        return content["custom_id"], read_completion(content["response"]["body"])
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return key, read_body(answer["body"])
+    except (ValueError, KeyError, TypeError, RecursionError):  # ReplyError is a ValueError
         return None

@@ -14,6 +14,7 @@ from prefixqa.service.plan import Ask, chunks, plan
 from prefixqa.service.rules import Reject, check
 from prefixqa.service.schema import Proposal, Proposals, read_proposals
 from prefixqa.tokens import TokenCounter
+from rows.redact import redact
 
 NAME = "openai"
 TOKENS_A_PAIR = 250
@@ -32,7 +33,7 @@ async def pairs_of(
     """The accepted pairs of a document, in the order of its text, and the rejected ones.
 
     Raises:
-        ServiceError, BudgetError: nothing more should be asked.
+        StopError, StoreError, StoreFullError: nothing more is asked.
     """
     parts = chunks(document, tokens, questions)
     accepted: list[Pair] = []
@@ -44,7 +45,7 @@ async def pairs_of(
             break
         provenance = {
             "backend": NAME,
-            "model": settings.model,
+            "model": redact(settings.model),
             "prompts": prompts.VERSION,
             "seed": seed,
             "round": number,

@@ -1,14 +1,15 @@
 """The optional judge of predictions: a model says which of them are right."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefixqa.config import ServiceConfig
 from prefixqa.service import prompts
-from prefixqa.service.accounts import Accounts, Prices
-from prefixqa.service.client import Client, Direct
+from prefixqa.service.accounts import Accounts
+from prefixqa.service.client import Client, connected
 from prefixqa.service.schema import Verdicts, read
 from prefixqa.service.store import Store
 
@@ -53,15 +54,15 @@ def grade(
 async def _all(
     settings: ServiceConfig, given: Sequence[Given], store: Store
 ) -> tuple[list[Grade], Accounts]:
-    accounts = Accounts(Prices(settings.price_in, settings.price_out))
-    direct = Direct(settings, store, accounts)
-    client = Client(settings, 0, store, accounts, direct)
     packs = [given[at : at + TOGETHER] for at in range(0, len(given), TOGETHER)]
-    try:
+    async with connected(settings, 0, store, say) as client:
         found = await asyncio.gather(*(_pack(client, pack) for pack in packs))
-    finally:
-        await direct.close()
-    return [each for pack in found for each in pack], accounts
+    return [each for pack in found for each in pack], client.accounts
+
+
+def say(text: str) -> None:
+    """Shows a line."""
+    print(text, file=sys.stderr)
 
 
 async def _pack(client: Client, pack: Sequence[Given]) -> list[Grade]:

@@ -6,6 +6,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+THOUGHTS_END = "</think>"  # what stands before it is no answer
+MOST_BROKEN = 1000  # beginnings of objects that are none, in one answer
+_BEGINS = re.compile(r'\{\s*["}]')
 QuestionType = Literal["factual", "definition", "method", "numeric", "comparison", "multi-span"]
 
 
@@ -63,29 +66,35 @@ class UnreadableError(ValueError):
 
 
 def read(schema: type[Schema], text: str) -> Schema:
-    """The text as an object of the schema; words or a code fence around the JSON are ignored.
+    """The last object of the schema in a text; thoughts, words and code fences around it are ignored.
 
     Raises:
         UnreadableError: no JSON in the text, or JSON of another shape.
     """
-    try:
-        return schema.model_validate(find_json(text))
-    except ValidationError as error:
-        raise UnreadableError("schema", _first(error)) from error
+    flaw: ValidationError | None = None
+    for found in reversed(objects(text)):
+        try:
+            return schema.model_validate(found)
+        except ValidationError as error:
+            flaw = flaw or error
+    raise _none() if flaw is None else UnreadableError("schema", _first(flaw))
 
 
 def read_proposals(text: str) -> tuple[list[Proposal], list[tuple[dict[str, Any], str]]]:
-    """The pairs in a text, and those that break the schema with what is wrong with each.
+    """The pairs in the last list of pairs in a text, and those that break the schema with what is wrong
+    with each.
 
     Raises:
         UnreadableError: there is no list of pairs at all.
     """
-    content = find_json(text)
-    pairs = content.get("pairs") if isinstance(content, dict) else None
-    if not isinstance(pairs, list):
+    found = objects(text)
+    if not found:
+        raise _none()
+    lists = [each["pairs"] for each in found if isinstance(each.get("pairs"), list)]
+    if not lists:
         raise UnreadableError("schema", "no list 'pairs'")
     good, bad = [], []
-    for pair in pairs:
+    for pair in lists[-1]:
         try:
             good.append(Proposal.model_validate(pair))
         except ValidationError as error:
@@ -94,21 +103,28 @@ def read_proposals(text: str) -> tuple[list[Proposal], list[tuple[dict[str, Any]
     return good, bad
 
 
-def find_json(text: str) -> Any:
-    """The JSON object in a text.
+def objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects of a text in their order, without those inside others and without thoughts.
 
-    Raises:
-        UnreadableError: there is none, or it is cut off.
+    After what is no JSON, reading goes on where it broke off, so odd text takes no longer than other text.
     """
-    inside = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
-    body = inside[1] if inside else text
-    start = body.find("{")
-    if start < 0:
-        raise UnreadableError("no_json", "no JSON object in the answer")
-    try:
-        return json.JSONDecoder().raw_decode(body[start:])[0]
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError("no_json", f"not JSON ({error})") from error
+    text = text[text.rfind(THOUGHTS_END) + len(THOUGHTS_END) :] if THOUGHTS_END in text else text
+    decoder = json.JSONDecoder()
+    found: list[dict[str, Any]] = []
+    broken, after = 0, 0
+    while broken < MOST_BROKEN and (begins := _BEGINS.search(text, after)):
+        try:
+            value, after = decoder.raw_decode(text, begins.start())
+            found.append(value)
+        except json.JSONDecodeError as error:
+            broken, after = broken + 1, max(error.pos, begins.start() + 1)
+        except (ValueError, RecursionError):  # a number too long to read; nested too deeply
+            break
+    return found
+
+
+def _none() -> UnreadableError:
+    return UnreadableError("no_json", "no JSON object in the answer")
 
 
 def response_format(schema: type[Strict], structured: str) -> dict[str, Any] | None:

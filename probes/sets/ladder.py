@@ -7,9 +7,9 @@ question alone, and one index serves all of them.
 import random
 from collections.abc import Iterator
 
+from probes.copies import scores
 from probes.sample import Draw, Kind, Line, Planted, Question, Request, strata
 from probes.set import ProbeSet
-from probes.copies import scores
 from probes.text.bank import Item, balanced, bank
 from probes.text.names import Maker, distinct, name, number
 from probes.text.words import WORDS, listed

@@ -53,6 +53,7 @@ def asking(service: tuple[Service, str]) -> Callable[..., ServiceConfig]:
         key_env="PREFIXQA_TEST_KEY",
         concurrency=4,
         timeout=5.0,
+        max_wait=600.0,
         retries=3,
         temperature=0.7,
         structured="json_schema",

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,9 +24,15 @@ class Service:
 
     Attributes:
         faults: what happens to the next requests, one each: ``429``, ``500``, ``timeout``, ``cut``,
-            ``garbage``, ``bad_json``, ``fenced``, ``schema``, ``bad_pair``, ``refusal``, ``length``, ``ok``.
+            ``garbage``, ``drip``, ``bad_json``, ``fenced``, ``schema``, ``bad_pair``, ``refusal``,
+            ``length``, ``ok``.
         answered: completed answers by request body; more than one means paid twice.
         arrivals: time and status of every request. keys: Authorization headers seen.
+        refuse_after: so many requests are answered, the others get this status.
+        think: seconds that each answer takes. usage: whether answers count their tokens.
+        tokens: what all answers took, in and out.
+        retry_after: seconds to wait, as a 429 says it. busy: requests that are being answered; most: at once.
+        body: changes a whole body before it is sent. words: of errors that are no answer.
         hold: while set, requests are neither answered nor refused.
     """
 
@@ -42,12 +48,21 @@ class Service:
         self.wrong: dict[str, str] = {}
         self.verdicts: dict[str, bool] = {}
         self.refuse_all: int | None = None
+        self.refuse_after: tuple[int, int] | None = None
         self.hold = threading.Event()
         self.held = threading.Event()
         self.hold_after: int | None = None
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.slow = 3.0
+        self.usage = True
+        self.think = 0.0
+        self.tokens = [0, 0]
+        self.retry_after = "0.4"
+        self.came = 0
+        self.busy = self.most = 0
+        self.words = "oops"
+        self.body: Callable[[dict[str, Any]], bytes | dict[str, Any]] = lambda body: body
         self.lock = threading.Lock()
 
     # The model.
@@ -164,7 +179,20 @@ class Handler(BaseHTTPRequestHandler):
     def _chat(self, body: dict[str, Any]) -> None:
         service = self.service
         with service.lock:
+            service.busy += 1
+            service.most = max(service.most, service.busy)
+        try:
+            self._answer(body)
+        finally:
+            with service.lock:
+                service.busy -= 1
+
+    def _answer(self, body: dict[str, Any]) -> None:
+        service = self.service
+        with service.lock:
             fault = service.faults.popleft() if service.faults else "ok"
+            service.came += 1
+            refused = service.refuse_after and service.came > service.refuse_after[0]
             full = service.hold_after is not None and service.answered.total() >= service.hold_after
             if full:
                 service.hold.set()
@@ -174,23 +202,32 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(0.02)
             self.close_connection = True
             return
+        if service.refuse_after and refused:
+            self._json({"error": {"message": "no more"}}, service.refuse_after[1])
+            return
         status = {"429": 429, "500": 500}.get(fault, 200)
         service.arrivals.append((time.monotonic(), status))
         if status == 429:
-            self._json({"error": {"message": "slow down"}}, 429, {"Retry-After": "0.4"})
+            self._json(
+                {"error": {"message": "slow down"}}, 429, {"Retry-After": service.retry_after}
+            )
         elif status == 500:
-            self._json({"error": {"message": "oops"}}, 500)
+            self._json({"error": {"message": service.words}}, 500)
         elif fault == "timeout":
             time.sleep(service.slow)
             self.close_connection = True
         elif fault == "garbage":
             self._send(b"<html>gateway</html>", 200, {"Content-Type": "application/json"})
         else:
-            content = json.dumps(self._completion(body, fault)).encode()
-            if fault == "cut":
+            whole = service.body(self._completion(body, fault))
+            content = whole if isinstance(whole, bytes) else json.dumps(whole).encode()
+            if fault == "drip":
+                self._drip(content)
+            elif fault == "cut":
                 self._send(content[: len(content) // 2], 200, {"Content-Length": str(len(content))})
                 self.close_connection = True
             else:
+                time.sleep(service.think)
                 with service.lock:
                     service.answered[json.dumps(body, sort_keys=True)] += 1
                 self._send(content, 200, {"Content-Type": "application/json"})
@@ -213,7 +250,10 @@ class Handler(BaseHTTPRequestHandler):
             message |= {"content": None, "refusal": "I would rather not."}
         finish = "length" if fault == "length" else "stop"
         words = sum(len(each["content"].split()) for each in body["messages"])
-        return {
+        with self.service.lock:
+            self.service.tokens[0] += words
+            self.service.tokens[1] += len(text.split())
+        whole = {
             "id": "chat-1",
             "object": "chat.completion",
             "created": 0,
@@ -225,6 +265,25 @@ class Handler(BaseHTTPRequestHandler):
                 "total_tokens": 0,
             },
         }
+        if not self.service.usage:
+            del whole["usage"]
+        return whole
+
+    def _drip(self, content: bytes) -> None:
+        """A body that comes in small pieces: each arrives in time, the whole does not."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        end = time.monotonic() + self.service.slow
+        for byte in content:
+            if time.monotonic() > end:
+                break
+            try:
+                self.wfile.write(bytes([byte]))
+            except OSError:
+                break
+            time.sleep(0.05)
+        self.close_connection = True
 
     def _json(
         self, body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None

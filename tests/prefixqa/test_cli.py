@@ -176,7 +176,7 @@ def test_an_unfinished_set_ends_with_1_and_is_gone_on_with(
     state.faults.append("500")
     first = prefixqa(*arguments)
     assert first.returncode == 1
-    assert "InternalServerError 500" in first.stderr
+    assert "answers 500, 'oops'" in first.stderr
     second = prefixqa(*arguments)
     assert second.returncode == 0, second.stderr
     assert "failures: gave_up" not in second.stdout

@@ -177,7 +177,7 @@ def test_a_request_that_fails_for_good_leaves_the_set_unfinished(
     settings = asking(retries=1, concurrency=1, rounds=1)
     done = ask(settings, known[0], tokens, tmp_path)
     assert done.accounts.failures["gave_up"] == 1
-    assert "InternalServerError 500" in done.trouble[0]
+    assert "answers 500, 'oops'" in done.trouble[0]
     again = ask(settings, known[0], tokens, tmp_path)
     assert again.trouble == []
     assert len(again.made[0].pairs) > len(done.made[0].pairs)
@@ -206,18 +206,6 @@ def test_without_a_key_openai_itself_is_not_asked(
 ) -> None:
     with pytest.raises(ValueError, match="PREFIXQA_TEST_KEY"):
         ask(asking(base_url=None), known[0], tokens, tmp_path)
-
-
-def test_spending_stops_at_the_limit(
-    service: State, asking: Settings, known: tuple[Document, tuple[Pair, ...]], tokens: TokenCounter,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    settings = asking(price_in=1000.0, price_out=1000.0, max_cost=0.5, concurrency=1)
-    done = ask(settings, known[0], tokens, tmp_path)
-    assert "max_cost" in done.trouble[0]
-    sent = service[0].answered.total()
-    assert 0 < sent < 6
-    assert done.accounts.spent_now < 0.5 + 2.5  # the last request may go over
 
 
 def test_concurrency_is_bounded(
@@ -300,18 +288,3 @@ def test_a_batch_under_way_is_fetched_and_not_sent_again(
     done = ask(asking(batch=True), known[0], tokens, tmp_path)
     assert len(done.made[0].pairs) == 8
     assert set(state.answered.values()) == {1}
-
-
-def test_one_process_at_a_time(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    with pytest.raises(ValueError, match="another process"):
-        Store(tmp_path)
-    store.close()
-    Store(tmp_path).close()
-
-
-def test_a_damaged_store_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "responses.sqlite").write_bytes(b"not a database, but money" * 100)
-    with pytest.raises(ValueError, match="damaged"):
-        Store(tmp_path)
-    assert (tmp_path / "responses.sqlite").read_bytes().startswith(b"not a database")

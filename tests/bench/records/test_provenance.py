@@ -1,6 +1,7 @@
 """Where a record comes from, without secrets; and nothing that is loaded can run code."""
 
 import ast
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 
 import bench as package
 from bench import models
-from bench.config.redact import redact
+from bench.cli import report
 from bench.records.files import read_records
 from bench.records.provenance import ROOT
 
@@ -43,33 +44,6 @@ def test_the_rows_have_a_fingerprint(bench: Bench, tmp_path: Path) -> None:
     one = rows(bench, tmp_path / "1", "method=full")
     assert rows(bench, tmp_path / "2", "method=random") == one
     assert rows(bench, tmp_path / "3", "method=full", "task.seed=9") != one
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("https://me:pa55@host/x", "https://***@host/x"),
-        ("model.path=x api_key=abc123 y=1", "model.path=x api_key=*** y=1"),
-        ("HF_TOKEN: hf_abcdefghijklmnopqrst", "HF_TOKEN: ***"),
-        ("key sk-abcdefghijklmnop1234 refused", "key *** refused"),
-        ("Authorization: x", "Authorization: ***"),
-        ("task.max_new_tokens=5 method.kv_tokens=7", "task.max_new_tokens=5 method.kv_tokens=7"),
-        ("tokenizer=mini", "tokenizer=mini"),
-    ],
-)
-def test_secrets_are_redacted(text: str, wanted: str) -> None:
-    assert redact(text) == wanted
-    assert redact({"a": [text]}) == {"a": [wanted]}
-
-
-def test_secrets_are_known_by_their_name_or_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("MY_SERVICE_API_KEY", "correct-horse-battery")
-    assert redact("got correct-horse-battery") == "got ***"
-    assert redact({"api_key": "x", "key_env": "OPENAI_API_KEY", "max_new_tokens": 3}) == {
-        **{"api_key": "***", "key_env": "OPENAI_API_KEY", "max_new_tokens": 3}
-    }
 
 
 def test_an_error_message_shows_no_secret(bench: Bench) -> None:
@@ -132,3 +106,24 @@ def test_no_source_file_unpickles_or_extracts() -> None:
             if name in refused or name.rpartition(".")[2] in methods or pickled:
                 found.append(f"{path.relative_to(ROOT)}: {name}")
     assert not found
+
+
+def test_no_file_of_results_holds_a_secret(
+    bench: Bench, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token in a model's name, one in the environment that a path holds too."""
+    token, held = "hf_abcdefghijklmnopqrst", "corr3ct-h0rse"
+    monkeypatch.setenv("MY_SERVICE_TOKEN", held)
+    model = tmp_path / f"models-{held}" / "tiny"
+    model.parent.mkdir()
+    shutil.copytree(tiny, model)
+    name = f"model.name=org/m-{token}"
+    done = bench("-m", "method=full,squeezed_topk", name, f"model.path={model}")
+    assert done.code == 0
+    assert report.main([f"results={tmp_path / 'results'}"]) == 0
+    assert token not in done.out + done.err
+    for path in (*(tmp_path / "results").rglob("*"), *(tmp_path / "cache").rglob("*")):
+        content = path.read_bytes().decode("latin-1") if path.is_file() else ""
+        for secret in (token, held):
+            assert secret not in str(path.relative_to(tmp_path)), path
+            assert secret not in content, path
