@@ -40,6 +40,7 @@ from squeezed.methods.sketched import Sketch, SketchedMethod, as_it_is
 from squeezed.methods.snapkv import SnapKV
 from squeezed.methods.sparq import SparQ
 from squeezed.methods.squeezed import Squeezed
+from squeezed.methods.squeezed_best import SqueezedBest
 from squeezed.methods.streaming import StreamingLLM
 from squeezed.methods.tova import TOVA
 from squeezed.methods.twilight import Twilight
@@ -114,6 +115,7 @@ __all__ = [
     "SnapKV",
     "SparQ",
     "Squeezed",
+    "SqueezedBest",
     "StandIns",
     "Static",
     "StreamingLLM",
