@@ -94,7 +94,7 @@ class SqueezedBest(RuledMethod):
 
 
 def few_bits(values: torch.Tensor, bits: int) -> torch.Tensor:
-    """Values ``[H, M, D]`` about zero as they come back from so many bits; a head and channel has one step."""
+    """Values ``[H, M, D]`` about zero as they come back from so many bits; a step a channel."""
     spread = values.square().mean(dim=1, keepdim=True).sqrt()
     step = (STEPS[bits] * spread).clamp(min=torch.finfo(torch.float32).tiny)
     most = 2 ** (bits - 1) - 0.5
