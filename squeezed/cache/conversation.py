@@ -86,7 +86,7 @@ class FixedContextCache(Cache):
         """
         seen = super().get_seq_length(layer_idx)
         if not torch.compiler.is_compiling():
-            asking.require_right(sys._getframe(1), self._ids, seen)
+            self.progress.asked |= asking.require_right(sys._getframe(1), self._ids, seen)
         return seen
 
     def reset(self) -> None:

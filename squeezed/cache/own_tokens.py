@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicLayer
 
+from squeezed.cache.asking import require_seen
 from squeezed.cache.placing import require_behind, valid_tokens
 from squeezed.errors import UnsupportedModelError
 from squeezed.model.logits import Logits
@@ -21,6 +22,7 @@ class Progress:
         open: keys were handed to the model and not yet attended through the engine.
         active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
         checked: own tokens at the last check, so that one layer of a pass checks for all.
+        asked: ``generate`` was seen to ask for the cache's length, and its ids were compared with the context.
         followed: of the model of this pass, if its own attention code is followed.
         asking: the pass is the user input's; ``None``: not told, so one of several tokens or the first is.
         dense_question: the user input is attended with full attention.
@@ -31,6 +33,7 @@ class Progress:
         self.asking: bool | None = None
         self.active: torch.Tensor | None = None
         self.checked: int | None = None
+        self.asked = False
         self.followed: Followed | None = None
 
     def give(self) -> None:
@@ -121,12 +124,15 @@ class OwnTokensLayer(DynamicLayer):
 
         Raises:
             ValueError: tokens stand inside the fixed context.
-            UnsupportedModelError: the RoPE of this length would rotate the context's keys otherwise.
+            UnsupportedModelError: the RoPE of this length would rotate the context's keys otherwise; or ``generate``
+                runs, and its ids could not be compared with the context.
         """
         own, progress = self.own_tokens(), self.progress
         if progress.checked == own:
             return
         progress.checked = own
+        if own == length and not progress.asked:
+            require_seen()
         config = getattr(module, "config", None)
         if config is not None:
             require_one_length(config, self.fixed_tokens, self.fixed_tokens + own)

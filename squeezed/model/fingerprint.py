@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedConfig
 
 from squeezed.errors import IndexMismatchError
-from squeezed.model import adapters, weights
+from squeezed.model import adapters, rope, weights
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -29,11 +29,15 @@ def of_model(model: PreTrainedModel) -> str:
     Settings: the same weights make other keys where their RoPE, say, differs. A sample: reading all weights
     would take as long as loading them; evenly spread values of every tensor tell any two trainings apart.
     Weights are parameters, and whatever else a checkpoint would hold: buffers, quantised and packed tensors.
-    Adapters: which are on, how strongly, which are merged.
+    Adapters: which are on, how strongly, which are merged. A RoPE that depends on the length: that one length is
+    held; earlier versions of the suite rotated by chunks, or by what ran before, and what they stored is refused.
     """
     digest = hashlib.sha256()
     digest.update(f"{type(model).__name__} {model.dtype}".encode())
     digest.update(json.dumps(_settings(model.config), sort_keys=True, default=str).encode())
+    switch = rope.switch_of(model.config.get_text_config())
+    if switch is not None:
+        digest.update(f"{switch.kind} at one length".encode())
     for name, weight in model.named_parameters():
         for part, tensor in weights.parts(name, weight):
             _add(digest, part, tensor)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import squeezed
+from squeezed.cache import asking
 from tests.squeezed.conftest import logits, random_ids, tiny_llama
 
 CONTEXT, NEW = 160, 5
@@ -105,6 +106,34 @@ def test_decoding_with_drafts_is_refused(llama, short, prompt, settings):
     settings = {name: llama if value is None else value for name, value in settings.items()}
     with pytest.raises(ValueError, match="assisted decoding and prompt lookup are refused"):
         new_tokens(llama, prompt, short.cache(FULL), **settings)
+
+
+def test_a_generate_that_asks_from_another_function_is_refused(llama, short, prompt, monkeypatch):
+    # As a later transformers might; other ids than the context's would be answered without a word.
+    monkeypatch.setattr(asking, "_CALLER", (asking._CALLER[0], "a_function_of_another_version"))
+    cache = short.cache(FULL)
+    with pytest.raises(squeezed.UnsupportedModelError, match="cannot be compared with the fixed"):
+        new_tokens(llama, prompt, cache)
+    assert cache.reads[0].steps == []
+
+
+def test_a_generate_whose_variables_have_other_names_is_refused(llama, short, prompt):
+    module, function = asking._CALLER
+    names = {"__name__": module}
+    exec(
+        f"def {function}(model, tokens, cache):\n"
+        "    return model(tokens[:, cache.get_seq_length():], past_key_values=cache)",
+        names,
+    )
+    with pytest.raises(squeezed.UnsupportedModelError, match="cannot be compared with the fixed"):
+        names[function](llama, prompt, short.cache(FULL))
+
+
+def test_a_loop_of_ones_own_needs_no_ids(llama, short, prompt, monkeypatch):
+    monkeypatch.setattr(asking, "_CALLER", ("nobody", "asks"))
+    with torch.inference_mode():
+        got = llama(prompt[:, CONTEXT:], past_key_values=short.cache(FULL)).logits[0, -1].argmax()
+    assert got.item() == new_tokens(llama, prompt, max_new_tokens=1)[0][0]
 
 
 def test_the_context_alone_is_refused(llama, short):

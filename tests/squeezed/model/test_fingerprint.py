@@ -10,6 +10,7 @@ import squeezed
 from bench.models import load_model
 from squeezed.model import fingerprint
 from tests.squeezed.conftest import random_ids, tiny_llama
+from tests.squeezed.processes import Adapter
 
 # Stored indexes carry it: a change here makes all of them useless.
 MINI = "637899d7ef6d07557b81f8d561b1a180d517df0dfdac8e8a5d9bd51bab198ae2"
@@ -28,34 +29,6 @@ class Packed(nn.Module):
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         return nn.functional.linear(hidden, self.qweight * self.scales)
-
-
-class Adapter(nn.Module):
-    """A linear layer with low-rank adapters, with the states that PEFT's have."""
-
-    def __init__(self, base: nn.Linear, names: tuple[str, ...] = ("one", "two")) -> None:
-        super().__init__()
-        self.base_layer = base
-        self.scaling = dict.fromkeys(names, 0.5)
-        self.merged_adapters: list[str] = []
-        self._active_adapter, self._disable_adapters = [names[0]], False
-        self.lora = nn.ModuleDict(
-            {name: nn.Linear(base.in_features, base.out_features, bias=False) for name in names}
-        )
-
-    @property
-    def active_adapters(self) -> list[str]:
-        return self._active_adapter
-
-    @property
-    def disable_adapters(self) -> bool:
-        return self._disable_adapters
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        out = self.base_layer(hidden)
-        for name in () if self._disable_adapters else self._active_adapter:
-            out = out + self.scaling[name] * self.lora[name](hidden)
-        return out
 
 
 class Halves(torch.Tensor):

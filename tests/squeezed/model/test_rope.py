@@ -5,7 +5,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 import squeezed
-from squeezed.model import families, rope
+from squeezed.model import families, fingerprint, rope
 from squeezed.model.prefill import prefill
 from tests.squeezed.conftest import VOCAB, random_ids
 
@@ -235,3 +235,20 @@ def test_types_by_layer_and_types_that_are_static_after_all():
     fixed = AutoConfig.for_model("hunyuan_v1_dense", rope_parameters={**DYNAMIC, "alpha": 100.0})
     assert rope.switch_of(fixed) is None
     assert rope.switch_of(AutoConfig.for_model("gpt2")) is None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [longrope, lambda: build(rope_parameters=DYNAMIC)],
+    ids=["longrope", "dynamic"],
+)
+def test_an_index_of_before_one_length_was_held_is_refused(model, tmp_path, monkeypatch):
+    # Its keys were rotated chunk by chunk, or by what the process ran before; its identity did not tell.
+    model, ids = model(), random_ids(ABOVE, seed=1)
+    with monkeypatch.context() as before:
+        before.setattr(fingerprint.rope, "switch_of", lambda config: None)
+        prepare(model, ids).save(tmp_path / "before")
+    with pytest.raises(squeezed.IndexMismatchError, match="other weights, settings or dtype"):
+        squeezed.FixedContext.load(tmp_path / "before", model=model)
+    prepare(model, ids).save(tmp_path / "now")
+    assert squeezed.FixedContext.load(tmp_path / "now", model=model).tokens == ABOVE

@@ -1,0 +1,59 @@
+"""Runs of a model with a dynamic RoPE, in another order and another process: the same records."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.records.files import read_records
+
+LENGTHS = ("512", "900")
+OF_THE_MACHINE = ("_ms", "_ms_per_token")
+
+
+def records(folder: Path) -> dict[str, Any]:
+    """All records by run and question, without what differs from time to time."""
+    found = {}
+    for path in sorted(folder.rglob("records.jsonl")):
+        for record in read_records(path):
+            kept = {k: v for k, v in record.items() if not k.endswith(OF_THE_MACHINE)}
+            found[f"{path.parent.parent.name} {path.parent.name} {record['id']}"] = kept
+    return found
+
+
+def test_another_order_in_another_process_gives_the_same_records(
+    bench: Callable[..., Any], tiny: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(tiny, tmp_path / "dynamic")
+    config = json.loads((model / "config.json").read_text())
+    config["max_position_embeddings"] = 1100  # more than any of the runs has; beyond, it is refused
+    config["rope_parameters"] = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}
+    (model / "config.json").write_text(json.dumps(config))
+    asked = [
+        "-m",
+        *(f"model.path={model}", "model.device=cpu", "model.threads=1"),
+        *("method=full,squeezed", "method.sparsity=0.5"),
+        *("task.samples=2", "task.max_new_tokens=2"),
+    ]
+    there = tmp_path / "there"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench", *asked),
+            *(f"task.length={','.join(reversed(LENGTHS))}",),
+            *(f"results={there / 'results'}", f"cache_dir={there / 'cache'}"),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    here = tmp_path / "here"
+    places = [f"results={here / 'results'}", f"cache_dir={here / 'cache'}"]
+    assert bench(*asked, f"task.length={','.join(LENGTHS)}", *places).code == 0
+    assert len(records(here)) == 2 * 2 * len(LENGTHS)
+    assert records(here) == records(there)
