@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rows.tokens import TokenCounter
+from ruler import stepwise
 from ruler.families.choose import Material, draw_sample
 from ruler.families.code import Code
 from ruler.families.essay import Essay
 from ruler.families.sample import Draw
 from ruler.families.vt import VtDraw
-from ruler import stepwise
 from ruler.fit import largest_fitting
 from ruler.prompts import PromptSet, get_prompts
 from ruler.sources import download, official_prompts, qa_data

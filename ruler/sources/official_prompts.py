@@ -16,7 +16,9 @@ from ruler.prompts import CweWording, FweWording, NiahWording, PromptSet, QaWord
 from ruler.sources import download
 
 NAME = "official"
-DEMO_LETTERS = 3  # of a name in the worked example of variable tracking, which is no text in the files
+DEMO_LETTERS = (
+    3  # of a name in the worked example of variable tracking, which is no text in the files
+)
 FILES = {
     "constants.py": download.CONSTANTS,
     "niah.py": download.NIAH,

@@ -54,7 +54,9 @@ def test_every_sample_starts_at_the_probes_size_and_loses_whole_steps() -> None:
         assert len(sample.context) == tokens
     # Shorter units: the size stays. Longer ones: 400 // 5 = 80 would fit, and 80 is a step away.
     assert sizes == {3: 100, 4: 100, 5: 80}
-    assert (fit_stepwise(Units(41), counter, room, size, 30)[1] - 10) // 41 == 9  # 10, then the best
+    assert (
+        fit_stepwise(Units(41), counter, room, size, 30)[1] - 10
+    ) // 41 == 9  # 10, then the best
 
 
 def test_where_nothing_fits_it_ends() -> None:

@@ -11,38 +11,7 @@ import pytest
 from ruler.generate import generate
 from ruler.plan import find_prompts
 from ruler.sources import download
-
-CONSTANTS = """
-import os
-TASKS = {
-    'niah': {'template': '''Some odd {type_needle_v} are there, {as} it is.\\n{context}\\nWhat are all '''
-                         '''odd {type_needle_v} of {query}? Compare.''',
-             'answer_prefix': ''' The odd {type_needle_v} of {query} are'''},
-    'variable_tracking': {'template': '''Follow.\\n\\n{context}\\nWho has {query}?''',
-                          'answer_prefix': ''' The {num_v} with {query}: '''},
-    'common_words_extraction': {'template': '''Count.\\n{context}\\nName the 10 words.''',
-                                'answer_prefix': ''' The 10:'''},
-    'freq_words_extraction': {'template': '''Read. {context}\\nName three.''',
-                              'answer_prefix': ''' Three:'''},
-    'qa': {'template': '''Answer.\\n\\nDocuments.\\n\\n{context}\\n\\nAnswer again.\\n\\nQuestion: {query}''',
-           'answer_prefix': ''' Answer:'''},
-}
-"""
-NIAH = """
-raise SystemExit("this file must not be run")
-needle = "An odd {type_needle_v} for {key} is {value}."
-if x == 'essay':
-    haystack = open("essay").read()
-elif x == 'noise':
-    haystack = "Rain falls. Nobody minds."
-"""
-TRACKING = """
-print(f"{number} of {total} = done, {more}")
-chain = [f"VAR {names[0]} = {draw()}"]
-for j in range(3):
-    chain.append(f"VAR {names[j+1]} = VAR {names[j]} ")
-"""
-FILES = {"constants.py": CONSTANTS, "niah.py": NIAH, "variable_tracking.py": TRACKING}
+from tests.ruler.wording import FILES, NIAH
 
 
 @pytest.fixture
@@ -114,7 +83,9 @@ def test_the_worked_example_fills_what_the_originals_does(
     demo = vt.context.split("\n\nFollow.\n\n")[0]
     asked = demo[: demo.rindex(":") + 2]
     noise = "Rain falls. Nobody minds.\n"
-    size, block = (len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in (asked, noise))
+    size, block = (
+        len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in (asked, noise)
+    )
     assert 500 - block - 3 < size <= 500 + 3  # names of other letters may take a token more
 
 
