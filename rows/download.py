@@ -4,6 +4,7 @@ import http.client
 import os
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -54,7 +55,7 @@ def download(url: str, name: str) -> bytes:
     return bytes(content)
 
 
-def progress(name: str, size: int | None) -> "tqdm[None]":
+def progress(name: str, size: int | None) -> "tqdm[Any]":
     """A bar that counts bytes; none where stderr is no terminal."""
     return tqdm(
         desc=name, total=size, unit="B", unit_scale=True, disable=None, leave=False, mininterval=0.2

@@ -33,6 +33,13 @@ def fit(draw: Draw, counter: TokenCounter, room: int) -> tuple[Sample, int]:
     Raises:
         LengthError: the smallest sample is too long already.
     """
+    size = fitting_size(draw, counter, room)
+    sample = draw.lay_out(size)
+    return sample, counter.count(sample.context)
+
+
+def fitting_size(draw: Draw, counter: TokenCounter, room: int) -> int:
+    """The size of that sample, in units of its haystack; arguments and errors as ``fit``."""
     maximum = getattr(draw, "maximum_size", lambda: None)()
 
     def by_parts(size: int) -> int:
@@ -55,7 +62,7 @@ def fit(draw: Draw, counter: TokenCounter, room: int) -> tuple[Sample, int]:
         tokens = counter.count(sample.context)
     if tokens + longest(draw, size, counter) > room:
         raise LengthError("too long at the smallest size", tokens + longest(draw, size, counter))
-    return sample, tokens
+    return size
 
 
 def _largest(

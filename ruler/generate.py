@@ -13,6 +13,7 @@ from rows.row import Row
 from ruler.families.sample import Sample
 from ruler.fit import LengthError, fit, largest_fitting, longest
 from ruler.plan import Plan, make_plan
+from ruler.stepwise import fit_stepwise
 from ruler.tasks import Task
 
 __all__ = ["LengthError", "generate", "largest_fitting", "rows"]
@@ -86,6 +87,8 @@ def rows(plan: Plan, workers: int = 1) -> Iterator[Row]:
         for index in range(plan.samples):
             yield from sample_rows(plan, index)
         return
+    if plan.compat:
+        _ = plan.steps  # found once, and carried to the workers with the plan
     # Not fork: the tokenizer's threads do not survive one.
     context = multiprocessing.get_context("spawn")
     workers = min(workers, plan.samples)
@@ -100,8 +103,12 @@ def rows(plan: Plan, workers: int = 1) -> Iterator[Row]:
 def sample_rows(plan: Plan, index: int) -> list[Row]:
     """The rows of one sample, which depend on no other sample."""
     draw = plan.draw(index, plan.length)
+    room = plan.length - plan.reserved
     try:
-        sample, tokens = fit(draw, plan.tokens, plan.length - plan.reserved)
+        if plan.compat:
+            sample, tokens = fit_stepwise(draw, plan.tokens, room, *plan.steps)
+        else:
+            sample, tokens = fit(draw, plan.tokens, room)
     except LengthError as error:
         needed = error.needed + plan.reserved
         shortest = shortest_length(plan, max(plan.length + 1, needed))

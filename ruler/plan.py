@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rows.tokens import TokenCounter
+from ruler import stepwise
 from ruler.families.choose import Material, draw_sample
 from ruler.families.code import Code
 from ruler.families.essay import Essay
@@ -25,7 +26,17 @@ from texts import catalogue
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"
 CODE_PROBE = "def f(x):\n    if x:\n        return [\n            1,\n\tx]\n\n\nclass A:\n"
 NOT_META = ("name", "max_new_tokens", "haystack")  # have places of their own in a row
-DEMO_TOKENS = 500  # of the original's worked example of variable tracking, answer included
+DEMO_TOKENS = 500  # of the original's worked example of variable tracking, without its answer
+
+
+def generator(prompts: str, compat: bool) -> str:
+    """The version of what makes the rows.
+
+    Args:
+        prompts: name of the prompt set. compat: as in ``Plan``.
+    """
+    # The worked examples of others' wording, and compat's lengths, were not the original's in version 1.
+    return GENERATOR if prompts == "suite" and not compat else f"2{GENERATOR.removeprefix('1')}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,8 @@ class Plan:
             come from the seed alone, so that they are the same in all samples of one size (of the
             words to count, and of the documents, the answer's among them); questions are taken in
             the file's order; all ten paragraphs of a HotpotQA question are kept; words may hold
-            blanks and hyphens; the worked example of variable tracking fills 500 tokens.
+            blanks and hyphens; the worked example of variable tracking fills 500 tokens; and sizes are
+            found in the original's steps (``ruler.stepwise``), which leave samples shorter.
     """
 
     task: Task
@@ -78,6 +90,23 @@ class Plan:
             material=self.material,
         )
 
+    @functools.cached_property
+    def steps(self) -> tuple[int, int]:
+        """With ``compat``: the size that every sample starts from, and the step to shorten it by."""
+        laid_out = self.laid_out
+        haystack = laid_out.haystack if isinstance(laid_out, NiahTask) else None
+        step = stepwise.step_of(laid_out, haystack, self.length)
+        draw = draw_sample(
+            laid_out,
+            self.prompts,
+            f"{self.seed}/{self.task.name}/{self.length}/{stepwise.PROBE}",
+            questions=self.questions,
+            length=self.length,
+            material=self.material,
+        )
+        room = self.length - self.reserved
+        return stepwise.common_size(laid_out, draw, self.tokens, room, step), step
+
     def settings(self) -> dict[str, Any]:
         """What decides the text of the rows, as it stands in every row's ``meta``."""
         haystack: dict[str, Any] = {}
@@ -103,7 +132,7 @@ class Plan:
             **({"chat": True} if self.tokens.frame.chat else {}),
             **({"compat": True} if self.compat else {}),
             "tokenizer_fingerprint": self.tokens.fingerprint,
-            "generator": GENERATOR,
+            "generator": generator(self.prompts.name, self.compat),
         }
 
 
@@ -139,6 +168,9 @@ def make_plan(
     counter = tokenizer if isinstance(tokenizer, TokenCounter) else TokenCounter(tokenizer, chat)
     if isinstance(text, Code):
         counter = counter.that_counts(CODE_PROBE)
+    if isinstance(task, VtTask):
+        next_one = wording.vt.statement_next or wording.vt.statement
+        counter = counter.that_counts(f"{next_one.format(name='ABCDE', value='FGHIJ')}\n" * 2)
     material = Material(
         text=text,
         turned=isinstance(task, NiahTask) and task.text is not None,
@@ -263,6 +295,6 @@ def _check_file(setting: str, path: str | Path) -> None:
 
 def _demo_blocks(task: VtTask, prompts: PromptSet, counter: TokenCounter, questions: int) -> int:
     def tokens(blocks: int) -> int:
-        return counter.count(VtDraw(task, prompts, "demo", questions, blocks).demo())
+        return counter.count(VtDraw(task, prompts, "demo", questions, blocks).demo(answered=False))
 
     return largest_fitting(tokens, task.hops + 1, DEMO_TOKENS)

@@ -29,7 +29,10 @@ class VtWording:
     """Wording of variable tracking. Placeholders: ``name``, ``value`` (a number or an earlier
     name), ``count`` (of names to find), ``names`` (the answer).
 
-    ``statement_next`` gives a name the value of an earlier one; None: worded as ``statement``.
+    Attributes:
+        statement_next: gives a name the value of an earlier one; None: worded as ``statement``.
+        joint: between the names of the worked example's answer. demo_letters: of the names in it; None: as
+            elsewhere.
     """
 
     instruction: str
@@ -38,16 +41,22 @@ class VtWording:
     answer_prefix: str
     answer: str
     statement_next: str | None = None
+    joint: str = ", "
+    demo_letters: int | None = None
 
 
 @dataclass(frozen=True)
 class CweWording:
-    """Wording of common words. Placeholders: ``count`` of common words, ``words`` (the answer)."""
+    """Wording of common words. Placeholders: ``count`` of common words, ``words`` (the answer).
+
+    ``joint`` stands between the worked example and the task itself.
+    """
 
     instruction: str
     question: str
     answer_prefix: str
     answer: str
+    joint: str = "\n\n"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from texts.fetch import fetched
 
 def table() -> str:
     """What there is, a line a text."""
-    rows = [("text", "what it is", "package", "MB", "licence", "here")]
+    rows: list[tuple[str, ...]] = [("text", "what it is", "package", "MB", "licence", "here")]
     rows += [_row(each) for each in TEXTS.values()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

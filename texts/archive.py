@@ -13,8 +13,10 @@ from rows.download import MissingDataError
 
 DEB = b"!<arch>\n"
 _HEADER = 60  # bytes in front of each member of a .deb
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, tarfile.TarError, lzma.LZMAError)
-_DAMAGED += (zipfile.BadZipFile, zlib.error)
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, KeyError),
+    *(tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error),
+)
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:

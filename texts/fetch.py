@@ -36,7 +36,8 @@ def fetched(package: Package) -> Path:
     except OSError as error:
         tried.append(str(error))
     else:
-        for source in (package.command, *package.urls):
+        sources: tuple[str | tuple[str, ...], ...] = (package.command, *package.urls)
+        for source in sources:
             try:
                 content = _from(package, source)
             except OSError as error:

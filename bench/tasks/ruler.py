@@ -13,7 +13,7 @@ from rows.row import Row
 from ruler import ready
 from ruler.config import ParametersConf
 from ruler.generate import LengthError, generate
-from ruler.plan import GENERATOR, find_documents, find_prompts, find_text
+from ruler.plan import find_documents, find_prompts, find_text, generator
 from ruler.score import score, strict
 from ruler.tasks import TASKS, with_parameters, with_questions
 
@@ -158,7 +158,7 @@ def _generated(config: RulerConf) -> RulerSpec:
         data=source.fingerprint if source else None,
         overrides=tuple(sorted(overrides.items())),
         max_new_tokens=config.max_new_tokens,
-        generator=GENERATOR,
+        generator=generator(prompts, config.compat),
         chat=config.chat,
         compat=config.compat,
         wording=config.prompts,

@@ -53,7 +53,7 @@ class CweDraw:
         numbered = self._list(demo, demo_counts, random.Random(f"{seed}/demo"))
         self._head = (
             f"{wording.instruction}\n{numbered}\n"
-            f"{asked.user_text}{answer}\n\n{wording.instruction}\n"
+            f"{asked.user_text}{answer}{wording.joint}{wording.instruction}\n"
         )
 
     def minimum_size(self) -> int:

@@ -34,8 +34,11 @@ class VtDraw:
         self._question_count, self._demo_blocks = questions, demo_blocks
         rng = random.Random(seed)
         taken: set[str] = set()
-        self._demo = _chain(task.hops, self._wording, rng, taken)
-        self._chains = [_chain(task.hops, self._wording, rng, taken) for _ in range(task.chains)]
+        letters = self._wording.demo_letters or NAME_LENGTH
+        self._demo = _chain(task.hops, self._wording, rng, taken, letters)
+        self._chains = [
+            _chain(task.hops, self._wording, rng, taken, NAME_LENGTH) for _ in range(task.chains)
+        ]
 
     def minimum_size(self) -> int:
         """As many blocks as a chain has statements: each stands before a block of its own."""
@@ -67,14 +70,15 @@ class VtDraw:
         noise = size * counter.added(f"{self._noise}\n")
         return counter.count(self._head()) + planted + noise
 
-    def demo(self) -> str:
-        """The worked example, with its answer."""
+    def demo(self, answered: bool = True) -> str:
+        """The worked example; ``answered``: with its answer."""
         rng = random.Random(f"{self.seed}/demo")
         lines = _lines([self._demo], self._demo_blocks, self._noise, rng)
         question = self._question(self._demo)
-        answer = self._wording.answer.format(names=", ".join(question.answers))
+        answer = self._wording.answer.format(names=self._wording.joint.join(question.answers))
         texts = [text for text, _ in lines]
-        return "\n".join([self._wording.instruction, *texts, question.user_text + answer])
+        asked = question.user_text + (answer if answered else "")
+        return "\n".join([self._wording.instruction, *texts, asked])
 
     def _head(self) -> str:
         return f"{self.demo()}\n\n{self._wording.instruction}\n"
@@ -89,13 +93,15 @@ class VtDraw:
         )
 
 
-def _chain(hops: int, wording: VtWording, rng: random.Random, taken: set[str]) -> list[Needle]:
+def _chain(
+    hops: int, wording: VtWording, rng: random.Random, taken: set[str], letters: int
+) -> list[Needle]:
     """One statement per name. ``key`` is the chain's number and ``value`` the name it reaches."""
     number = _distinct(lambda: str(rng.randrange(10_000, 99_999)), taken)
     chain: list[Needle] = []
     source, statement = number, wording.statement
     for _ in range(hops + 1):
-        name = _distinct(lambda: "".join(rng.choices(string.ascii_uppercase, k=NAME_LENGTH)), taken)
+        name = _distinct(lambda: "".join(rng.choices(string.ascii_uppercase, k=letters)), taken)
         chain.append(Needle(number, name, statement.format(name=name, value=source)))
         source, statement = name, wording.statement_next or wording.statement
     return chain

@@ -16,6 +16,9 @@ from ruler.prompts import CweWording, FweWording, NiahWording, PromptSet, QaWord
 from ruler.sources import download
 
 NAME = "official"
+DEMO_LETTERS = (
+    3  # of a name in the worked example of variable tracking, which is no text in the files
+)
 FILES = {
     "constants.py": download.CONSTANTS,
     "niah.py": download.NIAH,
@@ -133,7 +136,10 @@ def _vt(before: str, behind: str, prefix: str, first: str, later: str) -> VtWord
         statement_next=later,
         question=_renamed(behind.removeprefix("\n"), names),
         answer_prefix=_renamed(prefix, names),
-        answer="{names}",
+        # In the worked example the original puts a blank before the answer, though the prefix ends with one.
+        answer=" {names}",
+        joint=" ",
+        demo_letters=DEMO_LETTERS,
     )
 
 
@@ -146,6 +152,7 @@ def _cwe(before: str, behind: str, prefix: str) -> CweWording:
         question=counted(behind.removeprefix("\n")),
         answer_prefix=counted(prefix),
         answer=" {words}",
+        joint="\n",
     )
 
 
@@ -204,7 +211,7 @@ def _statements(module: ast.Module) -> tuple[str, str]:
     strings = [node for node in ast.walk(module) if isinstance(node, ast.JoinedStr)]
     strings.sort(key=lambda node: (node.lineno, node.col_offset))
     forms = [_form(node) for node in strings]
-    found = [form for form in forms if re.fullmatch(r"\w+ \{name\} = (\w+ )?\{value\}", form)]
+    found = [form for form in forms if re.fullmatch(r"\w+ \{name\} = (\w+ )?\{value\} ?", form)]
     if len(found) != 2:
         raise ValueError("prompts: variable_tracking.py has no two statements of the form A = B")
     return found[0], found[1]
@@ -216,7 +223,7 @@ def _form(node: ast.JoinedStr) -> str:
     return "".join(
         str(part.value) if isinstance(part, ast.Constant) else next(slots, "{}")
         for part in node.values
-    ).strip()
+    )
 
 
 def _target(statement: ast.Assign) -> str | None:

@@ -86,3 +86,44 @@ def test_every_example_has_a_test() -> None:
     tested = Path(__file__).read_text()
     for path in EXAMPLES.glob("*.py"):
         assert f'"{path.stem}"' in tested or path.stem == "gathered_backend", path.name
+
+
+GENERATOR = """
+import json, pathlib, sys
+import nltk.tokenize, tenacity  # of which the machine has none
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+folder = pathlib.Path(given["--save_dir"]) / given["--save_name"]
+folder.mkdir(parents=True)
+words = " ".join(f"{n}. word" for n in range(1, 31))
+text = given["--template"].format(context=words, query="", num_cw=10)
+row = {"input": text + " 1. a 2. b" + JOINT + text.split(" The 10:")[0], "answer_prefix": " The 10:"}
+(folder / "validation.jsonl").write_text(json.dumps(row) + "\\n")
+"""
+
+
+def test_frames_are_compared_with_those_of_a_clone(run: Run, tmp_path: Path) -> None:
+    from tests.ruler.wording import FILES
+
+    folder = tmp_path / "clone" / "scripts" / "data" / "synthetic"
+    folder.mkdir(parents=True)
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    given = (
+        "--clone",
+        str(tmp_path / "clone"),
+        "--length",
+        "1500",
+        "--samples",
+        "1",
+        "--tasks",
+        "cwe",
+    )
+    program = folder / "common_words_extraction.py"
+    program.write_text(f"JOINT = chr(10)\n{GENERATOR}")
+    assert "frame same" in run("compare_ruler", *given)
+    program.write_text(f"JOINT = 2 * chr(10)\n{GENERATOR}")
+    with pytest.raises(SystemExit) as end:
+        run("compare_ruler", *given)
+    assert end.value.code == 1
+    with pytest.raises(SystemExit, match="generator failed"):
+        run("compare_ruler", *given[:-1], "fwe")

@@ -1,6 +1,8 @@
 """Another wording, read from files of the original's form. Its sentences are not in this repository."""
 
 import hashlib
+import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,38 +11,7 @@ import pytest
 from ruler.generate import generate
 from ruler.plan import find_prompts
 from ruler.sources import download
-
-CONSTANTS = """
-import os
-TASKS = {
-    'niah': {'template': '''Some odd {type_needle_v} are there, {as} it is.\\n{context}\\nWhat are all '''
-                         '''odd {type_needle_v} of {query}? Compare.''',
-             'answer_prefix': ''' The odd {type_needle_v} of {query} are'''},
-    'variable_tracking': {'template': '''Follow.\\n\\n{context}\\nWho has {query}?''',
-                          'answer_prefix': ''' The {num_v} with {query}: '''},
-    'common_words_extraction': {'template': '''Count.\\n{context}\\nName the 10 words.''',
-                                'answer_prefix': ''' The 10:'''},
-    'freq_words_extraction': {'template': '''Read. {context}\\nName three.''',
-                              'answer_prefix': ''' Three:'''},
-    'qa': {'template': '''Answer.\\n\\nDocuments.\\n\\n{context}\\n\\nAnswer again.\\n\\nQuestion: {query}''',
-           'answer_prefix': ''' Answer:'''},
-}
-"""
-NIAH = """
-raise SystemExit("this file must not be run")
-needle = "An odd {type_needle_v} for {key} is {value}."
-if x == 'essay':
-    haystack = open("essay").read()
-elif x == 'noise':
-    haystack = "Rain falls. Nobody minds."
-"""
-TRACKING = """
-print(f"{number} of {total} = done, {more}")
-chain = [f"VAR {names[0]} = {draw()}"]
-for j in range(3):
-    chain.append(f"VAR {names[j+1]} = VAR {names[j]} ")
-"""
-FILES = {"constants.py": CONSTANTS, "niah.py": NIAH, "variable_tracking.py": TRACKING}
+from tests.ruler.wording import FILES, NIAH
 
 
 @pytest.fixture
@@ -72,11 +43,13 @@ def test_the_other_families_too(tokenizer: Any, folder: Path, squad: Path) -> No
     number = vt.meta["queried"][0]
     first, second = vt.answers[:2]
     assert f"\nVAR {first} = {number}\n" in vt.context
-    assert f"\nVAR {second} = VAR {first}\n" in vt.context
+    assert f"\nVAR {second} = VAR {first} \n" in vt.context  # its blank at the end too
     assert vt.context.count("Follow.\n\n") == 2  # the worked example has it too
     assert (vt.question, vt.answer_prefix) == (f"Who has {number}?", f" The 5 with {number}: ")
     cwe = row(tokenizer, "cwe", folder, parameters={"common": 7})
     assert (cwe.question, cwe.answer_prefix) == ("Name the 7 words.", " The 7:")
+    words = " ".join(f"{n}. [a-z]+" for n in range(1, 8))
+    assert re.search(rf"\nName the 7 words\. The 7: {words}\nCount\.\n1\. ", cwe.context)
     fwe = row(tokenizer, "fwe", folder)
     assert fwe.context.startswith("Read. ")
     assert fwe.context[6:9] != "\n\n"
@@ -84,6 +57,36 @@ def test_the_other_families_too(tokenizer: Any, folder: Path, squad: Path) -> No
     assert qa.context.startswith("Answer.\n\nDocuments.\n\nDocument 1:\n")
     assert qa.context.endswith("\n\n")
     assert qa.question.startswith("Answer again.\n\nQuestion: W")
+
+
+def test_the_worked_example_of_tracking_is_the_originals(tokenizer: Any, folder: Path) -> None:
+    """Names of three letters with blanks between them, and a blank more than the prefix has."""
+    vt = row(tokenizer, "vt", folder)
+    demo, rest = vt.context.split("\n\nFollow.\n\n")
+    found = re.search(r"\nWho has (\d{5})\? The 5 with \1:  ((?:[A-Z]{3} ){4}[A-Z]{3})$", demo)
+    assert found is not None
+    names = found[2].split()
+    assert f"\nVAR {names[0]} = {found[1]}\n" in demo
+    for before, name in itertools.pairwise(names):
+        assert f"\nVAR {name} = VAR {before} \n" in demo
+    assert rest.startswith(("Rain falls.", "VAR "))
+    assert all(len(name) == 5 for name in vt.answers)
+
+
+@pytest.mark.parametrize("name", ["mini", "bytes"])
+def test_the_worked_example_fills_what_the_originals_does(
+    tokenizers: dict[str, Any], folder: Path, name: str
+) -> None:
+    """500 tokens up to the answer prefix, and the answer comes on top."""
+    tokenizer = tokenizers[name]
+    (vt,) = generate("vt", tokenizer, 3000, 1, prompts=str(folder), compat=True)
+    demo = vt.context.split("\n\nFollow.\n\n")[0]
+    asked = demo[: demo.rindex(":") + 2]
+    noise = "Rain falls. Nobody minds.\n"
+    size, block = (
+        len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in (asked, noise)
+    )
+    assert 500 - block - 3 < size <= 500 + 3  # names of other letters may take a token more
 
 
 def test_the_name_says_which_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,186 @@
+"""Whether rows with the original's wording are the original's: frames and lengths, task by task.
+
+python examples/compare_ruler.py --clone FOLDER [--tokenizers mini,FOLDER] [--length 4096] [--samples 4]
+
+FOLDER is a clone of github.com/NVIDIA/RULER. Its generators are run as they are, in a temporary copy,
+and ours with ``prompts=FOLDER compat=true``. Of both, what is drawn (numbers, names, words) is masked;
+what is left, the frame, must be the same text. Lengths are means in tokens: of the same distribution,
+not the same values. Tasks with essays or documents need data of others, and are left out.
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rows.row import Row
+from rows.tokenizer import load_tokenizer
+from ruler.generate import generate
+from ruler.tasks import TASKS, NiahTask
+
+FAMILIES = {
+    "niah": ("niah", "niah.py"),
+    "vt": ("variable_tracking", "variable_tracking.py"),
+    "cwe": ("common_words_extraction", "common_words_extraction.py"),
+    "fwe": ("freq_words_extraction", "freq_words_extraction.py"),
+}
+COMPARED = ("niah_single_1", "niah_multikey_2", "niah_multikey_3", "vt", "cwe", "fwe")
+# In place of packages that the generators import and these tasks do not use.
+STUBS = {
+    "nltk/__init__.py": "",
+    "nltk/tokenize.py": "def sent_tokenize(text):\n    raise NotImplementedError\n",
+    "tenacity.py": (
+        "def retry(*_, **__):\n    return lambda function: function\n"
+        "stop_after_attempt = wait_fixed = wait_random = lambda *_: 0\n"
+    ),
+}
+# What is drawn, and what it becomes. Words of a list, and coded words, come as one block of any length.
+MASKS = (
+    (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
+    (r"\b1\. .+?(?=$|\n)", "<list>"),
+    (r"(?:(?:[a-z]{6}|\.\.\.)(?: |(?=\n))){20,}", "<coded>"),
+    (r"\b[a-z][\w'. ]*-[\w'-]+(?=( is:| mentioned))", "<key>"),
+    (r"\b[A-Z]{5}\b", "<name of 5>"),
+    (r"\b(?!VAR\b)[A-Z]{3}\b", "<name of 3>"),
+    (r"\b\d{7}\b", "<number of 7>"),
+    (r"\b\d{5}\b", "<number of 5>"),
+)
+
+
+def frame(text: str) -> list[str]:
+    """The lines of a prompt with what is drawn masked; of a haystack's, which come again, the first only."""
+    for pattern, name in MASKS:
+        text = re.sub(pattern, name, text)
+    lines, seen = [], set()
+    for line in text.split("\n"):
+        again = line in seen and not line.startswith("Question")
+        hay = line != "" and (again or line.startswith("VAR"))
+        if not hay:
+            lines.append(line)
+        elif line not in seen:
+            lines.append(f"hay: {line}|")
+        seen.add(line)
+    return sorted(each for each in lines if each.startswith("hay")) + [
+        each for each in lines if not each.startswith("hay")
+    ]
+
+
+def theirs(
+    clone: Path, task: str, tokenizer: str, length: int, samples: int
+) -> list[dict[str, Any]]:
+    """Rows of the original's own generator, run in a copy."""
+    family, script = FAMILIES[TASKS[task].family]
+    with tempfile.TemporaryDirectory() as work:
+        data = Path(work) / "data"
+        shutil.copytree(clone / "scripts" / "data", data)
+        for name, content in STUBS.items():
+            path = Path(work) / "stubs" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        words = data / "synthetic" / "json" / "english_words.json"
+        words.parent.mkdir(exist_ok=True)
+        words.write_text('{"1": "word"}')  # a pointer in most clones, and read at any length
+        command = [
+            *(sys.executable, str(data / "synthetic" / script)),
+            *("--save_dir", work, "--save_name", task, "--tokenizer_type", "hf"),
+            *("--tokenizer_path", tokenizer, "--max_seq_length", str(length)),
+            *("--num_samples", str(samples), "--template", template(clone, family)),
+            *("--tokens_to_generate", str(TASKS[task].max_new_tokens), *parameters(task)),
+        ]
+        paths = [str(Path(work) / "stubs"), os.environ.get("PYTHONPATH", "")]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        rows = Path(work) / task / "validation.jsonl"
+        if done.returncode or not rows.is_file():
+            said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise SystemExit(f"{task}: the original's generator failed: {said}")
+        return [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+
+
+def template(clone: Path, family: str) -> str:
+    """The original's template of a family with its answer prefix, as its own driver joins them."""
+    source = (clone / "scripts" / "data" / "synthetic" / "constants.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign):
+            entry = ast.literal_eval(node.value)[family]
+            return str(entry["template"] + entry["answer_prefix"])
+    raise SystemExit(f"{clone}: constants.py has no templates")
+
+
+def parameters(task: str) -> list[str]:
+    """The generator's own arguments for a standard task."""
+    found = TASKS[task]
+    if not isinstance(found, NiahTask):
+        return []
+    given = {
+        "type_haystack": found.haystack,
+        "type_needle_k": found.key_type,
+        "type_needle_v": found.value_type,
+        "num_needle_k": found.keys,
+        "num_needle_v": found.values,
+        "num_needle_q": found.queries,
+    }
+    return [word for key, value in given.items() for word in (f"--{key}", str(value))]
+
+
+def compare(clone: Path, task: str, tokenizer: str, length: int, samples: int) -> bool:
+    """Compares one task and prints a line; whether the frames are equal."""
+    loaded = load_tokenizer(tokenizer)
+    folder = loaded.name_or_path
+    others = theirs(clone, task, folder, length, samples)
+    ours: list[Row] = list(generate(task, loaded, length, samples, prompts=str(clone), compat=True))
+    texts = [row.context + row.question + row.answer_prefix for row in ours]
+    wanted = [row["input"] + row["answer_prefix"] for row in others]
+    left, right = frame(wanted[0]), frame(texts[0])
+    means = [
+        sum(len(loaded(text, add_special_tokens=False)["input_ids"]) for text in side) / len(side)
+        for side in (wanted, texts)
+    ]
+    same = left == right
+    print(
+        f"{task:16} {Path(folder).name:12} frame {'same' if same else 'DIFFERS'}  "
+        f"tokens: theirs {means[0]:.0f}, ours {means[1]:.0f} ({means[1] / means[0] - 1:+.1%})",
+        flush=True,
+    )
+    if not same:
+        for a, b in zip([*left, ""], [*right, ""], strict=False):
+            if a != b:
+                print(f"  theirs: {a[:150]!r}\n  ours:   {b[:150]!r}")
+                break
+    return same
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the example; ends with exit code 1 if a frame differs."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--clone", type=Path, required=True, help="clone of NVIDIA/RULER")
+    parser.add_argument(
+        "--tokenizers", default="mini", help="names or folders, with commas between"
+    )
+    parser.add_argument("--tasks", default=",".join(COMPARED))
+    parser.add_argument("--length", type=int, default=4096)
+    parser.add_argument("--samples", type=int, default=4)
+    given = parser.parse_args(arguments)
+    if not (given.clone / "scripts" / "data" / "synthetic").is_dir():
+        parser.error(f"--clone: {given.clone} has no folder scripts/data/synthetic")
+    wrong = [task for task in given.tasks.split(",") if task not in COMPARED]
+    if wrong:
+        parser.error(f"--tasks: {wrong[0]} cannot be compared; known: {', '.join(COMPARED)}")
+    same = [
+        compare(given.clone, task, tokenizer, given.length, given.samples)
+        for tokenizer in given.tokenizers.split(",")
+        for task in given.tasks.split(",")
+    ]
+    if not all(same):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
