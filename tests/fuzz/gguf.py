@@ -10,7 +10,8 @@ from tests.fuzz.harness import Loader
 
 
 def text(value: str) -> bytes:
-    return struct.pack("<Q", len(value)) + value.encode()
+    content = value.encode()
+    return struct.pack("<Q", len(content)) + content
 
 
 def file(folder: Path) -> list[bytes]:
