@@ -9,9 +9,10 @@ from typing import Any
 
 @dataclass
 class ModelConf:
-    """``path``: a checkpoint folder or a Hugging Face id; null for the embedded model only.
+    """``path``: a checkpoint folder, a GGUF file or a Hugging Face id; null for models known by name only.
 
-    ``name``: ``mini``, or what results call the model; null: as the folder or the id.
+    ``name``: ``mini``, one that ``squeezed-bench models fetch`` brings, or what results call the model;
+    null: as the folder, the file or the id.
     ``dtype``: float32, bfloat16 or float16. ``device``: auto, cpu, cuda or cuda:N.
     ``spread``: put the layers on all GPUs that the process sees, for a model too big for one.
     ``threads``: CPU threads; null: as many as torch takes.

@@ -15,7 +15,8 @@ from rows.turn import NO_TURN, Turn
 @dataclass(frozen=True)
 class ModelSpec:
     """``label`` names the model in results; ``source`` is a checkpoint folder or a Hugging Face id;
-    ``fingerprint`` is of its files; ``device`` is resolved. ``threads`` changes times only.
+    ``path``: as it was given. ``fingerprint`` is of its files, or of the GGUF file that they are from;
+    ``device`` is resolved. ``threads`` changes times only.
     ``trust_remote_code``: the checkpoint's own Python code may run. ``spread``: over all GPUs.
     ``revision``: of a hub id; its fingerprint has it. ``turn``: what the chat template is given."""
 

@@ -117,7 +117,11 @@ def _make(path: Path, header: Header, folder: Path, packages: tuple[str, ...]) -
                 transformers=transformers.__version__,
             ),
         )
-        work.chmod(0o755)  # as other folders; temporary ones are for their owner alone
+        work.chmod(
+            0o755
+        )  # temporary folders, and what safetensors writes, are for their owner alone
+        for each in work.iterdir():
+            each.chmod(0o644)
         work.replace(folder)
     finally:
         with contextlib.suppress(OSError):

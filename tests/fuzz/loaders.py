@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.fuzz import index, longbench, prefixqa, results, ruler
+from tests.fuzz import gguf, index, longbench, prefixqa, results, ruler
 from tests.fuzz.harness import Loader
 
 LOADERS: tuple[Loader, ...] = (
@@ -11,6 +11,7 @@ LOADERS: tuple[Loader, ...] = (
     *longbench.LOADERS,
     *prefixqa.LOADERS,
     *index.LOADERS,
+    *gguf.LOADERS,
 )
 
 

