@@ -77,9 +77,17 @@ class Draw:
         self._filler, self._drawn = filler, list[Line]()
 
     def filler(self, count: int) -> list[Line]:
-        """The first ``count`` lines of filler."""
-        while len(self._drawn) < count:
-            self._drawn.append(next(self._filler))
+        """The first ``count`` lines of filler.
+
+        Raises:
+            ValueError: there are not that many.
+        """
+        for _ in range(count - len(self._drawn)):
+            if (line := next(self._filler, None)) is None:
+                raise ValueError(
+                    f"the set has no more than {len(self._drawn)} lines of filler; give a shorter length"
+                )
+            self._drawn.append(line)
         return self._drawn[:count]
 
     def order(self, count: int) -> list[int]:

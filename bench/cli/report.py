@@ -85,7 +85,7 @@ def write(
         The paths, and a line for each study that could not be made.
     """
     from bench.reporting import heads
-    from bench.reporting.figures import accuracy
+    from bench.reporting.figures import accuracy, density
     from bench.reporting.figures import needle_places as needle_figures
     from bench.reporting.leaderboard.board import FILE, accepted, as_csv
     from bench.reporting.output import write_text
@@ -93,7 +93,7 @@ def write(
     from bench.reporting.studies import STUDIES
     from bench.reporting.studies.write import failures
     from bench.reporting.studies.write import write as write_studies
-    from bench.reporting.tables import longbench, needle_places, overview, prefixqa
+    from bench.reporting.tables import longbench, needle_places, overview, prefixqa, probes
 
     rows, _ = accepted(board)
     paths = [write_text(out / FILE, as_csv(rows))]
@@ -104,6 +104,9 @@ def write(
     depths = needle_places.by_group(runs, board)
     paths += needle_places.write(depths, out / "tables")
     paths += needle_figures.write(depths, out / "figures", formats)
+    made = probes.by_group(runs, board)
+    paths += probes.write(made, out / "tables")
+    paths += density.write(made, out / "figures", formats)
     paths += heads.write(folder, out, formats)
     studies = write_studies(STUDIES.values(), runs, board, out, formats)
     paths += [path for study in studies for path in study.paths]

@@ -1,0 +1,113 @@
+"""Tables of the made sets: every control beside the floor, and scores by the share of the context that is needed."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.config.spec import file_name
+from bench.reporting.leaderboard.rows import Run
+from bench.reporting.output import write_table, write_text
+from bench.reporting.statistics.intervals import score_mean
+from bench.reporting.variants import DENSE, METHOD, labels
+from probes.generate import TASK
+
+FINEST = 10  # densities below 2 ** -FINEST are one class
+ANSWERED = 0.5  # score from which full attention has answered a question
+ABOUT = ["subtask", "kind", "context_length"]
+
+
+def by_group(runs: list[Run], board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The questions of all runs of one model with equal seeds and sizes, whatever their set: name, one row a
+    question asked of a method.
+
+    Columns: ``ABOUT``, ``METHOD``, ``label`` (with size), ``empty``, ``id``, ``context``, ``score``,
+    ``kv_budget``, ``density``, ``floor``, and ``full``: full attention's score of the question.
+    """
+    identities = {folder: (identity["task"], records) for identity, records, folder in runs}
+    asked = board[board["task"] == TASK]
+    found: dict[str, list[pd.DataFrame]] = {}
+    for place, run in asked.assign(label=labels(asked, size=True)).iterrows():
+        task, records = identities[run["run"]]
+        about = {name: run[name] for name in (*METHOD, "label", "subtask", "context_length")}
+        meta = pd.DataFrame(list(records["meta"]), index=records.index)
+        table = records[["id", "context", "score", "kv_budget"]].assign(
+            **about, **{name: meta[name] for name in ("kind", "density", "floor")}
+        )
+        table["empty"] = bool(task["empty"])
+        name = f"{run['model']}-{TASK}-{task['samples']}x{task['each']}-seed{task['seed']}"
+        found.setdefault(file_name(name), []).append(table)
+    return [(name, _with_full(pd.concat(parts))) for name, parts in sorted(found.items())]
+
+
+def _with_full(table: pd.DataFrame) -> pd.DataFrame:
+    keys = [*ABOUT, "id"]
+    full = table[table["method"] == DENSE].drop_duplicates(keys).set_index(keys)["score"]
+    return table.join(full.rename("full"), on=keys)
+
+
+def controls(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each kind of questions and length: the floor, full attention on a context without evidence
+    (``empty``), and every method on the context."""
+    empty = table[table["empty"] & (table["method"] == DENSE)]
+    # The rows of an empty context have another subtask, but are the same questions.
+    empty = empty.assign(subtask=empty["subtask"].str.removesuffix("-empty"))
+    guessed = empty.groupby(ABOUT)["score"].mean()
+    shown = table[~table["empty"]]
+    order = list(dict.fromkeys(shown["label"]))
+    scores = shown.pivot_table(index=ABOUT, columns="label", values="score", sort=False)[order]
+    first = shown.groupby(ABOUT, sort=False).agg(
+        floor=("floor", "mean"), density=("density", "mean"), n=("id", "nunique")
+    )
+    first.insert(1, "empty", guessed.reindex(first.index))
+    return first.join(scores).reset_index()
+
+
+def by_density(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each length, method, size and class of densities, over the questions that full attention answers.
+
+    Columns: ``context_length``, ``METHOD``, ``label``, ``density_from`` and ``density_to``; means ``kv_budget``,
+    ``density`` and ``score`` with its interval; ``n``. Questions that need nothing (a count of none) are left out.
+    """
+    table = table[~table["empty"] & (table["density"] > 0) & (table["full"] >= ANSWERED)]
+    table = table.assign(part=[density_class(each) for each in table["density"]])
+    rows: list[dict[str, Any]] = []
+    keys = ["context_length", *METHOD, "label", "part"]
+    for values, here in table.groupby(keys, sort=False, dropna=False):
+        cell = dict(zip(keys, values, strict=True))
+        part = int(cell.pop("part"))
+        score = score_mean(here["score"], here["context"])
+        rows.append(
+            {
+                **cell,
+                "density_from": 0.0 if part == FINEST else 2.0 ** -(part + 1),
+                "density_to": 2.0**-part,
+                "density": here["density"].mean(),
+                "kv_budget": here["kv_budget"].mean(),
+                "score": score.mean,
+                "score_ci_low": score.low,
+                "score_ci_high": score.high,
+                "n": len(here),
+            }
+        )
+    found = pd.DataFrame(rows)
+    if found.empty:
+        return found
+    return found.sort_values(["context_length", "density_from"], kind="stable", ignore_index=True)
+
+
+def density_class(density: float) -> int:
+    """k for densities above ``2 ** -(k + 1)`` up to ``2 ** -k``; ``FINEST`` for all that are lower."""
+    return min(FINEST, max(0, math.floor(-math.log2(density))))
+
+
+def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
+    """Writes ``NAME-controls`` and ``NAME-density`` for every group; returns the paths."""
+    paths = []
+    for name, table in groups:
+        paths += write_table(controls(table), folder, f"{name}-controls")
+        if len(density := by_density(table)):
+            text = density.to_csv(index=False, float_format="%.6g")
+            paths.append(write_text(folder / f"{name}-density.csv", text))
+    return paths

@@ -1,0 +1,81 @@
+"""Tables of the made sets from hand-written records: controls beside the floor, scores by density."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.reporting.figures import density as figures
+from bench.reporting.leaderboard.rows import leaderboard, load_runs
+from bench.reporting.tables import probes
+from tests.bench.reporting.test_leaderboard import FULL, TOPK, write_run
+
+SMALL = {**TOPK, "sparsity": 0.95}
+DENSITIES = (0.5, 0.3, 0.0001, 0.0)
+
+
+def made(folder: Path, method: dict[str, Any], scores: tuple[float, ...], **more: Any) -> None:
+    known = {"q0": "a", "q1": "a", "q2": "b", "q3": "b"}
+    both = {name: (known[name], score) for name, score in zip(known, scores, strict=True)}
+    task = {"name": "probes", "subtask": "records", "label": "records", "each": 2, "empty": False}
+    run = write_run(folder, method, both, **{**task, **more})
+    path = run / "records.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record, density in zip(records, DENSITIES, strict=True):
+        kind = "max" if density > 0.1 else "count"
+        record["meta"] |= {"kind": kind, "density": density, "floor": 0.1}
+        record["metrics"] = {"score": record["score"]}
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+@pytest.fixture
+def groups(tmp_path: Path) -> list[tuple[str, Any]]:
+    folder = tmp_path / "runs"
+    made(folder, FULL, (1, 1, 0.2, 1), budget=1.0)
+    made(folder, FULL, (0, 0, 0.2, 0), label="records-empty", empty=True)
+    made(folder, TOPK, (1, 0, 1, 1), budget=0.4)
+    made(folder, SMALL, (0, 0, 1, 1), budget=0.1)
+    loaded = load_runs(folder)
+    return probes.by_group(loaded, leaderboard(loaded))
+
+
+def test_controls_stand_side_by_side(groups: list[tuple[str, Any]]) -> None:
+    ((name, table),) = groups
+    assert name == "mini-probes-2x2-seed42"
+    found = probes.controls(table).set_index("kind")
+    assert found.loc["max", "floor"] == pytest.approx(0.1)
+    assert found.loc["max", "empty"] == 0
+    assert found.loc["count", "empty"] == pytest.approx(0.1)
+    assert found.loc["max", "full"] == 1
+    assert found.loc["max", "squeezed topk, sparsity 0.9"] == 0.5
+    assert found.loc["max", "n"] == 2
+
+
+def test_density_counts_what_full_attention_answers(groups: list[tuple[str, Any]]) -> None:
+    ((_, table),) = groups
+    found = probes.by_density(table)
+    # Of the low densities, one was not answered by full attention, one needs nothing.
+    assert set(found["density_to"]) == {0.5}
+    assert set(found["density_from"]) == {0.25}
+    here = found[found["asked"] == "sparsity 0.9"].iloc[0]
+    assert here["score"] == 0.5
+    assert here["n"] == 2
+    assert here["kv_budget"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("density", "number"), [(1.0, 0), (0.51, 0), (0.5, 1), (0.26, 1), (0.25, 2), (1e-9, 10)]
+)
+def test_density_classes(density: float, number: int) -> None:
+    assert probes.density_class(density) == number
+
+
+def test_files(groups: list[tuple[str, Any]], tmp_path: Path) -> None:
+    paths = probes.write(groups, tmp_path)
+    assert sorted(path.suffix for path in paths) == [".csv", ".csv", ".md"]
+    assert figures.write(groups, tmp_path) == []  # one class of densities makes no figure
+    ((name, table),) = groups
+    several = [(name, table.assign(full=1.0))]
+    (path,) = figures.write(several, tmp_path)
+    assert path.name == f"{name}-density-1024.png"
