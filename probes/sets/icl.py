@@ -43,8 +43,22 @@ FRAMES = (
     *("It is time to {} the {} for the {} {}.", "We forgot to {} the {} for the {} {}."),
 )
 WHEN = (
-    *("today", "tomorrow", "on Monday", "before noon", "as soon as possible", "by the end of the week"),
-    *("next month", "after lunch", "this evening", "within three days", "without delay", "on Friday"),
+    *(
+        "today",
+        "tomorrow",
+        "on Monday",
+        "before noon",
+        "as soon as possible",
+        "by the end of the week",
+    ),
+    *(
+        "next month",
+        "after lunch",
+        "this evening",
+        "within three days",
+        "without delay",
+        "on Friday",
+    ),
 )
 ARROW, LETTERS = " =>", 4
 KINDS = (Kind("icl", 1000),)

@@ -36,7 +36,9 @@ class Function:
 def files() -> tuple[Path, ...]:
     """All files of the library, in an order that does not depend on the file system."""
     root = Path(sysconfig.get_paths()["stdlib"])
-    found = (path for path in root.rglob("*.py") if not LEFT_OUT & set(path.relative_to(root).parts))
+    found = (
+        path for path in root.rglob("*.py") if not LEFT_OUT & set(path.relative_to(root).parts)
+    )
     return tuple(sorted(found))
 
 
@@ -78,7 +80,10 @@ def _description(node: ast.FunctionDef) -> str:
 def _without_docstrings(node: ast.FunctionDef) -> str:
     node.decorator_list = []
     for each in ast.walk(node):
-        if isinstance(each, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(each) is not None:
+        if (
+            isinstance(each, (ast.FunctionDef, ast.ClassDef))
+            and ast.get_docstring(each) is not None
+        ):
             each.body = each.body[1:] or [ast.Pass()]
     return ast.unparse(node)
 

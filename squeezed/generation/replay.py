@@ -16,10 +16,12 @@ from squeezed_kernels import capped, causal_mask
 from squeezed.cache.conversation import make_cache
 from squeezed.cache.fixed import FixedContextLayer
 from squeezed.context.data import Context
+from squeezed.errors import UnsupportedModelError
 from squeezed.generation.watch import Watched
 from squeezed.methods.full import Full
 from squeezed.model import attention, positions, rope
 from squeezed.model.families import text_config
+from squeezed.model.states import widened
 from squeezed.model.statistics import REPLAY_ATTENTION
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
@@ -85,6 +87,12 @@ def _read(
     for layer, selector, mine in zip(context.layers, watched.layers, own, strict=True):
         query = torch.cat([query[0] for query, _ in selector.steps], dim=1)
         assert mine.keys is not None
+        if mine.keys.shape[1] != layer.heads or mine.keys.shape[3] > layer.keys.shape[2]:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} caches its keys in another form than it attends to, which the "
+                f"statistic {REPLAY_ATTENTION} cannot be made of"
+            )
+        repeated_keys = widened(mine.keys[0], layer.keys.shape[2]).to(layer.keys.dtype)
         places_of_chunk = (layer.positions >= start) & (layer.positions < stop)
         others = (layer.positions < SINKS) & ~places_of_chunk
         scores = torch.zeros(layer.heads, layer.clustered, device=layer.device)
@@ -98,7 +106,7 @@ def _read(
                 [
                     keys[: layer.clustered][others[head]],
                     keys[window] if stop > layer.clustered else keys[:0],
-                    mine.keys[0, head].to(keys.dtype),
+                    repeated_keys[head].to(keys.device),
                 ]
             )
             own_query = query.unflatten(0, (layer.heads, -1))[head]  # [G, R', D]

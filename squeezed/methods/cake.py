@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -50,7 +51,7 @@ class CAKE(SnapKV):
     ) -> list[torch.Tensor]:
         numbers = range(first, len(context.layers))
         found = [
-            context.derive(("cake", self.queries, n), lambda n=n: self._spread(context, n))
+            context.derive(("cake", self.queries, n), partial(self._spread, context, n))
             for n in numbers
         ]
         entropy, variance = zip(*found, strict=True)

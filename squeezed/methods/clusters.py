@@ -30,6 +30,7 @@ class ClusterMethod(RuledMethod):
     """
 
     clustered: ClassVar[bool] = True
+    calibrated: ClassVar[bool] = False
 
     rule: str = "topk"
     sinks: int = 0
@@ -38,11 +39,6 @@ class ClusterMethod(RuledMethod):
         super().__post_init__()
         if self.sinks < 0:
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
-        if self.rule == "threshold" or (self.rule == "topp" and self.top_p is None):
-            raise ValueError(
-                f"rule is {self.rule!r}, which {type(self).__name__} has no calibration for; use topk, or "
-                "topp with top_p"
-            )
 
     @abc.abstractmethod
     def over(self, rule: Rule, groups: Groups, context: Context, backend: str) -> GroupSelector:

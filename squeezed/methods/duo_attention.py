@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -85,9 +86,10 @@ class DuoAttention(BudgetedMethod):
         if self.pattern is None:
             return [
                 context.derive(
-                    ("duo", self.sinks, self.local, n), lambda n=n: self._looked_at(context, n)
+                    ("duo", self.sinks, self.local, number),
+                    partial(self._looked_at, context, number),
                 )
-                for n in numbers
+                for number in numbers
             ]
         shape = [layer.heads for layer in context.layers]
         return read_pattern(Path(self.pattern), shape)[first:]

@@ -32,6 +32,7 @@ class InfLLM(RuledMethod):
             was prepared without the statistic.
     """
 
+    calibrated: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = (RECEIVED_ATTENTION,)
 
     rule: str = "topk"
@@ -46,10 +47,6 @@ class InfLLM(RuledMethod):
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1 key")
         if self.sinks < 0:
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
-        if self.rule == "threshold" or (self.rule == "topp" and self.top_p is None):
-            raise ValueError(
-                f"rule is {self.rule!r}, which InfLLM has no calibration for; use topk, or topp with top_p"
-            )
 
     def lookup_floor(self, layer: LayerIndex) -> float:
         key = layer.keys.shape[2] * layer.keys.itemsize

@@ -13,7 +13,7 @@ class Knorm(ScoredMethod):
     """A static choice by the keys alone: a key with a small L2 norm tends to get much attention.
 
     Norms are those after RoPE, in float32: in 16 bits many would be equal. The authors leave the first two
-    layers whole (``dense_layers=2``).
+    layers whole (``dense_layers=2``); here none is by default.
     """
 
     def scores(self, context: Context, number: int) -> torch.Tensor:

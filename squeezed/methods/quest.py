@@ -1,6 +1,7 @@
 """Quest (Tang et al., arXiv 2406.10774): pages of consecutive keys, scored by an upper bound."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from squeezed_kernels import lookup
@@ -28,6 +29,8 @@ class Quest(RuledMethod):
         ValueError: a page below 1 key, or a rule that has no calibration here.
     """
 
+    calibrated: ClassVar[bool] = False
+
     rule: str = "topk"
     page: int = 16
 
@@ -35,10 +38,6 @@ class Quest(RuledMethod):
         super().__post_init__()
         if self.page < 1:
             raise ValueError(f"page is {self.page}; expected at least 1 key")
-        if self.rule == "threshold" or (self.rule == "topp" and self.top_p is None):
-            raise ValueError(
-                f"rule is {self.rule!r}, which Quest has no calibration for; use topk, or topp with top_p"
-            )
 
     def lookup_floor(self, layer: LayerIndex) -> float:
         return page_count(layer, self.page) * page_cost(layer)

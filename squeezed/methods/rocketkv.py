@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -60,6 +61,8 @@ class RocketKV(RuledMethod):
         ValueError: a number out of range, or a rule that has no calibration here; at ``bind``: the context
             kept no window queries.
     """
+
+    calibrated: ClassVar[bool] = False
 
     rule: str = "topk"
     queries: int = 32

@@ -1,6 +1,7 @@
 """The selection rules as settings that every scoring method shares."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from squeezed_kernels import REDUCTIONS
@@ -19,6 +20,8 @@ class RuledMethod(BudgetedMethod):
     """A budgeted method that scores groups and keeps some by a rule.
 
     Attributes:
+        calibrated: it has thresholds and masses of its own; without, it knows ``topk``, and ``topp`` with a
+            ``top_p``.
         rule: ``threshold`` - the paper's calibrated threshold, so heads and layers get unequal shares;
             ``topk`` - the same number of keys for every head; ``topp`` - for every head the smallest set that
             holds a probability mass, the same mass for all.
@@ -30,6 +33,8 @@ class RuledMethod(BudgetedMethod):
     Raises:
         ValueError: an unknown name, a mass or a block out of range.
     """
+
+    calibrated: ClassVar[bool] = True
 
     rule: str = "threshold"
     scope: str = "model"
@@ -43,6 +48,12 @@ class RuledMethod(BudgetedMethod):
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}"
                 )
+        bare = self.rule == "threshold" or (self.rule == "topp" and self.top_p is None)
+        if bare and not self.calibrated:
+            raise ValueError(
+                f"rule is {self.rule!r}, which {type(self).__name__} has no calibration for; use topk, or "
+                "topp with top_p"
+            )
         if self.block is not None and self.block < 1:
             raise ValueError(f"block is {self.block}; expected at least 1 query token")
         self._check_question()

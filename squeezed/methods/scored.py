@@ -9,7 +9,7 @@ import torch
 from squeezed.context.data import Context
 from squeezed.errors import BudgetError
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.base import BudgetedMethod, Size
+from squeezed.methods.base import SPARSE, BudgetedMethod, Size
 from squeezed.selection import allocate
 from squeezed.selection.selectors import Selector, Static, best_rows
 
@@ -83,7 +83,15 @@ class ScoredMethod(BudgetedMethod):
 
     def _scores_once(self, context: Context, number: int) -> torch.Tensor:
         """The scores, which do not depend on the size; kept with the context."""
-        alike = replace(self, sparsity=0.0, kv_budget=None, kv_tokens=None)
+        alike = replace(
+            self,
+            sparsity=0.0,
+            kv_budget=None,
+            kv_tokens=None,
+            question=SPARSE,
+            dense_layers=0,
+            share=UNIFORM,
+        )
         found: torch.Tensor = context.derive(
             ("scores", type(self).__name__, alike, number), lambda: self.scores(context, number)
         )

@@ -1,6 +1,7 @@
 """ShadowKV (Sun et al., arXiv 2410.21465): chunks by their mean key, outliers always."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch.nn import functional
@@ -30,6 +31,8 @@ class ShadowKV(RuledMethod):
         ValueError: a number out of range, or a rule that has no calibration here.
     """
 
+    calibrated: ClassVar[bool] = False
+
     rule: str = "topk"
     reduce: str = "max"
     chunk: int = 8
@@ -41,10 +44,6 @@ class ShadowKV(RuledMethod):
             raise ValueError(f"chunk is {self.chunk}; expected at least 1 key")
         if self.outliers < 0:
             raise ValueError(f"outliers is {self.outliers}; expected 0 or more chunks")
-        if self.rule == "threshold" or (self.rule == "topp" and self.top_p is None):
-            raise ValueError(
-                f"rule is {self.rule!r}, which ShadowKV has no calibration for; use topk, or topp with top_p"
-            )
 
     def landmarks(self, layer: LayerIndex) -> int:
         """Chunks that are looked up."""

@@ -7,6 +7,7 @@ bytes that reading it takes. Everything else - rules, sizes, accounting, keys th
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from squeezed_kernels import lookup
@@ -53,6 +54,8 @@ class SketchedMethod(RuledMethod):
         ValueError: another rule, or a negative number.
     """
 
+    calibrated: ClassVar[bool] = False
+
     rule: str = "topk"
     sinks: int = 0
 
@@ -60,11 +63,6 @@ class SketchedMethod(RuledMethod):
         super().__post_init__()
         if self.sinks < 0:
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
-        if self.rule == "threshold" or (self.rule == "topp" and self.top_p is None):
-            raise ValueError(
-                f"rule is {self.rule!r}, which {type(self).__name__} has no calibration for; use topk, or "
-                "topp with top_p"
-            )
 
     @abc.abstractmethod
     def sketch(self, layer: LayerIndex) -> Sketch:

@@ -132,7 +132,9 @@ class VAttentionSelector:
         # One order for all members of a batch and all tokens: each sample is uniform, whoever is beside.
         order = torch.rand(layer.heads, layer.clustered, generator=self._generator)
         by_row = order.gather(1, layer.positions.long().cpu()).to(query.device)[None, :, None]
-        rank = by_row.masked_fill(best, 2.0).argsort(-1, stable=True).argsort(-1, stable=True)
+        rank = (
+            by_row.masked_fill(best, 2.0).argsort(dim=-1, stable=True).argsort(dim=-1, stable=True)
+        )
         base = (method.base * total).ceil().clamp(min=2).minimum(total)
         sizes = torch.stack(
             [

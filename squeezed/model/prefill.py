@@ -22,14 +22,23 @@ from squeezed.errors import UnsupportedModelError
 from squeezed.model import attention, families, positions, recurrent, rope
 from squeezed.model.layers import Attends, attends
 from squeezed.model.logits import Logits
+from squeezed.model.rotation import Rotation
 from squeezed.model.scores import Followed
 from squeezed.model.states import AnyLayer, HybridLayer, LayerStates, LocalLayer, widened
-from squeezed.model.statistics import Chunk, Collector, collectors
+from squeezed.model.statistics import (
+    EXPECTED_QUERY_COVARIANCE,
+    EXPECTED_QUERY_MEAN,
+    Chunk,
+    Collector,
+    Probe,
+    collectors,
+)
 from squeezed.model.tags import plain, stand_in, tag
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
+PROBED = 7  # a position at which a single token is turned visibly, and far from wrapping around
 CHUNK = 2048  # fixed-context tokens a forward pass processes; bounds activations, not the KV cache
 
 
@@ -195,6 +204,8 @@ def prefill(
     followed = None if families.calls_interface(model) else Followed(config)
     capturing = (len(ids), window, collectors(statistics, model, len(ids)), followed)
     layers = [_layer(kind, capturing, states) for kind in kinds]
+    if {EXPECTED_QUERY_MEAN, EXPECTED_QUERY_COVARIANCE} & set(statistics):
+        _require_one_rotation(model, ids[:1], kinds, states, followed)
     cache = Cache(layers=layers)
     with rope.one_length(model, len(ids)):
         for start, stop in recurrent.passes(len(ids), len(ids) if restarts else chunk, stateful):
@@ -205,6 +216,40 @@ def prefill(
     return [
         _states(layer, kind, len(ids), restarts) for layer, kind in zip(layers, kinds, strict=True)
     ]
+
+
+def _require_one_rotation(
+    model: PreTrainedModel,
+    token: torch.Tensor,
+    kinds: Sequence[Attends],
+    states: int,
+    followed: Followed | None,
+) -> None:
+    """Refuses a model of which a layer's queries before the rotary embedding cannot be told.
+
+    A token that is alone attends to itself, wherever it stands: its queries differ by the rotary embedding
+    only. So the same token at two positions shows whether it is undone rightly, layer by layer.
+
+    Raises:
+        UnsupportedModelError: so it is.
+    """
+    seen: list[list[tuple[torch.nn.Module, torch.Tensor]]] = []
+    for place in (0, PROBED):
+        probes = [Probe() for _ in kinds]
+        layers = [
+            _layer(kind, (1, 1, [probe], followed), states)
+            for kind, probe in zip(kinds, probes, strict=True)
+        ]
+        model.base_model(
+            input_ids=token[None].to(model.device),
+            position_ids=torch.tensor([[place]], device=model.device),
+            past_key_values=Cache(layers=layers),
+            use_cache=True,
+        )
+        seen.append([each for probe in probes for each in probe.seen])
+    rotation = Rotation(model)
+    for (module, first), (_, later) in zip(*seen, strict=True):
+        rotation.require_undone(module, first, later, PROBED)
 
 
 def _layer(kind: Attends, capturing: tuple[Any, ...], states: int) -> PrefillLayer:

@@ -26,20 +26,18 @@ class Rotation:
     """The rotary embedding of the layers that attend to everything.
 
     Raises:
-        UnsupportedModelError: the model has none that can be undone: no rotary embedding, some layers
-            without, latent attention.
+        UnsupportedModelError: the model has none that can be undone, or has latent attention.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
         config = families.text_config(model)
         self.name = type(model).__name__
-        if getattr(config, "kv_lora_rank", None) or getattr(config, "no_rope_layers", None):
+        if getattr(config, "kv_lora_rank", None):
             raise self._refusal("parts of its keys have no rotary embedding")
-        rotary = [
-            module
-            for module in model.base_model.modules()
-            if hasattr(module, "rope_type") and callable(module)
-        ]
+        rotary = [each for each in model.base_model.modules() if hasattr(each, "rope_type")]
+        rotary.sort(
+            key=lambda each: getattr(each, "config", None) is not config
+        )  # not another part's
         if not rotary:
             raise self._refusal("it has no rotary embedding")
         self.rotary: Any = rotary[0]
@@ -93,6 +91,22 @@ class Rotation:
         if not torch.allclose(again, wide, rtol=1e-3, atol=1e-3 * float(wide.abs().max())):
             raise self._refusal("its turn back does not undo it")
         return plain
+
+    def require_undone(
+        self, module: torch.nn.Module, first: torch.Tensor, later: torch.Tensor, place: int
+    ) -> None:
+        """Refuses a layer that has no rotary embedding, or another one.
+
+        Args:
+            module: its attention module. first, later: states of one token ``[heads, 1, D]``, at positions 0
+                and ``place``, which are to be the same before the rotary embedding.
+
+        Raises:
+            UnsupportedModelError: so it is.
+        """
+        one, other = self.undone(module, first, 0), self.undone(module, later, place)
+        if not torch.allclose(one, other, rtol=0.02, atol=0.02 * float(one.abs().max())):
+            raise self._refusal(f"{type(module).__name__} does not turn them as the others do")
 
     def mean_turn(self, module: torch.nn.Module, size: int, first: int, count: int) -> torch.Tensor:
         """The mean turn over ``count`` positions from ``first`` on, as a matrix ``[D, D]``: it takes a vector

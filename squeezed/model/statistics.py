@@ -173,8 +173,9 @@ class OutputNorm(Collector):
     def _weight(self, module: torch.nn.Module, size: int) -> torch.Tensor:
         for name in self.NAMES:
             weight = getattr(getattr(module, name, None), "weight", None)
-            floating = isinstance(weight, torch.Tensor) and weight.is_floating_point()
-            if floating and weight.ndim == 2 and weight.shape[1] == size:
+            if not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
+                continue
+            if weight.ndim == 2 and weight.shape[1] == size:
                 return weight
         raise UnsupportedModelError(
             f"{type(module).__name__} has no output projection [E, {size}] in floating point, which the "
@@ -183,6 +184,19 @@ class OutputNorm(Collector):
 
     def found(self) -> dict[str, torch.Tensor]:
         return {OUTPUT_NORM: torch.cat(self.parts, dim=1)}
+
+
+class Probe(Collector):
+    """Keeps what one pass attends with: the module and the queries of each layer that shares the keys."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[torch.nn.Module, torch.Tensor]] = []
+
+    def add(self, chunk: Chunk) -> None:
+        self.seen.append((chunk.module, chunk.query))
+
+    def found(self) -> dict[str, torch.Tensor]:
+        return {}
 
 
 class ExpectedQueries(Collector):

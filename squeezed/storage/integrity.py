@@ -97,7 +97,7 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
         )
         _shaped(layer.queries, (query_heads, layer.window, size), "queries")
     for name, found in layer.statistics.items():
-        wanted_heads = (heads, clustered)
+        wanted_heads: tuple[int, ...] = (heads, clustered)
         if not STATISTICS[name].by_key:
             require(
                 found.ndim > 1 and len(found) % heads == 0, name, f"a multiple of {heads} heads"

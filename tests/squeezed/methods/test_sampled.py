@@ -90,7 +90,8 @@ def test_a_wider_tolerance_reads_less_and_the_size_is_never_passed(model, ctx):
         method = vattention(sparsity=None, kv_budget=0.6, error=error)
         cache = first_pass(model, ctx, method, QUESTION)
         budgets.append(torch.stack([each.steps[0].mean() for each in cache.reads]).mean().item())
-    assert budgets[0] > budgets[1] > budgets[2]
+    assert budgets[0] >= budgets[1] >= budgets[2]
+    assert budgets[0] > 1.2 * budgets[2]
     assert budgets[0] <= 0.605
 
 

@@ -2,7 +2,14 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, GlmConfig, GPT2Config, PhiConfig
+from transformers import (
+    AutoModelForCausalLM,
+    Cohere2Config,
+    Gemma3TextConfig,
+    GlmConfig,
+    GPT2Config,
+    PhiConfig,
+)
 
 import squeezed
 from squeezed.errors import UnsupportedModelError
@@ -66,6 +73,34 @@ def test_a_model_without_rotary_embedding_is_refused_by_name():
         squeezed.prepare(model, random_ids(200, 1), statistics=("expected_query_mean",))
 
 
+def test_a_model_with_layers_of_no_rotary_embedding_is_refused_by_name():
+    torch.manual_seed(0)
+    config = Cohere2Config(
+        **SMALL, sliding_window=32, layer_types=["sliding_attention", "full_attention"]
+    )
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with pytest.raises(UnsupportedModelError, match="does not turn them as the others do"):
+        squeezed.prepare(model, random_ids(200, 1), statistics=("expected_query_mean",))
+
+
+def test_replay_works_beside_sliding_windows():
+    torch.manual_seed(0)
+    config = Gemma3TextConfig(
+        **SMALL,
+        head_dim=16,
+        sliding_window=32,
+        layer_types=["sliding_attention", "full_attention"],
+    )
+    model = AutoModelForCausalLM.from_config(config).eval()
+    ctx = squeezed.prepare(model, random_ids(200, 1), statistics=STATISTICS)
+    (layer,) = ctx.layers
+    assert bool((layer.statistics["replay_attention"].sum(1) > 0).all())
+    out = squeezed.generate(
+        model, ctx, random_ids(5, 2), method=squeezed.KVzip(sparsity=0.5), max_new_tokens=2
+    )
+    assert out.stats.kv_budget < 1
+
+
 def test_output_norms_are_those_of_the_values_behind_the_projection(model, ctx):
     layer = ctx.layers[1]
     weight = model.model.layers[1].self_attn.o_proj.weight.unflatten(1, (4, 16))
@@ -101,7 +136,7 @@ def test_replay_scores_are_the_largest_weights_of_a_dense_second_reading(model, 
         torch.testing.assert_close(found, want, rtol=1e-3, atol=1e-4)
 
 
-def test_a_key_used_once_beats_one_used_a_little_always(ctx):
+def test_replay_scores_are_weights_of_every_clustered_key(ctx):
     scores = ctx.layers[0].statistics["replay_attention"]
     assert scores.shape == (2, 513)
     assert bool(((scores >= 0) & (scores <= 1)).all())
