@@ -202,8 +202,10 @@ def prefill(
     restarts = stateful and recurrent.restarts(model, ids)
     states = int(getattr(config, "number_of_conv_states", 1))
     followed = None if families.calls_interface(model) else Followed(config)
-    capturing = (len(ids), window, collectors(statistics, model, len(ids)), followed)
-    layers = [_layer(kind, capturing, states) for kind in kinds]
+    layers = [
+        _layer(kind, (len(ids), window, collectors(statistics, model, len(ids)), followed), states)
+        for kind in kinds
+    ]
     if {EXPECTED_QUERY_MEAN, EXPECTED_QUERY_COVARIANCE} & set(statistics):
         _require_one_rotation(model, ids[:1], kinds, states, followed)
     cache = Cache(layers=layers)
