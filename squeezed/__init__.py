@@ -12,6 +12,7 @@ from squeezed.errors import (
     BudgetError,
     IndexCorruptError,
     IndexMismatchError,
+    NonFiniteError,
     UnsupportedModelError,
 )
 from squeezed.fixed_context import FixedContext, prepare
@@ -42,6 +43,7 @@ __all__ = [
     "IndexCorruptError",
     "IndexMismatchError",
     "Method",
+    "NonFiniteError",
     "Oracle",
     "Quest",
     "Random",

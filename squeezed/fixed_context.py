@@ -18,7 +18,7 @@ from squeezed.calibration import of_context
 from squeezed.calibration.of_context import Pair
 from squeezed.context import derived, host
 from squeezed.context.data import Context
-from squeezed.context.ids import check_ids
+from squeezed.context.ids import check_ids, require_known
 from squeezed.generation.observe import calibrate_on_inputs
 from squeezed.index.build import build_layer
 from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
@@ -169,11 +169,13 @@ def prepare(
         chunk: tokens that one forward pass of the prefill processes.
 
     Raises:
-        ValueError: levels out of range, or a context not longer than the window.
+        ValueError: levels out of range, a context not longer than the window, or token ids that the model
+            does not know. NonFiniteError: the model computes NaN or infinity.
         UnsupportedModelError: the engine cannot reproduce this model's attention.
     """
     settings = Settings(validate_levels(levels), window, seed, strategy, balance, accumulate)
     ids = check_ids(context_ids, window)
+    require_known(ids, model.config, "context_ids")
     attention.switch(model)
     full, local, recurrent = sort_out(prefill(model, ids, window, chunk, accumulate))
     layers = tuple(

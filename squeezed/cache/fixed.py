@@ -1,11 +1,14 @@
 """Layers that attend to the whole fixed context: the selected rows, the window and the own tokens."""
 
+import math
+
 import torch
 from squeezed_kernels import attend, attend_groups, causal_mask, merge
 
 from squeezed.cache.accounting import LayerReads
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
 from squeezed.cache.placing import valid_tokens
+from squeezed.errors import IndexMismatchError
 from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
@@ -48,6 +51,7 @@ class FixedContextLayer(OwnTokensLayer):
         selection = self.selector.select(aligned, valid)
         self._count(selection, aligned, valid)
         scale, softcap = logits.scale, logits.softcap
+        self._require_same(scale, softcap)
         part = self._attend_fixed(aligned, selection, scale, softcap)
         from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
         if mask is None:
@@ -56,6 +60,19 @@ class FixedContextLayer(OwnTokensLayer):
         from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
         output = logits.finish(*merge(from_fixed, from_own, backend=backend))
         return output[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
+
+    def _require_same(self, scale: float, softcap: float | None) -> None:
+        """The index was made for the logits that the model computes; a folder may say something else.
+
+        Raises:
+            IndexMismatchError: for others, so that clusters would be chosen by other weights.
+        """
+        stored = (self.fixed.scale, self.fixed.softcap or 0.0)
+        if not all(map(math.isclose, stored, (scale, softcap or 0.0))):
+            raise IndexMismatchError(
+                f"the index was made for logits with scale and cap {stored}, but the model's are "
+                f"{(scale, softcap or 0.0)}; prepare the context again"
+            )
 
     def _attend_fixed(
         self,

@@ -153,15 +153,21 @@ def layer_count(model: PreTrainedModel) -> int:
     return int(text_config(model).num_hidden_layers)
 
 
-def layer_devices(model: PreTrainedModel) -> list[torch.device]:
-    """The device that computes each decoder layer; a model may be spread over several."""
+def decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """The model's decoder layers in their order; empty for a model that does not hold them in a list."""
     count = layer_count(model)
     for (
         module
     ) in model.modules():  # outer modules first: the decoder layers come before lists inside them
         if isinstance(module, torch.nn.ModuleList) and len(module) == count:
-            return [_device(layer, model.device) for layer in module]
-    return [model.device] * count
+            return list(module)
+    return []
+
+
+def layer_devices(model: PreTrainedModel) -> list[torch.device]:
+    """The device that computes each decoder layer; a model may be spread over several."""
+    layers = decoder_layers(model)
+    return [_device(layer, model.device) for layer in layers] or [model.device] * layer_count(model)
 
 
 def _device(layer: torch.nn.Module, default: torch.device) -> torch.device:
