@@ -12,8 +12,9 @@ from tqdm import tqdm
 from prefixqa import extractive, factbook, invent, prompts, template
 from prefixqa.config import BACKENDS, MAKING, PrefixqaConfig
 from prefixqa.made import Made
+from prefixqa.output.folder import MANIFEST, recover
 from prefixqa.output.splits import split_of
-from prefixqa.output.write import MANIFEST, ROWS, found_set, manifest_of, write_set
+from prefixqa.output.write import ROWS, found_set, manifest_of, write_set
 from prefixqa.real import check_filter, fitted, load_documents
 from prefixqa.service import prompts as service_prompts
 from prefixqa.service.accounts import Prices
@@ -191,14 +192,17 @@ def kept(out: Path, decided: dict[str, Any], overwrite: bool) -> bool:
     Raises:
         ValueError: another set stands in the way and ``overwrite`` is not set.
     """
+    recover(out)
     if overwrite or not (out / ROWS).exists():
         return False
     manifest = found_set(out, decided)
     if manifest is None:
-        state = "made with other settings" if (out / MANIFEST).exists() else "not finished"
+        state = "was made with other settings, or changed since"
+        if not (out / MANIFEST).exists():
+            state = f"has no {MANIFEST}"
         raise ValueError(
-            f"{out} holds a set that was {state}, or changed since; give another out=, or "
-            "overwrite=true to replace it"
+            f"{out} holds a set that {state}; give another out=, or overwrite=true to replace it "
+            "(kept answers are not paid again)"
         )
     if not manifest["complete"]:
         return False

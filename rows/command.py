@@ -1,5 +1,6 @@
 """The command line that the generators share: ``key=value``, and one line where the input is at fault."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from rows.keys import SettingError, keys_of, meant, quoted, split
 from rows.redact import redact
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # nothing is wrong with the settings
 STOPPED = 130  # as a shell says of a process that Ctrl-C has stopped
 SWEEP = ("-m", "--multirun")
 HELP = ("-h", "--help")
@@ -52,7 +54,12 @@ class Command:
             return 1
         except UnfinishedError as error:
             return self._fail(str(error), 1)
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            if error.errno in FULL:
+                what = f"{error.strerror}: {error.filename or 'a file'}"
+                return self._fail(f"{what}. Make room and run the same command again", 1)
+            return self._fail(str(error) or type(error).__name__, 2)
+        except ValueError as error:
             return self._fail(str(error) or type(error).__name__, 2)
         return 0
 

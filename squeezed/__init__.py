@@ -12,6 +12,7 @@ from squeezed.errors import (
     BudgetError,
     IndexCorruptError,
     IndexMismatchError,
+    NonFiniteError,
     UnsupportedModelError,
 )
 from squeezed.fixed_context import FixedContext, prepare
@@ -86,6 +87,7 @@ __all__ = [
     "Loki",
     "MagicPIG",
     "Method",
+    "NonFiniteError",
     "ObservedAttention",
     "Oracle",
     "PQCache",

@@ -13,5 +13,9 @@ class IndexCorruptError(ValueError):
     """A stored index is damaged: a checksum differs, a file is missing, or a number is not finite."""
 
 
+class NonFiniteError(ValueError):
+    """The model computes NaN or infinity: overflow in its dtype, or a broken weight."""
+
+
 class BudgetError(ValueError):
     """The asked size cannot be met on this context: window, lookup and dense layers alone read more."""

@@ -18,7 +18,7 @@ from squeezed.calibration import of_context
 from squeezed.calibration.of_context import Pair
 from squeezed.context import derived, host
 from squeezed.context.data import Context
-from squeezed.context.ids import check_ids
+from squeezed.context.ids import check_ids, require_known
 from squeezed.generation.observe import calibrate_on_inputs
 from squeezed.generation.replay import with_replay
 from squeezed.index.build import build_layer
@@ -171,12 +171,14 @@ def prepare(
         chunk: tokens that one forward pass of the prefill processes.
 
     Raises:
-        ValueError: levels out of range, an unknown statistic, or a context not longer than the window.
+        ValueError: levels out of range, an unknown statistic, a context not longer than the window, or token
+            ids that the model does not know. NonFiniteError: the model computes NaN or infinity.
         UnsupportedModelError: the engine cannot reproduce this model's attention.
     """
     names = statistics_for(statistics)
     settings = Settings(validate_levels(levels), window, seed, strategy, balance, names)
     ids = check_ids(context_ids, window)
+    require_known(ids, model.config, "context_ids")
     attention.switch(model)
     full, local, recurrent = sort_out(prefill(model, ids, window, chunk, names))
     layers = tuple(

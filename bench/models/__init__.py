@@ -86,7 +86,8 @@ def load_model(
         The model in evaluation mode, and its tokenizer.
 
     Raises:
-        ValueError, FileNotFoundError: as ``check``, or as ``checkpoint.require_loadable``.
+        ValueError, FileNotFoundError: as ``check``, or as ``checkpoint.require_loadable``, or weights are
+            missing or left over.
         OSError: the hub or the folder cannot be read, or has no weights as safetensors: other formats are
             pickles, which can run anything.
     """
@@ -102,14 +103,16 @@ def load_model(
     checkpoint.require_loadable(config, dtype, device)
     tokenizer = load_tokenizer(source, trust_remote_code, revision)
     placed = spread or checkpoint.quantisation(config) is not None  # then by transformers itself
-    model = checkpoint.model_class(config).from_pretrained(
+    model, report = checkpoint.model_class(config).from_pretrained(
         source,
         dtype=getattr(torch, dtype),
         trust_remote_code=trust_remote_code,
         revision=revision or "main",
         use_safetensors=True,
         device_map="auto" if spread else {"": device} if placed else None,
+        output_loading_info=True,
     )
+    checkpoint.require_all_weights(report, quantised=checkpoint.quantisation(config) is not None)
     return (model if placed else model.to(device)).eval(), tokenizer
 
 

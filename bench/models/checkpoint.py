@@ -3,9 +3,12 @@
 import functools
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+SHOWN = 4  # names of weights in a message
+DERIVED = ("inv_freq", "masked_bias")  # computed from the configuration; old checkpoints hold them
 ADAPTER = "adapter_config.json"
 PIECES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 NEEDED_FOR_PIECES = ("sentencepiece", "google.protobuf")
@@ -131,6 +134,40 @@ def require_loadable(config: Any, dtype: str, device: str = "cpu") -> None:
     model_class(config)
     if (given := quantisation(config)) is not None:
         _require_quantised(given, config.model_type, dtype, device)
+
+
+def require_all_weights(report: Mapping[str, Any], quantised: bool = False) -> None:
+    """Refuses a checkpoint that is not whole: what it lacks, transformers draws at random and goes on.
+
+    Args:
+        report: transformers' account of the loading. quantised: weights may stand under more names than the
+            model has, so only missing ones count.
+
+    Raises:
+        ValueError: weights are missing, or there are some that the model has no place for; names them.
+    """
+    missing = sorted(report.get("missing_keys", ()))
+    over = sorted(key for key in report.get("unexpected_keys", ()) if not key.endswith(DERIVED))
+    found = []
+    if missing:
+        found.append(f"{_counted(missing)} missing: {_some(missing)}")
+    if over and not quantised:
+        found.append(f"{_counted(over)} left over, for which the model has no place: {_some(over)}")
+    if found:
+        raise ValueError(
+            f"the checkpoint does not fit its configuration ({'; '.join(found)}); get the whole checkpoint, "
+            "or the config.json that belongs to it"
+        )
+
+
+def _counted(names: list[str]) -> str:
+    return f"{len(names)} {'weight is' if len(names) == 1 else 'weights are'}"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (
+        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    )
 
 
 def model_class(config: Any) -> Any:

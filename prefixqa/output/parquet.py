@@ -28,8 +28,6 @@ def write_parquet(rows: list[Row], splits: dict[str, str], folder: Path) -> list
             if members:
                 _write(records, path)
                 written.append(path)
-            else:
-                path.unlink(missing_ok=True)  # of an older set
     return written
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from prefixqa.made import Made
 from prefixqa.output.card import card
 from prefixqa.output.files import sha256, write_json, write_lines
+from prefixqa.output.folder import MANIFEST, new_set
 from prefixqa.output.parquet import write_parquet
 from prefixqa.output.plots import NAME, write_plots
 from prefixqa.output.splits import split_of
@@ -17,7 +18,7 @@ from prefixqa.tokens import TokenCounter
 from rows.row import write_jsonl
 from rows.whole import write_bytes
 
-ROWS, REJECTED, MANIFEST, CARD = "prefixqa.jsonl", "rejected.jsonl", "manifest.json", "README.md"
+ROWS, REJECTED, CARD = "prefixqa.jsonl", "rejected.jsonl", "README.md"
 
 
 def write_set(
@@ -29,7 +30,7 @@ def write_set(
     accounts: dict[str, Any],
     complete: bool = True,
 ) -> None:
-    """Writes all files of a set; the manifest last, so that a set with a manifest is complete.
+    """Writes all files of a set; they appear together, in place of those of an older set.
 
     Args:
         made: the documents; those without a pair are left out.
@@ -38,7 +39,8 @@ def write_set(
         complete: nothing is missing that a second run could add.
 
     Raises:
-        ValueError: no document has a pair, or the split leaves no test documents.
+        ValueError: no document has a pair, the split leaves no test documents, or another process writes
+            into the folder.
         OSError: a file cannot be written.
     """
     full = [each for each in made if each.pairs]
@@ -52,28 +54,28 @@ def write_set(
     rejected = [vars(each) for one in made for each in one.rejected]
     reasons = sum((one.reasons for one in made), Counter[str]())
     numbers = statistics(rows, reasons)
-    (out / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not a complete set
-    write_jsonl(out / ROWS, rows)
-    write_lines(out / REJECTED, rejected)
-    parquet = write_parquet(rows, splits, out / "data")
-    write_plots(numbers, out / NAME)
-    write_bytes(out / CARD, card(settings, numbers, splits, skipped).encode())
-    files = [out / ROWS, out / REJECTED, out / NAME, out / CARD, *parquet]
-    write_json(
-        out / MANIFEST,
-        {
-            "settings": settings,
-            "complete": complete,
-            "documents": numbers.documents,
-            "pairs": numbers.pairs,
-            "types": dict(numbers.types),
-            "splits": splits,
-            "rejected": dict(reasons),
-            "skipped": skipped,
-            "accounts": accounts,
-            "files": {str(path.relative_to(out)): sha256(path) for path in files},
-        },
-    )
+    with new_set(out) as folder:
+        write_jsonl(folder / ROWS, rows)
+        write_lines(folder / REJECTED, rejected)
+        parquet = write_parquet(rows, splits, folder / "data")
+        write_plots(numbers, folder / NAME)
+        write_bytes(folder / CARD, card(settings, numbers, splits, skipped).encode())
+        files = [*(folder / name for name in (ROWS, REJECTED, NAME, CARD)), *parquet]
+        write_json(
+            folder / MANIFEST,
+            {
+                "settings": settings,
+                "complete": complete,
+                "documents": numbers.documents,
+                "pairs": numbers.pairs,
+                "types": dict(numbers.types),
+                "splits": splits,
+                "rejected": dict(reasons),
+                "skipped": skipped,
+                "accounts": accounts,
+                "files": {str(path.relative_to(folder)): sha256(path) for path in files},
+            },
+        )
 
 
 def manifest_of(out: Path) -> dict[str, Any] | None:

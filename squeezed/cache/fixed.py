@@ -1,11 +1,14 @@
 """Layers that attend to the whole fixed context: the selected rows, the window and the own tokens."""
 
+import math
+
 import torch
 from squeezed_kernels import attend, attend_groups, causal_mask, merge
 
 from squeezed.cache.accounting import LayerReads
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
 from squeezed.cache.placing import valid_tokens
+from squeezed.errors import IndexMismatchError
 from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
@@ -46,6 +49,7 @@ class FixedContextLayer(OwnTokensLayer):
         wide, keys, values = (widened(each, size) for each in (query, keys, values))
         aligned, valid = align(wide, valid_tokens(mask), block)
         scale, softcap, backend = logits.scale, logits.softcap, self.backend
+        self._require_same(scale, softcap)
         if mask is None:
             mask = causal_mask(length, keys.shape[2], query.device)
         from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
@@ -73,6 +77,19 @@ class FixedContextLayer(OwnTokensLayer):
             if dense:
                 return None
         return self.selector.select(query, valid)
+
+    def _require_same(self, scale: float, softcap: float | None) -> None:
+        """The index was made for the logits that the model computes; a folder may say something else.
+
+        Raises:
+            IndexMismatchError: for others, so that clusters would be chosen by other weights.
+        """
+        stored = (self.fixed.scale, self.fixed.softcap or 0.0)
+        if not all(map(math.isclose, stored, (scale, softcap or 0.0))):
+            raise IndexMismatchError(
+                f"the index was made for logits with scale and cap {stored}, but the model's are "
+                f"{(scale, softcap or 0.0)}; prepare the context again"
+            )
 
     def _attend_fixed(
         self,

@@ -1,6 +1,7 @@
 """The token ids of a fixed context."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -26,3 +27,23 @@ def check_ids(context_ids: torch.Tensor | Sequence[int], window: int) -> torch.T
             "give a longer context or a smaller window"
         )
     return ids
+
+
+def require_known(ids: torch.Tensor, config: Any, name: str) -> None:
+    """Checks ids against a model's vocabulary: beyond it, an embedding reads what is not there.
+
+    Args:
+        config: the model's. name: of the argument, for the message.
+
+    Raises:
+        ValueError: an id is none of the vocabulary's.
+    """
+    size = getattr(config.get_text_config(decoder=True), "vocab_size", None)
+    if not isinstance(size, int) or not ids.numel():
+        return
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high >= size:
+        raise ValueError(
+            f"{name} holds the token id {low if low < 0 else high}; the model's vocabulary has ids 0 to "
+            f"{size - 1}: is it another model's tokenizer?"
+        )

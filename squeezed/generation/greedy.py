@@ -12,11 +12,12 @@ import torch
 from squeezed.cache.accounting import GenerationStats, summarise
 from squeezed.cache.conversation import FixedContextCache, make_cache
 from squeezed.context.data import Context
+from squeezed.context.ids import require_known
 from squeezed.generation.batch import Batch, UserInputs, left_padded
 from squeezed.generation.checkpoint import Checkpoint
 from squeezed.generation.lengths import by_length, in_order, together
 from squeezed.methods.base import Method
-from squeezed.model import attention, families, fingerprint, positions, rope
+from squeezed.model import attention, families, fingerprint, finite, positions, rope
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -75,12 +76,14 @@ def generate(
         ValueError: an empty user input, a number of tokens below 1, a size the method cannot meet, or more
             tokens than the model has positions for.
         IndexMismatchError: the context belongs to another model.
+        NonFiniteError: the model's logits are not finite; names step and layer.
         UnsupportedModelError: inputs of different lengths for a model that takes no positions, or a length at
             which the model's RoPE rotates the context's keys otherwise.
     """
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; expected at least 1")
     batch = left_padded(question_ids)
+    require_known(batch.ids, model.config, "question_ids")
     fingerprint.require_model(model, ctx.model_fingerprint)
     if not bool(batch.real.all()):
         if ctx.state_bytes:
@@ -109,10 +112,13 @@ def generate(
     start = _now(model.device)
     start_at = ctx.tokens + positions.first_position(model.config)
     cache.progress.asking = True
-    token = checkpoint.choose(_first_logits(model, ctx, cache, batch, start_at))
+    logits = _first_logits(model, ctx, cache, batch, start_at)
     cache.progress.asking = False
+    tokens: list[torch.Tensor] = []
+    _require_finite(model, ctx, method, backend, batch, tokens, logits)
+    token = checkpoint.choose(logits)
     prefilled = _now(model.device)
-    tokens = [token]
+    tokens.append(token)
     lengths = torch.ones(len(token), dtype=torch.int64)
     running = ~_is_stop(token, stops if min_new_tokens <= 1 else set())
     places = (batch.real.sum(1, keepdim=True) + start_at).to(model.device)
@@ -120,7 +126,9 @@ def generate(
     while len(tokens) < max_new_tokens and bool(running.any()):
         real = torch.cat([real, torch.ones(len(token), 1, dtype=torch.bool)], dim=1)
         cache.progress.active = running
-        token = checkpoint.choose(_logits(model, ctx, cache, token, places, real))
+        logits = _logits(model, ctx, cache, token, places, real)
+        _require_finite(model, ctx, method, backend, batch, tokens, logits)
+        token = checkpoint.choose(logits)
         places = places + 1
         tokens.append(token)
         lengths += running
@@ -198,6 +206,33 @@ def _logits(
     )
     logits: torch.Tensor = output.logits[:, -1]
     return logits
+
+
+def _require_finite(
+    model: PreTrainedModel,
+    ctx: Context,
+    method: Method,
+    backend: str,
+    batch: Batch,
+    tokens: Sequence[torch.Tensor],
+    logits: torch.Tensor,
+) -> None:
+    """Raises NonFiniteError, which names step and layer, unless the logits after ``tokens`` are finite.
+
+    To find the layer, all passes are done once more.
+    """
+    if finite.finite_logits(logits):
+        return
+    cache = make_cache(ctx, method, backend=backend)
+    start_at = ctx.tokens + positions.first_position(model.config)
+    places = (batch.real.sum(1, keepdim=True) + start_at).to(model.device)
+    real = batch.real
+    with finite.first_broken_layer(model) as found:
+        _first_logits(model, ctx, cache, batch, start_at)
+        for number, token in enumerate(tokens):
+            real = torch.cat([real, torch.ones(len(token), 1, dtype=torch.bool)], dim=1)
+            _logits(model, ctx, cache, token, places + number, real)
+    raise finite.non_finite_logits(model, len(tokens), found[0] if found else None)
 
 
 def _is_stop(token: torch.Tensor, stops: set[int]) -> torch.Tensor:

@@ -19,7 +19,7 @@ from transformers.cache_utils import (
 )
 
 from squeezed.errors import UnsupportedModelError
-from squeezed.model import attention, families, positions, recurrent, rope
+from squeezed.model import attention, families, finite, positions, recurrent, rope
 from squeezed.model.layers import Attends, attends
 from squeezed.model.logits import Logits
 from squeezed.model.rotation import Rotation
@@ -193,7 +193,7 @@ def prefill(
     Raises:
         UnsupportedModelError: the model's attention did not go through the engine, its RoPE makes keys that
             cannot be kept, or a context longer than its own indexer chooses. ValueError: the model has not
-            that many positions.
+            that many positions. NonFiniteError: what a layer computed is not finite.
     """
     positions.require_within(model.config, len(ids))
     config = families.text_config(model)
@@ -215,9 +215,11 @@ def prefill(
             where = recurrent.positions(model, start, stop) if stateful else {}
             model.base_model(input_ids=part, past_key_values=cache, use_cache=True, **where)
             attention.require_reached(model, all(_reached(layer) for layer in layers))
-    return [
+    states_of = [
         _states(layer, kind, len(ids), restarts) for layer, kind in zip(layers, kinds, strict=True)
     ]
+    finite.require_finite_states(model, states_of)
+    return states_of
 
 
 def _require_one_rotation(

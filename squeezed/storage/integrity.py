@@ -89,6 +89,7 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
     rows = tokens if keys_values else 0
     for name, tensor in (("keys", layer.keys), ("values", layer.values)):
         _shaped(tensor, (heads, rows, size), name)
+        require(bool(tensor.isfinite().all()), name, "finite")
     require(layer.keys.dtype == layer.values.dtype, "values", "the type of the keys")
     if layer.queries is not None:
         query_heads = len(layer.queries) if layer.queries.ndim else 0
@@ -96,6 +97,7 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
             query_heads > 0 and query_heads % heads == 0, "queries", f"a multiple of {heads} heads"
         )
         _shaped(layer.queries, (query_heads, layer.window, size), "queries")
+        require(bool(layer.queries.isfinite().all()), "queries", "finite")
     for name, found in layer.statistics.items():
         wanted_heads: tuple[int, ...] = (heads, clustered)
         if not STATISTICS[name].by_key:
@@ -105,7 +107,8 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
             wanted_heads = (len(found), *[size] * STATISTICS[name].sizes)
         _shaped(found, wanted_heads, name)
         require(bool(found.isfinite().all()), name, "finite")
-    require(_number(layer.scale), f"scale {layer.scale}", "a finite number")
+    scale = layer.scale
+    require(_number(scale) and scale > 0, f"scale {scale}", "a finite number above 0")
     cap = layer.softcap
     require(
         cap is None or (_number(cap) and cap > 0), f"softcap {cap}", "a number above 0, or null"
@@ -123,6 +126,8 @@ def check_local(layer: LocalLayer) -> None:
     # Of latent attention, as the model caches it, keys and values differ in size.
     wanted = (*layer.keys.shape[:-1], layer.values.shape[-1])
     _shaped(layer.values, wanted, "a local layer's values")
+    for name, tensor in (("keys", layer.keys), ("values", layer.values)):
+        require(bool(tensor.isfinite().all()), f"a local layer's {name}", "finite")
 
 
 def check_recurrent(layer: RecurrentLayer, stored: bool) -> None:

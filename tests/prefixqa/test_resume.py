@@ -10,7 +10,7 @@ from pathlib import Path
 from conftest import ROOT
 from server import Service, known_document
 
-from prefixqa.output.write import MANIFEST
+from prefixqa.output.folder import MANIFEST
 from rows.row import read_jsonl
 from tests.commands import Run
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
@@ -202,3 +203,57 @@ def test_beyond_rotary_positions_records_are_marked(
     assert bench("method=full", "task.samples=1", f"results={tmp_path / 'other'}").code == 0
     (path,) = (tmp_path / "other").rglob("records.jsonl")
     assert "extrapolated" not in read_records(path)[0]
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    """Changes the weights of a checkpoint."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("model.layers.1.mlp.up_proj.weight"),
+         r"1 weight is missing: model\.layers\.1\.mlp\.up_proj\.weight"),
+        (lambda t: [t.pop(name) for name in list(t) if ".layers.1." in name],
+         "9 weights are missing: .* and 5 more"),
+        (lambda t: t.update({"model.layers.2.mlp.up_proj.weight": torch.ones(2, 2)}),
+         r"1 weight is left over, for which the model has no place: model\.layers\.2"),
+    ],
+    ids=["one", "a layer", "left over"],
+)  # fmt: skip
+def test_a_checkpoint_that_is_not_whole_is_refused_by_name(
+    bench: Bench, tiny: Path, tmp_path: Path, change: Callable[..., Any], message: str
+) -> None:
+    """What is missing was drawn at random, and scored."""
+    folder = copy_of(tiny, tmp_path / "model")
+    rewrite(folder, change)
+    with pytest.raises(ValueError, match=message):
+        models.load_model("x", path=str(folder), device="cpu")
+    done = bench(f"model.path={folder}")
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+    assert not list((tmp_path / "results").rglob("summary.json"))
+
+
+def test_what_is_derived_may_be_left_over_and_tied_weights_may_be_missing(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folder = copy_of(tiny, tmp_path / "model", tie_word_embeddings=True)
+    rewrite(
+        folder, lambda t: t.update({"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(8)})
+    )
+    rewrite(folder, lambda t: t.pop("lm_head.weight"))
+    models.load_model("x", path=str(folder), device="cpu")
+
+
+def test_a_model_that_computes_nan_gets_no_score(bench: Bench, tiny: Path, tmp_path: Path) -> None:
+    folder = copy_of(tiny, tmp_path / "model")
+    rewrite(folder, lambda t: t["model.layers.1.mlp.down_proj.weight"].fill_(float("nan")))
+    done = bench(f"model.path={folder}")
+    assert done.code == 2
+    assert "first in layer 1; the weight model.layers.1.mlp.down_proj.weight is not" in done.err
+    assert not list((tmp_path / "results").rglob("summary.json"))

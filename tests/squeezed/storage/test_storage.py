@@ -372,3 +372,49 @@ def test_tensors_that_are_not_finite_are_not_loaded(copy, model):
     (copy / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(squeezed.IndexCorruptError, match="not finite"):
         load(copy, model)
+
+
+def signed_anew(folder, tensors=None, change=None):
+    """The folder with other content and right checksums."""
+    from safetensors.torch import save_file
+
+    if tensors is not None:
+        save_file(tensors, folder / TENSORS)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest |= change(manifest) if change else {}
+    manifest["sha256"] = sha256(folder / TENSORS)
+    manifest[CHECKSUM] = manifest_checksum(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("name", ["keys", "values", "queries"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_rows_that_are_not_finite_are_not_loaded(copy, model, name, value):
+    """One NaN among the keys, and every answer is another one."""
+    tensors = load_file(copy / TENSORS)
+    place = next(each for each in tensors if each.endswith(f".{name}"))
+    tensors[place][0, 3, 1] = value
+    signed_anew(copy, tensors)
+    with pytest.raises(squeezed.IndexCorruptError, match=rf"{name}; expected finite"):
+        load(copy, model)
+
+
+@pytest.mark.parametrize("change", [{"scale": 0.5}, {"softcap": 30.0}])
+def test_another_scale_or_cap_than_the_models_is_refused_when_asked(copy, model, change):
+    def changed(manifest):
+        first, *rest = manifest["layers"]
+        return {"layers": [first | change, *rest]}
+
+    signed_anew(copy, change=changed)
+    context = load(copy, model)
+    for method in (squeezed.Full(), squeezed.Squeezed(sparsity=0.5)):
+        with pytest.raises(squeezed.IndexMismatchError, match="logits with scale and cap"):
+            squeezed.generate(model, context, QUESTION, method=method, max_new_tokens=1)
+
+
+def test_a_scale_that_is_none_is_not_loaded(copy, model):
+    signed_anew(
+        copy, change=lambda m: {"layers": [m["layers"][0] | {"scale": -0.1}, *m["layers"][1:]]}
+    )
+    with pytest.raises(squeezed.IndexCorruptError, match=r"scale -0\.1"):
+        load(copy, model)
