@@ -64,7 +64,10 @@ def model_spec(config: ModelConf) -> ModelSpec:
     if config.spread:
         _check_spread(device)
     turn = chat_turn(config)
-    source = models.source_of(config.name or "hf", config.path)  # converts a GGUF file, if need be
+    try:
+        source = models.source_of(config.name or "hf", config.path)  # converts a GGUF file, once
+    except (OSError, ValueError) as error:
+        raise InputError(str(error)) from error
     folder = Path(source).resolve() if Path(source).is_dir() else None
     if folder and config.revision is not None:
         raise InputError(

@@ -117,9 +117,8 @@ def _make(path: Path, header: Header, folder: Path, packages: tuple[str, ...]) -
                 transformers=transformers.__version__,
             ),
         )
-        work.chmod(
-            0o755
-        )  # temporary folders, and what safetensors writes, are for their owner alone
+        # Temporary folders, and what safetensors writes, are for their owner alone.
+        work.chmod(0o755)
         for each in work.iterdir():
             each.chmod(0o644)
         work.replace(folder)
