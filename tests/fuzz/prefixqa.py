@@ -1,6 +1,8 @@
 """PreFixQA's sources in each format, packages of arXiv, and what a model answers."""
 
+import contextlib
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -8,7 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prefixqa.service import schema
+from prefixqa.make import report
+from prefixqa.output.folder import MANIFEST
+from prefixqa.output.write import manifest_of
+from prefixqa.service import reply, schema
 from prefixqa.sources.arxiv import from_source
 from prefixqa.sources.load import Filter, accept, read
 from prefixqa.sources.raw import SourceError
@@ -120,11 +125,63 @@ def answers(folder: Path) -> list[bytes]:
     return [f"Here it is:\n```json\n{json.dumps(proposals)}\n```".encode()]
 
 
+def replies(folder: Path) -> list[bytes]:
+    """Bodies as services send them: text, parts with thoughts, an error."""
+    text = answers(folder)[0].decode()
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": text}]
+    usage = {"prompt_tokens": 5, "completion_tokens": 7}
+    found = []
+    for content in (text, parts):
+        choice = {"message": {"content": content, "refusal": None}, "finish_reason": "stop"}
+        found.append(json.dumps({"choices": [choice], "usage": usage}).encode())
+    return found
+
+
+def read_reply(content: bytes, folder: Path) -> None:
+    """What is accepted can be kept and read again, and its text can be looked through."""
+    response = reply.read_reply(content)
+    assert reply.read_kept(json.dumps(asdict(response))) == response
+    (response.content or "").encode()
+    with contextlib.suppress(schema.UnreadableError):
+        schema.read_proposals(response.content or "")
+
+
+def kept_replies(folder: Path) -> list[bytes]:
+    responses = (reply.read_reply(each) for each in replies(folder))
+    return [json.dumps(asdict(each)).encode() for each in responses]
+
+
+def read_kept(content: bytes, folder: Path) -> None:
+    response = reply.read_kept(content.decode("utf-8", "replace"))
+    assert isinstance(response.content, str | None)
+    (response.content or "").encode()
+
+
+def manifests(folder: Path) -> list[bytes]:
+    """The manifest of a small set; what it says of its one file is right."""
+    digest = hashlib.sha256(b"").hexdigest()
+    return [json.dumps({"settings": {"backend": "template"}, "complete": True, "documents": 1,
+                        "pairs": 2, "rejected": {"length": 1}, "files": {"a": digest}}).encode()]  # fmt: skip
+
+
+def read_manifest(content: bytes, folder: Path) -> None:
+    """One that is taken for whole says everything that is read of it."""
+    (folder / "a").touch()
+    (folder / MANIFEST).write_bytes(content)
+    manifest = manifest_of(folder)
+    if manifest is None:
+        raise SourceError("changed since")
+    report("kept", folder, manifest)
+    assert isinstance(manifest["complete"], bool)
+    assert isinstance(manifest["settings"], dict)
+
+
 def read_answer(content: bytes, folder: Path) -> None:
     schema.read_proposals(content.decode("utf-8", "replace"))
 
 
 REFUSED = (SourceError,)
+REPLIES = kinds.either(kinds.json_file, damaged_bytes)
 LOADERS = (
     Loader(
         "PreFixQA sources (JSONL)",
@@ -141,5 +198,8 @@ LOADERS = (
         "PreFixQA sources (PDF)", 1, pdf_files, kinds.named(damaged_bytes), read_source, REFUSED
     ),
     Loader("arXiv packages", 4, packages, damaged_bytes, read_package, REFUSED),
+    Loader("service replies", 5, replies, REPLIES, read_reply, (reply.ReplyError,)),
+    Loader("kept replies", 3, kept_replies, REPLIES, read_kept, (reply.ReplyError,)),
+    Loader("PreFixQA manifests", 3, manifests, kinds.json_file, read_manifest, REFUSED),
     Loader("model answers", 5, answers, damaged_bytes, read_answer, (schema.UnreadableError,)),
 )

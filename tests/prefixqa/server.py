@@ -305,11 +305,18 @@ class Handler(BaseHTTPRequestHandler):
             pass  # the client has gone
 
 
+class Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that are gone: tests kill them."""
+
+    def handle_error(self, *_: Any) -> None:
+        pass
+
+
 class Running:
     """The server on a free port of this machine."""
 
     def __init__(self, service: Service) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.service = service  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
