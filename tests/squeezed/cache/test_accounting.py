@@ -140,7 +140,8 @@ def test_higher_sparsity_never_reads_more(model, deep, depth, rule):
     assert budgets[0] > 2 * budgets[-1]
 
 
-@pytest.mark.parametrize("name", SIZED)
+# RocketKV divides every size anew: other survivors, other pages.
+@pytest.mark.parametrize("name", [name for name in SIZED if name != "rocketkv"])
 def test_higher_sparsity_keeps_a_subset(model, ctx, name):
     """In the first layer, whose queries are the same whatever is kept."""
     query = ctx.layers[0].queries[None, :, -10:]
