@@ -13,7 +13,9 @@ from pathlib import Path
 from squeezed.check.verdict import CRASHED, Verdict
 
 TIMEOUT = 300.0  # seconds for one model, on a machine that may have other work
-START = 1800.0  # seconds for a process to be ready: on a new installation it compiles the kernels first
+START = (
+    1800.0  # seconds for a process to be ready: on a new installation it compiles the kernels first
+)
 EACH = 40  # models a process runs before a fresh one takes over; bounds its memory
 
 Job = tuple[str, str]  # model type, variant
