@@ -1,11 +1,11 @@
 """What ``model.generate`` is about to do with a cache that it was given, and whether that is right.
 
 ``generate`` tells a cache nothing of the ids that it got. It asks for the cache's length and cuts that many
-ids off the front, whatever they are: a user input that was given alone loses its start, and no error comes. No
-hook of transformers or PyTorch sees the whole ids and the cache together: what reaches the model is cut already, and
-looks as it should. The ids and settings are there at that moment as variables of the caller, and here they are
-read. Where ``generate`` runs and they were not found, the first forward pass is refused. A loop of one's own has no
-such ids; what its forward passes show is checked in ``squeezed.cache.placing``.
+ids off the front, whatever they are: a user input that was given alone loses its start, and no error comes.
+No hook of transformers or PyTorch sees the whole ids and the cache together: what reaches the model is cut
+already, and looks as it should. The ids and settings are there at that moment as variables of the caller,
+and here they are read. Where ``generate`` runs and they were not found, the first forward pass is refused. A
+loop of one's own has no such ids; what its forward passes show is checked in ``squeezed.cache.placing``.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def require_seen() -> None:
             import transformers
 
             raise UnsupportedModelError(
-                f"generate of transformers {transformers.__version__} asks a cache in a way that is not known "
-                f"here (by {frame.f_code.co_name}), so its ids cannot be compared with the fixed context; use "
-                "squeezed.generate"
+                f"generate of transformers {transformers.__version__} asks a cache in a way that is not "
+                f"known here (by {frame.f_code.co_name}), so its ids cannot be compared with the fixed "
+                "context; use squeezed.generate"
             )
         frame = frame.f_back
 

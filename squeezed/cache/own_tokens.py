@@ -22,7 +22,7 @@ class Progress:
         open: keys were handed to the model and not yet attended through the engine.
         active: which members of the batch still generate, boolean ``[B]``; ``None``: all.
         checked: own tokens at the last check, so that one layer of a pass checks for all.
-        asked: ``generate`` was seen to ask for the cache's length, and its ids were compared with the context.
+        asked: ``generate`` was seen to ask for the cache's length, and its ids are those of the context.
         followed: of the model of this pass, if its own attention code is followed.
         asking: the pass is the user input's; ``None``: not told, so one of several tokens or the first is.
         dense_question: the user input is attended with full attention.
@@ -124,8 +124,8 @@ class OwnTokensLayer(DynamicLayer):
 
         Raises:
             ValueError: tokens stand inside the fixed context.
-            UnsupportedModelError: the RoPE of this length would rotate the context's keys otherwise; or ``generate``
-                runs, and its ids could not be compared with the context.
+            UnsupportedModelError: the RoPE of this length would rotate the context's keys otherwise; or
+                ``generate`` runs, and its ids could not be compared with the context.
         """
         own, progress = self.own_tokens(), self.progress
         if progress.checked == own:

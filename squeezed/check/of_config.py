@@ -53,9 +53,13 @@ def report(config: PreTrainedConfig) -> Report:
         reasons += [
             each for each in families.refusals_of_class(model_class, text) if each not in reasons
         ]
-    return Report(
-        text.model_type, layers_of(config), tuple(reasons), tuple(_notes(text)), limits(config)
-    )
+    notes = list(_notes(text))
+    if model_class is not None and not model_class._can_set_attn_implementation():
+        notes.append(
+            "computes its attention by code of its own, which is followed step by step; a step that is not "
+            "known is refused in the first pass over the context"
+        )
+    return Report(text.model_type, layers_of(config), tuple(reasons), tuple(notes), limits(config))
 
 
 def class_of(config: PreTrainedConfig) -> type[PreTrainedModel] | None:

@@ -32,7 +32,8 @@ context and question.
 
 A family whose default configuration has a sliding window in every layer is tried without the window, as its
 later checkpoints come; with it there is nothing to index, and it is refused. `python -m squeezed check
-FOLDER` says the same of one model's folder, from its configuration, before weights are loaded.
+FOLDER` says the same of one model's folder, from its configuration, before weights are loaded; of attention
+that is code of the model's own it says that the first pass will show.
 
 {{counts}}
 """

@@ -129,8 +129,8 @@ def _require_reproducible(
 def _require_causal(module: torch.nn.Module, mask: torch.Tensor | None, asked: bool | None) -> None:
     """Refuses attention in both directions.
 
-    Where a module says so of itself, its mask decides: some say it of a decoder, and mask what comes later. (No mask
-    is a causal one: ``_mask`` leaves out no other.)
+    Where a module says so of itself, its mask decides: some say it of a decoder, and mask what comes later.
+    (No mask is a causal one: ``_mask`` leaves out no other.)
     """
     if getattr(module, "is_causal", True) if asked is None else asked:
         return

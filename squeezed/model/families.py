@@ -62,8 +62,8 @@ def refusals(model: PreTrainedModel) -> Iterator[str]:
     yield from weights.refusals(model)
     if any(getattr(each, "attention_type", None) == BY_BLOCKS for each in decoder_layers(model)):
         yield (
-            f"attends by blocks in long passes and fully in short ones (attention_type {BY_BLOCKS!r}); load it "
-            "with attention_type='original_full'"
+            f"attends by blocks in long passes and fully in short ones (attention_type {BY_BLOCKS!r}); load "
+            "it with attention_type='original_full'"
         )
 
 
@@ -75,7 +75,9 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
     if getattr(config, "canvas_length", None):
         yield "writes by block diffusion, whose tokens see each other in both directions"
     if getattr(config, "patching_mode", None):
-        yield "groups tokens into patches anew in each forward pass, so a context cannot be read before the rest"
+        yield (
+            "groups tokens into patches anew in each forward pass, so a context cannot be read before the rest"
+        )
     text = text_config_of(config)
     if not getattr(text, "num_hidden_layers", None):
         yield "does not say how many decoder layers it has"
@@ -88,7 +90,9 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
     if other:
         yield f"has layers of type {', '.join(sorted(other))}; {', '.join(KINDS)} are supported"
     if INDEXED in kinds and not indexed_tokens(text):
-        yield "chooses keys by an indexer of its own, and does not say by index_topk or indexer_budget how many"
+        yield (
+            "chooses keys by an indexer of its own, and does not say by index_topk or indexer_budget how many"
+        )
     if getattr(text, "alibi", False):
         yield BY_DISTANCE
     both = getattr(text, "use_bidirectional_attention", None)
@@ -134,8 +138,8 @@ def _makes_alibi(of: type) -> bool:
 def calls_interface(model: PreTrainedModel) -> bool:
     """Whether the decoder layers ask transformers' ``AttentionInterface`` for their attention function.
 
-    Judged by the code of their modules, as transformers does it for a whole file of code, of which other parts may
-    ask for it. Where the code cannot be read, they are taken to.
+    Judged by the code of their modules, as transformers does it for a whole file of code, of which other
+    parts may ask for it. Where the code cannot be read, they are taken to.
     """
     if not type(language_model(model))._can_set_attn_implementation():
         return False

@@ -29,8 +29,9 @@ def of_model(model: PreTrainedModel) -> str:
     Settings: the same weights make other keys where their RoPE, say, differs. A sample: reading all weights
     would take as long as loading them; evenly spread values of every tensor tell any two trainings apart.
     Weights are parameters, and whatever else a checkpoint would hold: buffers, quantised and packed tensors.
-    Adapters: which are on, how strongly, which are merged. A RoPE that depends on the length: that one length is
-    held; earlier versions of the suite rotated by chunks, or by what ran before, and what they stored is refused.
+    Adapters: which are on, how strongly, which are merged. A RoPE that depends on the length: that one length
+    is held; earlier versions of the suite rotated by chunks, or by what ran before, and what they stored is
+    refused.
     """
     digest = hashlib.sha256()
     digest.update(f"{type(model).__name__} {model.dtype}".encode())

@@ -1,10 +1,10 @@
-"""Attention that a model computes by itself, followed from the product of queries and keys to that with values.
+"""Attention that a model writes out, followed from the product of queries and keys to that with the values.
 
-Older models do not call transformers' attention interface; they write out ``softmax(q k / sqrt(d) + mask) v``.
-Their keys come from the cache all the same, and lead back to its layer (``squeezed.model.tags``). So the first
-product gives no tensor of scores but ``Scores``, which notes what is done to them: a scale, a mask, a softmax. The
-product with the values then asks the layer for its attention, which is the same in one piece. What is not known here
-is refused by name: nothing is guessed.
+Older models do not call transformers' attention interface; they write ``softmax(q k / sqrt(d) + mask) v``.
+Their keys come from the cache all the same, and lead back to its layer (``squeezed.model.tags``). So the
+first product gives no tensor of scores but ``Scores``, which notes what is done to them: a scale, a mask, a
+softmax. The product with the values then asks the layer for its attention, which is the same in one piece.
+What is not known here is refused by name: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Followed:
     """What is known of the model whose own code is followed.
 
     Attributes:
-        config: of its language model. positions: of the tokens of this pass, ``[B or 1, L]``, if they were given.
+        config: of its language model. positions: of the tokens of this pass, ``[B or 1, L]``, if they were
+            given.
         padding: the mask of this pass ``[B, tokens so far]``, 0 for padding, if one was given.
     """
 
@@ -57,8 +58,8 @@ class Steps:
 
     Attributes:
         layer: the cache layer of the keys. query: ``[B, Hq, L, D]``. keys: ``[B, H, U, D]``.
-        scale: what the products are multiplied by. mask: keys that a query sees, boolean ``[B or 1, 1, L, U]``;
-            ``None``: all. weights: the softmax was taken.
+        scale: what the products are multiplied by. mask: keys that a query sees, boolean
+            ``[B or 1, 1, L, U]``; ``None``: all. weights: the softmax was taken.
     """
 
     layer: Any
@@ -125,7 +126,7 @@ def product(func: Callable[..., Any], args: Sequence[Any], given: dict[str, Any]
 
 
 def _are_keys(query: Any, other: Any) -> bool:
-    """Whether ``other`` holds keys of a cache layer ``[.., D, U]``, by its shape and the query's ``[.., L, D]``."""
+    """Whether ``other`` holds keys of a cache layer ``[.., D, U]``, by its shape and the query's."""
     if isinstance(query, Scores) or getattr(query, "layer", None) is not None:
         return False
     layer, kept = getattr(other, "layer", None), None
@@ -327,8 +328,8 @@ def _require_padding(mask: torch.Tensor, padding: torch.Tensor | None) -> None:
     real = mask[:, 0].diagonal(own - length, dim1=1, dim2=2)  # padding does not see itself
     if bool((real != padding[:, -length:].bool()).any()):
         raise _refusal(
-            "hides other tokens than the padding of the user inputs, so that those of different lengths cannot be "
-            "answered in one batch"
+            "hides other tokens than the padding of the user inputs, so that those of different lengths cannot "
+            "be answered in one batch"
         )
 
 

@@ -3,7 +3,8 @@
 Between its cache and its attention a model may still work on keys and values: expand compressed ones (latent
 attention), repeat heads, join halves. ``Tagged`` is a tensor that passes its layer on to every result, so
 that the attention function finds it, and the layer attends to what the model made, not to what it cached.
-Where a model calls no attention function, the product of queries and keys begins it (``squeezed.model.scores``).
+Where a model calls no attention function, the product of queries and keys begins it
+(``squeezed.model.scores``).
 """
 
 from collections.abc import Callable, Iterable, Sequence

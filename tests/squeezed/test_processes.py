@@ -1,7 +1,7 @@
 """A setting gives the same whatever ran before it, in the same process or in others.
 
-Two kinds of models carry something from run to run: a dynamic RoPE remembers the longest pass it saw, and adapters
-are switched on the model that other settings use too.
+Two kinds of models carry something from run to run: a dynamic RoPE remembers the longest pass it saw, and
+adapters are switched on the model that other settings use too.
 """
 
 import json

@@ -22,7 +22,8 @@ SHORT = Plan(tokens=60, questions=(4, 9), chunk=25, new=2, vocabulary=VOCABULARY
 # Types whose verdicts are made again: of each kind of attention, and of each kind of refusal.
 SAMPLE = (
     *("llama", "gpt2", "gemma3_text", "gpt_oss", "deepseek_v3", "llama4_text", "gemma4_text"),
-    *("roberta", "bloom", "diffllama", "deepseek_v4"),
+    *("roberta", "gptj", "bigbird_pegasus", "qwen4_exp_text"),
+    *("bloom", "diffllama", "deepseek_v4", "openai-gpt"),
 )
 
 
@@ -151,7 +152,7 @@ def test_a_folder_is_judged_by_its_configuration_alone(tmp_path, capsys):
     assert "2 chunked 64, 2 full" in out
     assert "attention_chunk_size: 64 tokens" in out
     assert main(["check", stored(tiny_config("bloom"), tmp_path / "b")]) == 1
-    assert "bloom does not compute its attention" in capsys.readouterr().out
+    assert "bloom biases attention by distance" in capsys.readouterr().out
     assert main(["check", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert main(["check", "all=true", "types=nonesuch"]) == 2
@@ -167,6 +168,7 @@ def test_what_a_configuration_is_known_for():
     assert any("caches 16 numbers" in each for each in found.notes)
     assert any("up to as many" in each for each in found.notes)
     assert found.limits["index_topk"] == 100
+    assert any("followed step by step" in each for each in report(tiny_config("gptj")).notes)
     assert report(tiny_config("gemma4_text")).layers == "1 sliding 24, 1 full, 2 on another's keys"
     assert report(AutoConfig.for_model("t5")).reasons
     config = tiny_config("phi3")

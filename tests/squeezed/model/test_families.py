@@ -321,11 +321,8 @@ REFUSED = {
     "qwen3_next": (family("qwen3_next", head_dim=16), "no layer with attention"),
     "mamba": (family("mamba"), "no layer with attention"),
     "falcon": (family("falcon", alibi=True), "ALiBi"),
-    "falcon-rotary": (
-        family("falcon"),
-        "falcon does not compute its attention through transformers'",
-    ),
-    "bloom": (family("bloom"), "bloom does not compute its attention through transformers'"),
+    "bloom": (family("bloom"), "bloom biases attention by distance"),
+    "reformer": (family("reformer", is_decoder=True), "keeps no keys and values in a cache"),
     "bert": (family("bert", is_decoder=False), "both directions"),
     "diffllama": (family("diffllama"), "attends to several values of one key"),
     "doge": (family("doge"), "mask of torch.float32"),

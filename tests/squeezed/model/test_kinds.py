@@ -24,6 +24,7 @@ KINDS = {
     "deepseek_v3": (2, 0, 0),  # latent attention
     "dots3_note_text": (2, 2, 0),  # latents in sliding layers, of other sizes; an indexer
     "llama4_text": (2, 2, 0),  # chunks
+    "gptj": (2, 0, 0),  # attention in code of its own
     "gemma4_text": (1, 1, 2),  # shared keys and values, head sizes that differ between layers
 }
 N, WINDOW = 140, 20
