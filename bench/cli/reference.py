@@ -1,5 +1,6 @@
 """``make reference``, ``python -m bench.cli.reference``: the committed reference studies."""
 
+import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ class Settings:
     name: str | None = setting(None, "the study; null: all are remade")
     study: str | None = setting(None, "what to make of it; null: as its README says")
     group: str | None = setting(None, "pack these runs first, a group as the report names it")
+    table: Path | None = setting(None, "pack this table of timings first, a CSV of kernels")
     results: Path = setting(Path("results"), "folder of results of those runs")
     reference: Path | None = setting(None, "folder of the studies; null: that of this repository")
 
@@ -26,18 +28,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _remake(settings: Settings) -> None:
-    if settings.group is not None and settings.name is None:
-        raise InputError("group needs name=NAME, the study that the runs are packed into")
+    for key in ("group", "table"):
+        if getattr(settings, key) is not None and settings.name is None:
+            raise InputError(f"{key} needs name=NAME, the study that it is packed into")
+    if settings.group is not None and settings.table is not None:
+        raise InputError("group and table are both given; a study is made of one of them")
     from bench.reporting.reference import REFERENCE, pack, remake, studies  # late: with pandas
+    from bench.reporting.reference.packed import write_rows
     from bench.reporting.reference.write import RECORDS
 
     reference = settings.reference or REFERENCE
     if settings.name is not None and settings.group is not None:
         runs = records_below(settings.results)
         pack(runs, _folders(runs, settings.group), reference / settings.name / RECORDS)
+    if settings.name is not None and settings.table is not None:
+        write_rows(_rows(settings.table), reference / settings.name / RECORDS)
     for name in [settings.name] if settings.name is not None else studies(reference):
         for path in remake(reference / name, settings.study):
             print(f"wrote {path}")
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    """The rows of a table of timings, as text."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read: {error}") from error
+    if not rows:
+        raise InputError(f"{table} has no row")
+    return rows
 
 
 def _folders(runs: Path, group: str) -> list[str]:
@@ -57,8 +77,9 @@ REMAKE = Plain(
     Settings,
     _remake,
     """Remakes tables and figures of the reference studies from their committed records, or packs the runs
-of a group into one first. Exit codes: 0 done, 1 damaged records, 2 bad input.""",
-    ("", "name=NAME group=GROUP results=DIR study=KIND"),
+of a group, or a table of kernel timings, into one first.
+Exit codes: 0 done, 1 damaged records, 2 bad input.""",
+    ("", "name=NAME group=GROUP results=DIR study=KIND", "name=NAME table=CSV study=kernels"),
 )
 
 if __name__ == "__main__":

@@ -48,7 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(settings: Report) -> int:
-    runs_folder, out = records_below(settings.results), settings.out or settings.results
+    runs_folder = records_below(settings.results)
+    import pandas as pd  # late: with all that draws
+
+    # Tables of a few hundred rows, thousands of times: Arrow's texts cost more than they save.
+    with pd.option_context("mode.string_storage", "python"):
+        return _make(settings, runs_folder, settings.out or settings.results)
+
+
+def _make(settings: Report, runs_folder: Path, out: Path) -> int:
     from bench.reporting.leaderboard.board import FILE, accepted  # late: with all that draws
     from bench.reporting.leaderboard.rows import leaderboard, load_runs
     from bench.reporting.output import as_markdown
@@ -58,9 +66,10 @@ def _report(settings: Report) -> int:
     board = leaderboard(runs)
     if settings.study is not None:
         return _one_study(settings.study, runs, board, out, settings.formats)
-    paths, failed = write(runs_folder, runs, board, out, settings.formats)
-    for name, part in overview.groups(board):
-        print(f"\n{name}\n{as_markdown(overview.overview(part))}")
+    groups = [(name, part, overview.overview(part)) for name, part in overview.groups(board)]
+    paths, failed = write(runs_folder, runs, board, groups, out, settings.formats)
+    for name, _, table in groups:
+        print(f"\n{name}\n{as_markdown(table)}")
     print()
     for run in board.loc[~board["complete"], "run"]:
         print(f"not finished, so its numbers are of a part: {run}")
@@ -76,10 +85,14 @@ def write(
     folder: Path,
     runs: "list[Run]",
     board: "pd.DataFrame",
+    groups: "list[tuple[str, pd.DataFrame, pd.DataFrame]]",
     out: Path,
     formats: Sequence[str] = (),
 ) -> tuple[list[Path], list[str]]:
     """Writes the leaderboard, all tables and all figures of the runs in a folder.
+
+    Args:
+        groups: name, rows of the leaderboard, and overview of each of ``tables.overview.groups``.
 
     Returns:
         The paths, and a line for each study that could not be made.
@@ -110,7 +123,6 @@ def write(
     paths += heads.write(folder, out, formats)
     studies = write_studies(STUDIES.values(), runs, board, out, formats)
     paths += [path for study in studies for path in study.paths]
-    groups = [(name, part, overview.overview(part)) for name, part in overview.groups(board)]
     page = write_page(runs, groups, studies, out / "figures", out)
     return [*paths, page], failures(studies)
 

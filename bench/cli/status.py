@@ -23,9 +23,9 @@ from bench.records.files import (
     RECORDS,
     SKIPPED,
     SUMMARY,
+    count_records,
     in_use,
     read_json,
-    read_records,
 )
 from bench.records.manifest import Planned, Sweep
 from rows.keys import meant
@@ -130,7 +130,7 @@ def as_csv(shown: Sequence[State]) -> str:
 def _state(runs: Path, sweep: str, run: Planned) -> State:
     folder = runs / run.folder
     try:
-        answered = len(read_records(folder / RECORDS)) if (folder / RECORDS).exists() else 0
+        answered = count_records(folder / RECORDS) if (folder / RECORDS).exists() else 0
         state, note = _kind(folder, answered)
     except RunError as error:
         answered, state, note = 0, "stopped", str(error)

@@ -8,6 +8,7 @@ that are there.
 import contextlib
 import json
 import os
+import re
 import secrets
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ FAILED, ATTEMPT = "failed.json", "attempt.json"  # bench.records.failures
 DAMAGED = "records.damaged.jsonl"  # lines that were no records any more
 LOCK = ".lock"
 CHECK = "check"  # field of a line: CRC-32 of the record without it
+# How a line begins and ends: its id, and its checksum.
+HEAD = re.compile(rb'\{"id": ("(?:[^"\\]|\\.)*")')
+END = re.compile(rb', "check": "([0-9a-f]{8})"\}')
+END_BYTES = 22
 # The status command holds a run's lock for an instant to see whether anybody else has it.
 PATIENCE = 0.5
 
@@ -114,6 +119,25 @@ def read_records(path: Path) -> list[dict[str, Any]]:
             )
         records.append(found)
     return records
+
+
+def count_records(path: Path) -> int:
+    """How many records a file has, as ``read_records`` would find, without reading what is in them.
+
+    Lines are taken by their checksum, which is many times as fast; where one is not as ``append`` writes it,
+    the whole file is read.
+
+    Raises:
+        RunError: as ``read_records``.
+    """
+    seen: set[bytes] = set()
+    content = path.read_bytes()
+    for line in content[: _complete(content)].split(b"\n")[:-1]:
+        head, end = HEAD.match(line), END.fullmatch(line[-END_BYTES:])
+        if head is None or end is None or head[1] in seen or not _as_written(line, end[1].decode()):
+            return len(read_records(path))
+        seen.add(head[1])
+    return len(seen)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -213,9 +237,18 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     if not isinstance(score, int | float) or not -1e9 < score < 1e9:
         return "not a record: its score is no number"
     wanted = record.pop(CHECK, None)  # records from before it was written have none
-    if wanted is not None and wanted != checksum(record):
+    if wanted is not None and not _as_written(line, wanted) and wanted != checksum(record):
         return "its checksum differs; the line was changed or damaged"
     return record
+
+
+def _as_written(line: bytes, wanted: Any) -> bool:
+    """Whether a line is, byte by byte, what ``append`` wrote for a record with this checksum.
+
+    Nearly every line is, and its bytes are checked ten times as fast as the record written once more.
+    """
+    end = f', "{CHECK}": "{wanted}"}}'.encode()
+    return line.endswith(end) and f"{zlib.crc32(line[: -len(end)] + b'}'):08x}" == wanted
 
 
 def _cut_torn_line(path: Path) -> bool:

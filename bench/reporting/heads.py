@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from bench.config.spec import file_name
 from bench.records.files import CONFIG
 from bench.reporting.figures import style
-from bench.reporting.figures.files import write_figure
+from bench.reporting.figures.files import write_drawn
 from bench.reporting.leaderboard.rows import setting_key
 from bench.reporting.output import write_table
 from bench.reporting.variants import METHOD, asked, labels, variant
@@ -34,7 +34,11 @@ def write(runs: Path, out: Path, formats: Sequence[str] = ()) -> list[Path]:
         written += write_table(summary(here), out / "tables", stem, formats)
         rows = here.drop(columns=["place", "setting", *METHOD])
         written += write_table(rows, out / "tables", f"{stem}-each", formats)
-        written += write_figure(draw(here, str(name)), out / "figures", stem, formats)
+
+        def drawn(here: pd.DataFrame = here, name: str = str(name)) -> style.Drawn:
+            return style.Drawn(draw(here, name))
+
+        written += write_drawn(drawn, [str(name), here], out / "figures", stem, formats).paths
     return written
 
 

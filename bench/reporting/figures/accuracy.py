@@ -13,14 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.reporting.figures import style
-from bench.reporting.figures.files import write_figure
+from bench.reporting.figures.files import write_drawn
 from bench.reporting.figures.looks import Look, looks
 from bench.reporting.tables.overview import groups
-from bench.reporting.variants import DENSE, labels, lengths
+from bench.reporting.variants import DENSE, METHOD, labels, lengths
 
 FEW = 4  # more subtasks than that do not each get a row
 MOST = 12  # panels; above, the table of colours
 COLUMNS = 14  # of that table; above, of each method the size that reads least
+DATA = ["model", "task", "prompts", "subtask", "context_length", *METHOD, "kv_budget", "score"]
+DATA += ["score_ci_low", "score_ci_high", "delta", "n"]  # columns that are drawn
 DIFFERENCE = "PuOr"  # colours of worse and better, which colour-blind readers tell apart
 WHITE_UP_TO = 0.6  # of the largest difference: text on lighter colours is black
 
@@ -35,13 +37,16 @@ class Plan:
 
 def write(board: pd.DataFrame, folder: Path, formats: Sequence[str] = ()) -> list[Path]:
     """Writes ``NAME`` as PNG (and ``formats``) for every group of ``tables.overview``; returns the paths."""
-    drawn = ((name, draw(part.reset_index(drop=True))) for name, part in groups(board))
-    return [
-        path
-        for name, figure in drawn
-        if figure is not None
-        for path in write_figure(figure, folder, name, formats)
-    ]
+    written: list[Path] = []
+    for name, whole in groups(board):
+        part = whole.reset_index(drop=True)
+
+        def drawn(part: pd.DataFrame = part) -> style.Drawn:
+            return style.Drawn(draw(part[DATA]))
+
+        # Of times, which differ from run to run, nothing is drawn.
+        written += write_drawn(drawn, [part[DATA]], folder, name, formats).paths
+    return written
 
 
 def plan(part: pd.DataFrame) -> Plan:

@@ -1,4 +1,7 @@
-"""Figures of the table: latency and speed-up against the length, and the roofline."""
+"""Figures of the table: latency and speed-up against the length, and the roofline.
+
+Of a stored index every layer is a point: there the layers stand along the axis, in place of the lengths.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +17,7 @@ from bench.reporting.figures.looks import Look
 
 Row = dict[str, str]  # a row of the CSV of timings (bench.timing.kernels.table)
 
+RANDOM = "random"  # the source of keys that are clustered by construction; older tables name none
 Looks = dict[str, Look]
 MARKERS = "os^Dv<>Xd"
 BESIDE = 3  # panels
@@ -64,22 +68,44 @@ def _looks(names: Iterable[str]) -> Looks:
 
 
 def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows by what a panel shows: heads, query tokens and data type."""
+    """Rows by what a panel shows: heads, query tokens and data type; of a stored index alone."""
     cells: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         heads = f"{row['query_heads']}/{row['kv_heads']} heads"
-        cells[f"{heads}, {row['query_tokens']} query tokens, {row['dtype']}"].append(row)
+        title = f"{heads}, {row['query_tokens']} query tokens, {row['dtype']}"
+        if _stored(row):
+            title = f"{row['source']}, {row['context']} keys\n{title}"
+        cells[title].append(row)
     return cells
 
 
+def _stored(row: Row) -> bool:
+    """Whether a row is of the keys of a stored index."""
+    return row.get("source", RANDOM) != RANDOM
+
+
+def _place(row: Row) -> int:
+    """Where a row stands along the axis: at its layer, or its length."""
+    return int(row["layer"] if _stored(row) else row["context"])
+
+
+def _along(axes: Axes, curves: Iterable[list[Row]]) -> None:
+    """Scale and name of the axis."""
+    if any(_stored(row) for curve in curves for row in curve):
+        axes.set_xlabel("layer")
+        return
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel("keys")
+
+
 def _curves(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows of each provider, by length; a dense one once, however many sparsities stand beside it."""
+    """Rows of each provider, by length or layer; a dense one once, whatever sparsities stand beside it."""
     curves: dict[str, dict[int, Row]] = defaultdict(dict)
     for row in rows:
         label = row["provider"]
         if label.startswith("squeezed"):
             label += f" {float(row['sparsity']):.0%}, depth {row['depth']}"
-        curves[label].setdefault(int(row["context"]), row)
+        curves[label].setdefault(_place(row), row)
     return {label: [found[n] for n in sorted(found)] for label, found in curves.items()}
 
 
@@ -96,23 +122,21 @@ def _ratios(rows: Iterable[Row]) -> dict[str, tuple[list[Row], str]]:
 
 def _latency(axes: Axes, curves: dict[str, list[Row]], looks: Looks) -> None:
     for label, curve in curves.items():
-        lengths = [int(row["context"]) for row in curve]
+        places = [_place(row) for row in curve]
         low, high = ([float(row[name]) for row in curve] for name in ("low_ms", "high_ms"))
-        _line(axes, lengths, [float(row["median_ms"]) for row in curve], label, looks)
-        axes.fill_between(lengths, low, high, alpha=0.2, color=looks[label].colour)
-    axes.set_xscale("log", base=2)
+        _line(axes, places, [float(row["median_ms"]) for row in curve], label, looks)
+        axes.fill_between(places, low, high, alpha=0.2, color=looks[label].colour)
+    _along(axes, curves.values())
     axes.set_yscale("log")
-    axes.set_xlabel("keys")
     axes.set_ylabel("ms, median and 20-80 %")
 
 
 def _speedup(axes: Axes, ratios: dict[str, tuple[list[Row], str]], looks: Looks) -> None:
     for label, (curve, column) in ratios.items():
         values = [float(row[column]) if row[column] else float("nan") for row in curve]
-        _line(axes, [int(row["context"]) for row in curve], values, label, looks)
-    axes.set_xscale("log", base=2)
+        _line(axes, [_place(row) for row in curve], values, label, looks)
+    _along(axes, [curve for curve, _ in ratios.values()])
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("keys")
     axes.set_ylabel("times as fast")
 
 

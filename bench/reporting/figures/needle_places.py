@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from bench.reporting.figures import style
-from bench.reporting.figures.files import write_figure
+from bench.reporting.figures.files import write_drawn
 from bench.reporting.tables.needle_places import BINS
 from bench.reporting.variants import DENSE, labels
 
@@ -30,19 +30,24 @@ def write(
 
     A group without a difference between places or methods has no figure: it would be of one colour.
     """
-    return [
-        path
-        for name, table in groups
-        if table["accuracy"].nunique() > 1
-        for path in write_figure(draw(name, table), folder, f"{name}-needle-places", formats)
-    ]
+    written: list[Path] = []
+    for name, table in groups:
+        if table["accuracy"].nunique() > 1:
+
+            def drawn(name: str = name, table: pd.DataFrame = table) -> style.Drawn:
+                return style.Drawn(draw(name, table))
+
+            stem = f"{name}-needle-places"
+            written += write_drawn(drawn, [name, table], folder, stem, formats).paths
+    return written
 
 
 @style.applied
-def draw(name: str, table: pd.DataFrame) -> Figure:
+def draw(name: str, table: pd.DataFrame) -> Figure | None:
     """The figure of one group: a row of panels per subtask, a column per method.
 
-    Where that would be more than ``MOST`` panels, the answers of all subtasks stand together.
+    Where that would be more than ``MOST`` panels, the answers of all subtasks stand together; ``None`` where
+    no method was then run on all of them.
     """
     # Rows with lengths of their own share one column.
     lengths_or_none = table["context_length"].fillna(0).astype(int)
@@ -53,6 +58,8 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
         table = table[table["label"] == first]
     if table["subtask"].nunique() * table["label"].nunique() > MOST:
         table = pooled(table)
+    if table.empty:
+        return None
     subtasks, methods = (list(dict.fromkeys(table[each])) for each in ("subtask", "label"))
     methods = sorted(methods, key=lambda method: method != DENSE)
     methods = methods[:MOST]

@@ -93,8 +93,9 @@ def paired(records: pd.DataFrame, full: pd.DataFrame | None) -> pd.DataFrame:
     """Rows that both runs have: columns ``context``, ``score`` and ``full``."""
     if full is None:
         return pd.DataFrame(columns=["context", "score", "full"])
-    reference = full[["id", "score"]].rename(columns={"score": "full"})
-    return records.merge(reference, on="id")[["context", "score", "full"]]
+    places = pd.Index(full["id"]).get_indexer(records["id"])  # ids are unique; -1: not there
+    both = records.loc[places >= 0, ["context", "score"]].reset_index(drop=True)
+    return both.assign(full=full["score"].to_numpy()[places[places >= 0]])
 
 
 def _row(

@@ -152,6 +152,8 @@ def _kernels(rows: pd.DataFrame) -> Made:
             "times the fastest dense": ours["vs_fastest_dense"].astype(float),
         }
     )
+    if "source" in rows:
+        shown = _over_layers(shown.assign(source=ours["source"], cpu=ours["cpu_ms"].astype(float)))
     figure = kernels.draw(rows.astype(str).to_dict("records"), "speedup")  # type: ignore[arg-type]
     facts = {
         "machine": f"{_several(rows['device'])}, {_several(rows['threads'])} threads",
@@ -160,6 +162,24 @@ def _kernels(rows: pd.DataFrame) -> Made:
         "n": f"{len(rows)} timings, each the median of {rows['rounds'].astype(int).min()} rounds or more",
     }
     return Made(rows, shown, figure, facts)
+
+
+def _over_layers(timed: pd.DataFrame) -> pd.DataFrame:
+    """A row a source, heads and length: medians over the layers of an index, and how far they go."""
+    rows = []
+    keys = ["source", "heads", "keys"]
+    for (source, heads, length), layers in timed.groupby(keys, sort=False):
+        several = f" ({len(layers)} layers)" if len(layers) > 1 else ""
+        row = {"keys of": f"{source}{several}", "heads": heads, "keys": length}
+        row["ms, median (of CPU)"] = (
+            f"{layers['ms, median'].median():.3f} ({layers['cpu'].median():.3f})"
+        )
+        for name in ("times SDPA", "times the fastest dense"):
+            ratios = layers[name]
+            ends = f" ({ratios.min():.2f} to {ratios.max():.2f})" if several else ""
+            row[name] = f"{ratios.median():.2f}{ends}"
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _clustering(rows: pd.DataFrame) -> Made:

@@ -19,7 +19,7 @@ class Study:
         cells: the cells of one group that it is about, and full attention beside them, on the same questions;
             without a row where the records do not make such a study.
         tables: by the end of the file's name, from those cells.
-        draw: the figure of the same cells, with its title; ``None``: no figure.
+        draw: the figure of the table of the same cells, with its title; ``None``: no figure.
     """
 
     name: str

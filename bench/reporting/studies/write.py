@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.reporting.figures.files import write_figure
+from bench.reporting.figures.files import write_drawn
 from bench.reporting.leaderboard.rows import Run
 from bench.reporting.output import write_table
 from bench.reporting.statistics.pooled import Pool, pool
@@ -85,9 +85,15 @@ def _write(
     ]
     figure, notes = None, found.notes
     if study.draw is not None:
-        drawn = study.draw(found, f"{study.title}\n{group}")
+        draw, title = study.draw, f"{study.title}\n{group}"
+        drawn = write_drawn(
+            lambda: draw(found, title),
+            [title, found.table],
+            out / "figures",
+            f"{group}-{study.name}",
+            formats,
+        )
         notes += drawn.notes
-        if drawn.figure is not None:
-            images = write_figure(drawn.figure, out / "figures", f"{group}-{study.name}", formats)
-            figure, paths = images[0], paths + images
+        if drawn.paths:
+            figure, paths = drawn.paths[0], paths + drawn.paths
     return Written(study, group, cells, named, figure, paths, notes)

@@ -7,9 +7,9 @@ import torch
 
 from bench.timing.kernels import clock, gate
 from bench.timing.kernels.machine import Machine
-from bench.timing.kernels.problem import Problem, make
+from bench.timing.kernels.problem import Problem
 from bench.timing.kernels.providers import PROVIDERS
-from bench.timing.kernels.settings import Settings, Shape
+from bench.timing.kernels.settings import Shape
 
 OURS = ("squeezed", "squeezed layer", "own dense")
 
@@ -27,22 +27,20 @@ def key(shape: Shape, machine: Machine) -> dict[str, object]:
         "query_tokens": shape.tokens,
         "sparsity": shape.sparsity,
         "depth": shape.depth,
+        "source": shape.source,
+        "index": shape.index,
+        "layer": "" if shape.layer is None else shape.layer,
     }
 
 
 def measure(
-    shape: Shape,
-    settings: Settings,
-    machine: Machine,
-    device: torch.device,
-    say: Callable[[str], None],
+    problem: Problem, seconds: float, machine: Machine, say: Callable[[str], None]
 ) -> list[dict[str, object]]:
-    """Rows of all providers that can do a shape; each is right, all were timed in turns.
+    """Rows of all providers that can do a problem; each is right, all were timed in turns.
 
     Raises:
         gate.WrongResultError: our own kernel is wrong. Others' that are wrong are left out, and said.
     """
-    problem = make(shape, settings.fraction, device)
     scores_error = gate.check_scores(problem)
     keep, candidates = problem.select()
     steps: dict[str, Callable[[], torch.Tensor]] = {}
@@ -70,7 +68,7 @@ def measure(
             continue
         steps[provider.name] = step
         errors[provider.name] = error_here if provider.dense else max(error_here, scores_error)
-    times = clock.measure(steps, device, settings.seconds)
+    times = clock.measure(steps, problem.query.device, seconds)
     read = problem.scored(candidates), problem.kept_rows(keep)
     return _rows(problem, machine, times, errors, *read)
 
@@ -98,6 +96,7 @@ def _rows(
             "median_ms": time.median,
             "low_ms": time.low,
             "high_ms": time.high,
+            "cpu_ms": "" if time.cpu is None else time.cpu,
             "rounds": time.rounds,
             "mbytes": read / 1e6,
             "gb_per_s": read / time.median / 1e6,

@@ -38,6 +38,7 @@ class Problem:
     Attributes:
         query: ``[1, Hq, L, D]``. keys, values: ``[H, N, D]``.
         own: ``[1, H, OWN, D]``, keys and values at once of the conversation's own tokens.
+        scale: of the softmax. window: last keys, which belong to no cluster and are always read.
     """
 
     shape: Shape
@@ -46,11 +47,8 @@ class Problem:
     values: torch.Tensor
     levels: tuple[Level, ...]
     own: torch.Tensor
-
-    @property
-    def scale(self) -> float:
-        """Softmax scale."""
-        return self.shape.size**-0.5
+    scale: float
+    window: int = WINDOW
 
     def select(self, backend: str = "auto") -> tuple[torch.Tensor, torch.Tensor | None]:
         """Kept clusters ``[1, H, 1, C]`` of the finest level, and which were scored (``None``: all)."""
@@ -92,7 +90,7 @@ class Problem:
     def kept_rows(self, keep: torch.Tensor) -> int:
         """Rows that are attended, over all heads."""
         rows = (keep[0, :, 0] * self.levels[-1].counts).sum()
-        return int(rows) + self.shape.kv_heads * WINDOW
+        return int(rows) + self.shape.kv_heads * self.window
 
     def dense_bytes(self) -> int:
         """Bytes of all keys and values."""
@@ -138,7 +136,9 @@ def make(shape: Shape, fraction: float, device: torch.device, seed: int = 0) -> 
             0, Level(coarse, coarse_counts, step.expand(heads, -1).contiguous(), -math.inf)
         )
     own = normal(1, heads, OWN, size).to(dtype)
-    return _with_thresholds(Problem(shape, query, keys, values, tuple(levels), own))
+    return with_thresholds(
+        Problem(shape, query, keys, values, tuple(levels), own, scale=size**-0.5)
+    )
 
 
 def _offsets(sizes: torch.Tensor, rows: int) -> torch.Tensor:
@@ -148,7 +148,7 @@ def _offsets(sizes: torch.Tensor, rows: int) -> torch.Tensor:
     return torch.nn.functional.pad(ends, (1, 0))
 
 
-def _with_thresholds(problem: Problem) -> Problem:
+def with_thresholds(problem: Problem) -> Problem:
     """The problem with one threshold a level for all heads.
 
     Half of the coarse clusters' keys survive (the paper's share), of the finest what the sparsity asks for.

@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 # Idle OpenMP threads that spin would be measured with whatever runs after torch.
@@ -14,7 +16,15 @@ from bench.timing.kernels import clustering_time, model
 from bench.timing.kernels.gate import WrongResultError
 from bench.timing.kernels.machine import describe
 from bench.timing.kernels.measure import key, measure
-from bench.timing.kernels.settings import Settings, device_of, shapes
+from bench.timing.kernels.problem import Problem, make
+from bench.timing.kernels.settings import (
+    FRACTION,
+    Settings,
+    Shape,
+    check,
+    device_of,
+    shapes,
+)
 from bench.timing.kernels.table import Row, Table
 
 
@@ -24,20 +34,20 @@ def run(settings: Settings) -> None:
     Raises:
         ValueError: a bad setting. WrongResultError: our kernel is wrong. OSError: nothing can be written.
     """
-    plan = shapes(settings)
     device = device_of(settings)
+    plan = planned(settings, device)
     folder = settings.out
     table = Table(folder / f"{device.type}.csv")
     folder.mkdir(parents=True, exist_ok=True)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     started = time.monotonic()
-    machine = describe(device, getattr(torch, plan[0].dtype))
+    machine = describe(device, getattr(torch, next(iter(plan)).dtype))
     say(
         f"{machine.name}, {machine.threads} threads: copy {machine.copy / 1e9:.1f} GB/s, "
         f"product {machine.product / 1e9:.0f} GFLOP/s"
     )
-    for number, shape in enumerate(plan, start=1):
+    for number, (shape, problem) in enumerate(plan.items(), start=1):
         head = f"[{number}/{len(plan)}] {shape.title}"
         if not settings.fresh and table.has(key(shape, machine)):
             say(f"{head}: is in the table")
@@ -47,17 +57,33 @@ def run(settings: Settings) -> None:
             break
         say(head)
         with torch.inference_mode():
-            rows = measure(shape, settings, machine, device, say)
+            rows = measure(problem(), settings.seconds, machine, say)
         table.replace(rows)
         for row in rows:
             say(
                 f"  {row['provider']:<12} {row['median_ms']:9.3f} ms  {row['gb_per_s']:8.1f} GB/s  "
                 f"{row['vs_fastest_dense']:6.2f}x the fastest dense"
             )
-    extras(settings, device, machine, folder)
+    if not settings.source:  # both are of random keys and a random model
+        extras(settings, device, machine, folder)
     if table.rows:
         draw(table.rows, folder, device)
     say(f"table: {table.path}")
+
+
+def planned(settings: Settings, device: torch.device) -> dict[Shape, Callable[[], Problem]]:
+    """What is to be measured, in order, and what makes each problem when its turn comes.
+
+    Raises:
+        ValueError: a bad setting, or an index that cannot be timed. OSError: there is no such index.
+    """
+    if settings.source:
+        check(settings)
+        from bench.timing.kernels import stored  # late: it needs the engine and transformers
+
+        return stored.planned(settings, device)
+    fraction = settings.fraction or FRACTION
+    return {shape: partial(make, shape, fraction, device) for shape in shapes(settings)}
 
 
 def draw(rows: list[Row], folder: Path, device: torch.device) -> None:
@@ -96,7 +122,7 @@ def guarded(settings: Settings) -> int:
     written, 2 bad input."""
     try:
         run(settings)
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         return fail(2, str(error))
     except (WrongResultError, OSError) as error:
         return fail(1, str(error))

@@ -20,13 +20,19 @@ LENGTHS = {
 HEADS = {"cpu": ("32/8", "8/8"), "cuda": ("32/32", "32/8")}
 QUERY_TOKENS = {"cpu": (1,), "cuda": (1, 4096, 1024)}
 DTYPE = {"cpu": "float32", "cuda": "bfloat16"}
+HEAD_SIZE, FRACTION, DEPTHS = 128, 0.05, (1, 2)  # of random keys
 COARSE = 5  # fine clusters of a coarse one: 1 % over 5 %
 WINDOW = 100
+RANDOM = "random"  # keys that are clustered by construction
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One problem: ``length`` keys of ``size`` numbers, ``tokens`` queries."""
+    """One problem: ``length`` keys of ``size`` numbers, ``tokens`` queries.
+
+    ``source``: ``random``, or the name of a stored index, with ``index``, the start of its checksum, and
+    ``layer``, by its place among the index's layers.
+    """
 
     length: int
     query_heads: int
@@ -36,6 +42,9 @@ class Shape:
     sparsity: float
     depth: int
     dtype: str
+    source: str = RANDOM
+    index: str = ""
+    layer: int | None = None
 
     @property
     def group(self) -> int:
@@ -45,8 +54,9 @@ class Shape:
     @property
     def title(self) -> str:
         """For one line of progress."""
+        of = "" if self.layer is None else f"{self.source}, layer {self.layer}: "
         return (
-            f"{self.length} keys, {self.query_heads}/{self.kv_heads} heads of {self.size}, "
+            f"{of}{self.length} keys, {self.query_heads}/{self.kv_heads} heads of {self.size}, "
             f"{self.tokens} query tokens, sparsity {self.sparsity}, depth {self.depth}, {self.dtype}"
         )
 
@@ -62,13 +72,15 @@ class Settings:
     results: Path = setting(Path("results"), "folder of results; CSV and figures go to its kernels")
     device: str = setting("auto", "what is measured", DEVICES)
     dtype: str | None = setting(None, "of keys and values", tuple(ITEM_BYTES))
-    lengths: list[int] = setting([], "keys")
-    heads: list[str] = setting([], "query heads and KV heads, as 32/8")
-    head_size: int = setting(128, "numbers of a key")
+    source: list[Path] = setting([], "folders of stored indexes; none: random keys")
+    layers: list[int] = setting([], "of a stored index, by their place in it; none: all")
+    lengths: list[int] = setting([], "random keys")
+    heads: list[str] = setting([], "query heads and KV heads of random keys, as 32/8")
+    head_size: int | None = setting(None, "numbers of a random key; null: 128")
     query_tokens: list[int] = setting([], "tokens that ask at once; 1 is decode")
     sparsity: list[float] = setting([0.9], "share of the keys that is left out")
-    depth: list[int] = setting([1, 2], "1, or 2 for a lookup with a coarse level")
-    fraction: float = setting(0.05, "clusters as a share of the keys")
+    depth: list[int] = setting([], "1, or 2 for a lookup with a coarse level; none: all there are")
+    fraction: float | None = setting(None, "clusters as a share of random keys; null: 0.05")
     threads: int | None = setting(None, "of the CPU; null: as many as torch takes")
     seconds: float = setting(4.0, "of timing for each shape")
     minutes: float | None = setting(None, "no new shape is begun after that; null: no limit")
@@ -88,9 +100,15 @@ def check(settings: Settings) -> None:
     Raises:
         InputError: a setting that cannot be measured; the message names it.
     """
-    if not 1 <= settings.head_size <= 256:
+    if settings.source:
+        for name in ("lengths", "heads", "head_size", "fraction"):
+            if getattr(settings, name) not in (None, []):
+                raise InputError(f"{name} is given beside source; a stored index has its own")
+    elif settings.layers:
+        raise InputError("layers are given without source; random keys have none")
+    if settings.head_size is not None and not 1 <= settings.head_size <= 256:
         raise InputError(f"head_size is {settings.head_size}; expected 1 to 256")
-    if not 0 < settings.fraction < 1:
+    if settings.fraction is not None and not 0 < settings.fraction < 1:
         raise InputError(f"fraction is {settings.fraction}; expected a number between 0 and 1")
     for name in ("seconds", "minutes", "threads"):
         value = getattr(settings, name)
@@ -127,7 +145,7 @@ def device_of(settings: Settings) -> "torch.device":
 
 
 def shapes(settings: Settings) -> list[Shape]:
-    """All combinations, in the order in which they are to be measured.
+    """All combinations of random keys, in the order in which they are to be measured.
 
     Raises:
         InputError: as ``check`` and ``device_of``.
@@ -136,12 +154,14 @@ def shapes(settings: Settings) -> list[Shape]:
     kind = device_of(settings).type
     dtype = settings.dtype or DTYPE[kind]
     return [
-        Shape(length, *_heads(heads), settings.head_size, tokens, sparsity, depth, dtype)
+        Shape(
+            length, *_heads(heads), settings.head_size or HEAD_SIZE, tokens, sparsity, depth, dtype
+        )
         for tokens in settings.query_tokens or QUERY_TOKENS[kind]
         for length in settings.lengths or LENGTHS[kind]
         for heads in settings.heads or HEADS[kind]
         for sparsity in settings.sparsity
-        for depth in settings.depth
+        for depth in settings.depth or DEPTHS
     ]
 
 

@@ -10,11 +10,11 @@ Row = dict[str, str]
 
 KEYS = (
     "device", "threads", "dtype", "query_heads", "kv_heads", "head_size", "context", "query_tokens",
-    "sparsity", "depth",
+    "sparsity", "depth", "source", "index", "layer",
 )  # fmt: skip
 FIELDS = (
-    *KEYS, "provider", "median_ms", "low_ms", "high_ms", "rounds", "mbytes", "gb_per_s", "copy_share",
-    "gflop", "kept", "error", "vs_sdpa", "vs_fastest_dense", "fastest_dense", "copy_gb_per_s",
+    *KEYS, "provider", "median_ms", "low_ms", "high_ms", "cpu_ms", "rounds", "mbytes", "gb_per_s",
+    "copy_share", "gflop", "kept", "error", "vs_sdpa", "vs_fastest_dense", "fastest_dense", "copy_gb_per_s",
     "product_gflop_per_s", "torch", "compiler", "commit",
 )  # fmt: skip
 

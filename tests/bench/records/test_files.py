@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bench.config.errors import RunError
-from bench.records.files import open_records, read_records
+from bench.records import files
+from bench.records.files import count_records, open_records, read_records
 
 
 def record(identifier: str, **more: Any) -> dict[str, Any]:
@@ -73,6 +74,32 @@ def test_a_bad_line_is_named_and_then_moved_away(folder: Path, line: bytes) -> N
         assert records.ids == {"a", "b"}
     assert path.read_bytes() == first + b"\n" + second + b"\n"
     assert (folder / "records.damaged.jsonl").read_bytes() == line + b"\n"
+
+
+def test_records_are_counted_as_they_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "records.jsonl"
+    with open_records(folder, {}) as records:
+        records.append(record('c " \\ \u00e9', text='", "check": "00000000"}'))
+    whole = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "read_records", lambda _: pytest.fail("read"))
+        assert count_records(path) == 3
+        path.write_bytes(whole + b'{"id": "d", "sco')  # a live run
+        assert count_records(path) == 3
+    path.write_bytes(whole + b'{"id": "old", "score": 1}\n')  # from before the checksum
+    assert count_records(path) == 4
+    path.write_bytes(b"")
+    assert count_records(path) == 0
+    for damaged in (
+        whole.replace(b'"score": 1.0', b'"score": 0.0', 1),
+        whole + whole.splitlines(keepends=True)[0],
+        whole + b"nothing\n",
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(RunError):
+            count_records(path)
 
 
 def test_a_changed_score_is_noticed(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """Intervals on data whose bootstrap can be worked out by hand."""
 
 import math
+import warnings
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -41,6 +43,28 @@ def test_seeded() -> None:
     assert cluster_mean(values, contexts) == cluster_mean(values, contexts)
     assert cluster_mean(values, contexts).low < 0.475 < cluster_mean(values, contexts).high
     assert cluster_mean(values, contexts).mean == pytest.approx(0.4875)
+
+
+@pytest.mark.parametrize("contexts", [2, 3, 7, 40, 211])
+def test_it_is_scipys_bootstrap_to_the_last_bit(contexts: int) -> None:
+    draw = np.random.default_rng(contexts)
+    for values in (draw.random(3 * contexts), draw.integers(0, 2, 3 * contexts) / 1.0):
+        member = np.concatenate([np.arange(contexts), draw.integers(0, contexts, 2 * contexts)])
+        sums, counts = np.bincount(member, values), np.bincount(member).astype(float)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+            wanted = stats.bootstrap(
+                (sums, counts),
+                lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
+                paired=True,
+                vectorized=True,
+                n_resamples=2000,
+                confidence_level=0.95,
+                method="percentile",
+                rng=np.random.default_rng(0),
+            ).confidence_interval
+        found = cluster_mean(values, member)
+        assert (found.low, found.high) == (wanted.low, wanted.high)
 
 
 @pytest.mark.parametrize("edge", [0.0, 1.0])

@@ -11,7 +11,8 @@ import pytest
 
 from bench.cli import report
 from bench.config.spec import digest
-from bench.reporting.figures import accuracy
+from bench.reporting.figures import accuracy, style
+from bench.reporting.figures.files import DRAWN
 from bench.reporting.leaderboard.rows import leaderboard, load_runs
 from bench.reporting.tables import overview
 
@@ -154,6 +155,41 @@ def test_by_task_has_a_row_per_cell_and_a_mean_of_each_length(runs: Path) -> Non
     assert np.isnan(rows.loc[(2048, "mean"), squeezed])  # not run there
 
 
+def files_below(out: Path) -> dict[str, bytes]:
+    """All that a report writes for people, by its path."""
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(out)): path.read_bytes() for path in files if path.parent.name != DRAWN
+    }
+
+
+def test_what_is_kept_of_an_earlier_report_is_what_a_new_one_writes(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    real = style.panels
+    monkeypatch.setattr(style, "panels", lambda *a, **k: drawn.append("") or real(*a, **k))
+
+    def made(out: str) -> dict[str, bytes]:
+        drawn.clear()
+        assert report.main([f"results={runs.parent}", f"out={tmp_path / out}"]) == 0
+        return files_below(tmp_path / out)
+
+    write_run(runs, {**TOPK, "sparsity": 0.8}, SCORES, budget=0.3)
+    first = made("kept")
+    assert drawn
+    assert made("kept") == first
+    assert not drawn
+    write_run(runs, {**TOPK, "sparsity": 0.7}, {**SCORES, "q0": ("a", 0.0)}, budget=0.4)
+    write_run(runs, FULL, SCORES, budget=1.0, seed=7)  # another group, without a figure
+    again = made("kept")
+    assert drawn
+    assert again == made("anew")
+    (changed,) = (tmp_path / "kept").rglob("*-budgets.png")
+    changed.write_bytes(b"not what was drawn")
+    assert made("kept") == again
+
+
 def test_report_writes_everything_and_twice_the_same(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,8 +198,7 @@ def test_report_writes_everything_and_twice_the_same(
     contents = []
     for out in (tmp_path / "one", tmp_path / "two"):
         assert report.main([f"results={runs.parent}", f"out={out}", "formats=tex,pdf"]) == 0
-        files = sorted(path for path in out.rglob("*") if path.is_file())
-        contents.append({str(path.relative_to(out)): path.read_bytes() for path in files})
+        contents.append(files_below(out))
     assert contents[0] == contents[1]
     assert set(contents[0]) == {
         "leaderboard.csv",

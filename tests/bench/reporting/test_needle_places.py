@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -75,6 +76,17 @@ def test_the_heat_map_shows_lengths_across_and_places_down(runs: Path) -> None:
     assert np.isnan(values[5]).all()
     assert [tick.get_text() for tick in panels[0].get_xticklabels()] == ["1024", "4096"]
     assert panels[0].yaxis_inverted()
+
+
+def test_many_methods_that_share_no_set_of_subtasks_have_no_figure() -> None:
+    """Of a sweep that has only begun, for instance."""
+    rows = [
+        {"method": f"m{number % 7}", "subtask": f"s{number}", "context_length": 1024, "bin": 0}
+        for number in range(14)
+    ]
+    more = {"rule": "", "depth": None, "variant": "", "asked": "", "accuracy": 0.5, "n": 2}
+    table = pd.DataFrame([row | more | {"accuracy": i / 14} for i, row in enumerate(rows)])
+    assert needle_figures.draw("x", table) is None
 
 
 def test_the_report_writes_both(runs: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from bench.config.errors import InputError
 from bench.reporting.leaderboard.rows import load_runs
 from bench.reporting.reference import pack, read_runs, remake
 from bench.reporting.reference.packed import read_rows, write_rows
+from bench.timing.kernels.table import FIELDS, Table
 from tests.bench.reporting.conftest import FULL, squeezed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -124,3 +125,30 @@ def test_a_new_study_asks_for_its_words(
         "records.parquet",
     }
     assert "(write it here" in (folder / "README.md").read_text()
+
+
+def test_a_table_of_timings_is_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of random keys and of a stored index, whose layers stand in one row."""
+    row = dict.fromkeys(FIELDS, "1") | {
+        **{"provider": "squeezed", "query_heads": "4", "kv_heads": "2", "dtype": "float32"},
+        **{"context": "4000", "sparsity": "0.9", "cpu_ms": "3", "rounds": "7"},
+    }
+    of_index = row | {"source": "book", "index": "ab12", "context": "700"}
+    rows = [row | {"source": "random", "layer": ""}]
+    rows += [
+        of_index | {"layer": str(n), "vs_sdpa": ratio} for n, ratio in enumerate(("2", "3", "9"))
+    ]
+    table = Table(tmp_path / "cpu.csv")
+    table.replace(rows)
+    where = f"reference={tmp_path}"
+    assert command.main(["name=k", f"table={table.path}", "study=kernels", where]) == 0
+    narrow = (tmp_path / "k" / "table.md").read_text().splitlines()
+    assert [line.split("|")[1].strip() for line in narrow[2:]] == ["random", "book (3 layers)"]
+    assert "1.000 (3.000)" in narrow[3]
+    assert "3.00 (2.00 to 9.00)" in narrow[3]
+    assert read_rows(tmp_path / "k" / "records.parquet") == table.rows
+    assert (tmp_path / "k" / "figure.png").stat().st_size
+    capsys.readouterr()
+    for wrong in (["table=x"], ["name=k", "table=x"], ["name=k", "table=x", "group=g"]):
+        assert command.main([*wrong, where]) == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -43,6 +43,9 @@ def same_threads():
         ({"depth": [3]}, "depth is 3"),
         ({"query_tokens": [0]}, "query_tokens is 0"),
         ({"head_size": 300}, "head_size is 300"),
+        ({"fraction": 1.5}, "fraction is 1.5"),
+        ({"layers": [0]}, "layers are given without source"),
+        ({"source": [Path("x")]}, "lengths is given beside source"),
     ],
 )
 def test_bad_settings_are_refused(tmp_path, change, message):
@@ -100,6 +103,8 @@ def test_gate_accepts_right_and_refuses_wrong_results():
 def test_quantiles():
     times = clock.summary([5.0, 1.0, 2.0, 3.0, 4.0, 100.0])
     assert (times.median, times.low, times.high, times.rounds) == (3.5, 2.0, 5.0, 6)
+    assert times.cpu is None
+    assert clock.summary([1.0, 2.0], [3.0, 5.0]).cpu == 4.0
 
 
 def test_table_is_replaced_shape_by_shape(tmp_path):
@@ -133,6 +138,8 @@ def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch)
         ("1", "1"), ("2", "1"), ("1", "3"), ("2", "3"),
     }  # fmt: skip
     for row in rows:
+        assert (row["source"], row["index"], row["layer"]) == ("random", "", "")
+        assert float(row["cpu_ms"]) > 0
         assert 0 < float(row["low_ms"]) <= float(row["median_ms"]) <= float(row["high_ms"])
         assert float(row["error"]) < 1e-5
         dense = row["provider"] not in ("squeezed", "squeezed layer")
