@@ -1,4 +1,5 @@
-"""A small world in which things happen in order: where everybody and everything is, and by which events one knows.
+"""A small world in which things happen in order: where everybody and everything is, and by which
+events one knows.
 
 Events that are told are performed, so that no story contradicts itself.
 """
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 class Event:
     """Something that happens.
 
-    ``what``: ``move`` (``whom`` is a place), ``take``, ``drop`` (``thing``), or ``give`` (``thing`` to ``whom``).
+    ``what``: ``move`` (``whom`` is a place), ``take``, ``drop`` (``thing``), or ``give`` (``thing`` to
+    ``whom``).
     """
 
     who: str
@@ -101,6 +103,8 @@ class World:
         stays = self.things[thing]
         found = [number for number, stay in enumerate(stays) if stay.place == place]
         if len(found) != 1 or found[0] == 0:
-            raise ValueError(f"{thing} was in {place} at the times {found}; expected once, not first")
+            raise ValueError(
+                f"{thing} was in {place} at the times {found}; expected once, not first"
+            )
         before, there = stays[found[0] - 1], stays[found[0]]
         return before.place, tuple(sorted({*before.events, *there.events}))

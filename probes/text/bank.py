@@ -11,7 +11,12 @@ LETTERS = "ABCD"
 EACH = 400  # of a kind
 DAYS = listed("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 UNITS = (
-    *(("minutes", "hours", 60), ("hours", "days", 24), ("days", "weeks", 7), ("months", "years", 12)),
+    *(
+        ("minutes", "hours", 60),
+        ("hours", "days", 24),
+        ("days", "weeks", 7),
+        ("months", "years", 12),
+    ),
     *(("centimetres", "metres", 100), ("grams", "kilograms", 1000), ("pieces", "dozens", 12)),
 )
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -100,7 +105,9 @@ def _alphabet(rng: random.Random) -> Made:
     right, way = (second, "after") if rng.random() < 0.5 else (first, "before")
     start = first if way == "after" else second
     question = f"Which letter stands {second - first} places {way} {ALPHABET[start]}?"
-    near = [ALPHABET[each] for each in range(max(0, right - 4), min(26, right + 5)) if each != right]
+    near = [
+        ALPHABET[each] for each in range(max(0, right - 4), min(26, right + 5)) if each != right
+    ]
     return question, ALPHABET[right], near
 
 

@@ -1,4 +1,5 @@
-"""Filler prose of our own: sentences without names of people, places, countries or things that sets ask about."""
+"""Filler prose of our own: sentences without names of people, places, countries or things that sets
+ask about."""
 
 import random
 from collections.abc import Iterator
@@ -96,7 +97,12 @@ AND = (
         "a door closed somewhere",
         "the light changed slowly",
     ),
-    *("that was all for the day", "the others nodded", "it made no difference", "the fire burnt low"),
+    *(
+        "that was all for the day",
+        "the others nodded",
+        "it made no difference",
+        "the fire burnt low",
+    ),
     *(
         "there was nothing to add",
         "the clock went on",

@@ -14,7 +14,18 @@ import pytest
 from tests.docs.pages import ROOT, additions
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-COPIED = ("bench", "conf", "docs", "longbench", "prefixqa", "probes", "rows", "ruler", "squeezed", "tests")
+COPIED = (
+    "bench",
+    "conf",
+    "docs",
+    "longbench",
+    "prefixqa",
+    "probes",
+    "rows",
+    "ruler",
+    "squeezed",
+    "tests",
+)
 NAMED = "tests/docs/test_reference.py::test_methods_tasks_and_studies_are_all_named"
 RECIPES = {
     "Add a method": ("keydiff", ("tests/squeezed/methods/test_keydiff.py", "{bench}[keydiff]")),

@@ -48,7 +48,18 @@ def test_files_and_folders_named_in_code_exist(page: str) -> None:
     """Paths in single backquotes that begin with a folder of the repository."""
     text = without_additions((ROOT / page).read_text(encoding="utf-8"))
     folders = (
-        *("bench", "squeezed", "kernels", "rows", "ruler", "longbench", "prefixqa", "probes", "conf", "docs"),
+        *(
+            "bench",
+            "squeezed",
+            "kernels",
+            "rows",
+            "ruler",
+            "longbench",
+            "prefixqa",
+            "probes",
+            "conf",
+            "docs",
+        ),
         *("examples", "findings", "results/reference", "tests"),
     )
     for path in re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]*)`", text):

@@ -68,7 +68,9 @@ def test_types_do_not_follow_the_first_rows(tmp_path: Path) -> None:
 
 def test_features_are_of_all_rows() -> None:
     extra = [{"list": []}, {"list": ["a"], "flag": True}]
-    rows = [Row(f"{n}", "p", "kv", "c", "?", "", ["a"], 1, {"extra": e}) for n, e in enumerate(extra)]
+    rows = [
+        Row(f"{n}", "p", "kv", "c", "?", "", ["a"], 1, {"extra": e}) for n, e in enumerate(extra)
+    ]
     (meta,) = [each for each in features(rows, text=False) if each["name"] == "meta"]
     fields = meta["struct"][0]["struct"]
     assert fields == [{"name": "list", "list": "string"}, {"name": "flag", "dtype": "bool"}]

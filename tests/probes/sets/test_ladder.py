@@ -59,7 +59,9 @@ def test_rungs_of_a_family_ask_about_the_same_lines(tokenizer: Any) -> None:
     by_kind: dict[str, list[Any]] = {}
     for row in rows:
         by_kind.setdefault(row.meta["kind"], []).append(row)
-    for easy, medium, hard in zip(*(by_kind[f"key_{r}"] for r in ("easy", "medium", "hard")), strict=True):
+    for easy, medium, hard in zip(
+        *(by_kind[f"key_{r}"] for r in ("easy", "medium", "hard")), strict=True
+    ):
         assert easy.meta["spans"] == medium.meta["spans"] == hard.meta["spans"]
         assert medium.answers == hard.answers
     assert Counter(row.answers[0] for row in by_kind["key_hard"]) == Counter("ABCD")

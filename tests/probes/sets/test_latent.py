@@ -54,7 +54,8 @@ def test_literal_questions_are_about_the_same_sentences(tokenizer: Any) -> None:
     rows = list(generate("latent", tokenizer, 8192, 1, 10))
     for theme in THEMES:
         one, other = (
-            [row for row in rows if row.meta["kind"] == f"{theme}_{form}"] for form in ("latent", "literal")
+            [row for row in rows if row.meta["kind"] == f"{theme}_{form}"]
+            for form in ("latent", "literal")
         )
         assert [row.answers for row in one] == [row.answers for row in other]
         assert [row.meta["spans"] for row in one] == [row.meta["spans"] for row in other]

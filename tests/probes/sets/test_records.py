@@ -45,7 +45,9 @@ def test_answers_follow_from_the_records(tokenizer: Any, length: int, lead: int)
             (keeper,) = KEEPER.findall(each.question)
             (goods,) = re.findall(r"about (\w+)|amounts of (\w+)", each.question)
             of = "".join(goods)
-            found = [int(amount) for _, who, what, _, amount in records if (who, what) == (keeper, of)]
+            found = [
+                int(amount) for _, who, what, _, amount in records if (who, what) == (keeper, of)
+            ]
             answer = str(len(found) if kind == "count" else sum(found))
             assert len(found) == each.meta["evidence_lines"]
         else:

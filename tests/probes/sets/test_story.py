@@ -71,7 +71,9 @@ def test_carried_things_are_where_their_carrier_went(tokenizer: Any) -> None:
     for row in generate("babi_2", tokenizer, 8192, 1, 10):
         (thing,) = re.findall(r"Where is the (\w+ \w+)\?", row.question)
         lines = row.context.splitlines()
-        (taken,) = [n for n, text in enumerate(lines) if re.search(rf"(took|up) the {thing}\.", text)]
+        (taken,) = [
+            n for n, text in enumerate(lines) if re.search(rf"(took|up) the {thing}\.", text)
+        ]
         who = re.findall(r"(?:There )?(\w+) (?:took|picked)", lines[taken])[0]
         put = [n for n, text in enumerate(lines) if re.search(rf"(down|left) the {thing}", text)]
         moves = [
