@@ -10,8 +10,8 @@ ORDER, K = 4, 5  # n-grams up to four; the constant of the smoothing
 def bleu(prediction: str, reference: str) -> float:
     """BLEU-4 (Papineni et al. 2002) of one text against one reference, in [0, 1].
 
-    Where no n-gram of a length is right, its share is taken as ``log(words) / (2 ** i * K * n-grams)`` for the i-th
-    such length: method 4 of Chen and Cherry (2014).
+    Where no n-gram of a length is right, its share is taken as ``log(words) / (2 ** i * K * n-grams)``
+    for the i-th such length: method 4 of Chen and Cherry (2014).
     """
     said, wanted = prediction.split(), reference.split()
     shares: list[float] = []

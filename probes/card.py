@@ -19,7 +19,8 @@ FEATURES = "features"
 
 
 def note(folder: Path, path: Path, rows: list[Row]) -> None:
-    """Adds a file of ``folder`` to its manifest, and writes the card anew; errors as ``rows.publish.note``."""
+    """Adds a file of ``folder`` to its manifest, and writes the card anew; errors as
+    ``rows.publish.note``."""
     meta = rows[0].meta
     entry = {
         "subtask": rows[0].subtask,
@@ -74,7 +75,8 @@ def card(manifest: dict[str, Any]) -> str:
     lines += ["---", "", "# Made sets that each test one thing", ""]
     lines += [
         "Made by `python -m probes`. A row is one question about one fixed context; rows with one `context`",
-        "belong together. The model reads `context`, then `question` and `answer_prefix`, and generates up to",
+        "belong together. The model reads `context`, then `question` and `answer_prefix`, and generates "
+        "up to",
         "`max_new_tokens` tokens. `meta` says how the row was made, where the evidence stands (`spans`, in",
         "characters), what share of the context is needed (`density`), and what guessing gets (`floor`).",
         "",

@@ -36,8 +36,8 @@ def final(prediction: str) -> str:
 
 
 def official(prediction: str, answers: Sequence[str], metric: str) -> float:
-    """As RULERv2: for each answer, whether it stands there, or the share of words that are right; the mean, or the
-    best one for ``part``. Letters: the first one that stands alone."""
+    """As RULERv2: for each answer, whether it stands there, or the share of words that are right; the
+    mean, or the best one for ``part``. Letters: the first one that stands alone."""
     said = final(prediction)
     if metric == "letter":
         return letter(said, answers)

@@ -1,4 +1,5 @@
-"""A small world in which things happen in order: where everybody and everything is, and by which events one knows.
+"""A small world in which things happen in order: where everybody and everything is, and by which
+events one knows.
 
 Events that are told are performed, so that no story contradicts itself.
 """
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 class Event:
     """Something that happens.
 
-    ``what``: ``move`` (``whom`` is a place), ``take``, ``drop`` (``thing``), or ``give`` (``thing`` to ``whom``).
+    ``what``: ``move`` (``whom`` is a place), ``take``, ``drop`` (``thing``), or ``give`` (``thing`` to
+    ``whom``).
     """
 
     who: str

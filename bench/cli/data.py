@@ -7,8 +7,8 @@ from rows.keys import meant
 
 PAGE = """squeezed-bench data list
 
-Lists the made sets: name, what it tests, what guessing gets, questions on one context, lengths, options. A kind of
-questions is a subtask too, on the same contexts: records_count. Run one with
+Lists the made sets: name, what it tests, what guessing gets, questions on one context, lengths,
+options. A kind of questions is a subtask too, on the same contexts: records_count. Run one with
 squeezed-bench task=probes task.subtask=NAME, write its rows with squeezed-bench probes set=NAME out=DIR.
 RULER, LongBench and PreFixQA are tasks of their own; their commands list what they have (--help)."""
 COMMANDS = ("list",)

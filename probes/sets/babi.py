@@ -1,7 +1,7 @@
 """``babi``: people move, take, drop and give; where they and things are and were (worlds 1 to 5 of bAbI).
 
-One large world in place of many small ones, with every asked actor and thing a question, in sentences of our own.
-What is told is performed (``probes.world``), and answers are what the world says.
+One large world in place of many small ones, with every asked actor and thing a question, in sentences
+of our own. What is told is performed (``probes.world``), and answers are what the world says.
 """
 
 import random
@@ -18,8 +18,9 @@ from probes.world import Event, World
 from rows.row import Row
 
 HEAD = (
-    "Below is a long story about people who go from place to place, take things, and put them down. "
-    "Read all of it: afterwards you are asked where people and things are, or were, and who gave what to whom.\n\n"
+    "Below is a long story about people who go from place to place, take things, and put them down."
+    " Read all of it: afterwards you are asked where people and things are, or were, and who gave "
+    "what to whom.\n\n"
 )
 ROOMS = listed("cellar attic study pantry stable workshop courtyard chapel library tower")
 OBJECTS = listed("cup key book knife bag map ring bowl stick clock")
@@ -63,7 +64,8 @@ class Story:
 
 
 def draw(request: Request) -> Draw:
-    """``count`` questions of each world; the last event that one needs stands in a part of the text of its own."""
+    """``count`` questions of each world; the last event that one needs stands in a part of the text of
+    its own."""
     rng, taken = request.rng(), set[str]()
     people = name(rng, taken)
     story = Story(rng, people, iter(rng.sample(THINGS, len(THINGS))))
@@ -168,7 +170,8 @@ def _question(world: World, kind: str, about: tuple[str, ...], people: list[str]
 
 
 def _directions(towns: Maker, last: float, rng: random.Random) -> tuple[list[Planted], Question]:
-    """World 4: three places, two sentences, a question that one of them answers, perhaps the other way round."""
+    """World 4: three places, two sentences, a question that one of them answers, perhaps the other way
+    round."""
     middle, one, other = towns(), towns(), towns()
     first, second = rng.sample(list(DIRECTIONS), 2)
     told = f"{one} lies {first} of {middle}."

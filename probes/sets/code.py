@@ -1,7 +1,7 @@
 """``code``: functions of the standard library under other names, found by what they do, and chains of calls.
 
-After RepoQA (arXiv 2406.06025) and Code.Run of InfiniteBench. The code is read from the Python that makes the rows
-(``probes.text.library``), so rows of two versions of Python are different data, and say so.
+After RepoQA (arXiv 2406.06025) and Code.Run of InfiniteBench. The code is read from the Python that
+makes the rows (``probes.text.library``), so rows of two versions of Python are different data, and say so.
 """
 
 import random
@@ -17,8 +17,8 @@ from probes.text.words import WORDS
 from rows.row import Row
 
 HEAD = (
-    "Below are functions of a code base, one after another. Read all of them: afterwards you are asked which one "
-    "does something, to repeat one, or what a call returns.\n\n"
+    "Below are functions of a code base, one after another. Read all of them: afterwards you are "
+    "asked which one does something, to repeat one, or what a call returns.\n\n"
 )
 KINDS = (Kind("name", 100), Kind("repeat", 100), Kind("run"))
 DEPTHS = (1, 2, 3, 4)  # functions of a chain
@@ -46,12 +46,18 @@ def draw(request: Request) -> Draw:
         asked.append(
             (
                 Question(
-                    *("name", f"\nWhich function does this: {said}\n", "Its name is"),
-                    *((title,), (title,)),
+                    "name",
+                    f"\nWhich function does this: {said}\n",
+                    "Its name is",
+                    (title,),
+                    (title,),
                 ),
                 Question(
-                    *("repeat", f"\nRepeat the function that does this: {said}\n"),
-                    *(f"{FENCE}python\n", (text,), (title,)),
+                    "repeat",
+                    f"\nRepeat the function that does this: {said}\n",
+                    f"{FENCE}python\n",
+                    (text,),
+                    (title,),
                     meta={"all": texts},
                 ),
             )
@@ -68,8 +74,11 @@ def draw(request: Request) -> Draw:
         given = rng.randrange(10, 100)
         questions.append(
             Question(
-                *("run", f"\nWhat does {first}({given}) return?\n", f"{first}({given}) returns"),
-                *((str(given + total),), (first,)),
+                "run",
+                f"\nWhat does {first}({given}) return?\n",
+                f"{first}({given}) returns",
+                (str(given + total),),
+                (first,),
                 hops=len(functions),
             )
         )
@@ -95,7 +104,8 @@ def _locals(rng: random.Random) -> Maker:
 
 
 def chain(depth: int, name: Maker, rng: random.Random) -> tuple[list[str], int]:
-    """Functions that call one another and add a number each, the first one first, and the sum of the numbers."""
+    """Functions that call one another and add a number each, the first one first, and the sum of the
+    numbers."""
     titles = [name() for _ in range(depth)]
     functions, total = [], 0
     for title, following in zip(titles, [*titles[1:], ""], strict=True):
@@ -136,8 +146,9 @@ def block(prediction: str) -> str:
 
 
 def scores(row: Row, prediction: str) -> dict[str, float]:
-    """``name`` and ``run``: the first line. ``repeat``, ``official`` as RepoQA: 1 if of all functions asked about
-    the right one is the most like what was said, with a BLEU of 0.8 or more; ``strict``: equal but for blanks."""
+    """``name`` and ``run``: the first line. ``repeat``, ``official`` as RepoQA: 1 if of all functions
+    asked about the right one is the most like what was said, with a BLEU of 0.8 or more; ``strict``:
+    equal but for blanks."""
     if row.meta["kind"] != "repeat":
         found = score.strict(prediction, row.answers)
         return {"score": found, "official": found, "strict": found}

@@ -10,9 +10,9 @@ from probes.text.names import HEX, Maker, code
 from rows.row import Row
 
 HEAD = (
-    "Below are the edges of a graph, one in a line: an edge leads from the first node to the second. "
-    "Read all of them: afterwards you are asked which nodes are connected. Name all of them, with commas "
-    "between.\n\n"
+    "Below are the edges of a graph, one in a line: an edge leads from the first node to the "
+    "second. Read all of them: afterwards you are asked which nodes are connected. Name all of "
+    "them, with commas between.\n\n"
 )
 NODE = 6  # hex digits
 KINDS = (Kind("out"), Kind("in"), Kind("two"))
@@ -62,7 +62,11 @@ def draw(request: Request) -> Draw:
             text, prefix = (each.format(node) for each in TEXTS[kind.name])
             questions.append(
                 Question(
-                    *(kind.name, f"\n{text}\n", prefix, tuple(answers), (node,)),
+                    kind.name,
+                    f"\n{text}\n",
+                    prefix,
+                    tuple(answers),
+                    (node,),
                     hops=2 if kind.name == "two" else 1,
                     gold=", ".join(answers),
                     meta={"several": True},

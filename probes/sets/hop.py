@@ -11,8 +11,9 @@ from probes.text.names import Maker, code, near, number
 from rows.row import Row
 
 HEAD = (
-    "Below are notes about boxes, one in a line. A box either points to another box, or holds a number. "
-    "Read all of them: afterwards you are told a box, and asked for the number to which it leads.\n\n"
+    "Below are notes about boxes, one in a line. A box either points to another box, or holds a "
+    "number. Read all of them: afterwards you are told a box, and asked for the number to which it "
+    "leads.\n\n"
 )
 NAME, DIGITS = 6, 7
 KINDS = tuple(Kind(str(steps)) for steps in (1, 2, 3, 4))

@@ -1,7 +1,7 @@
 """``icl``: requests with labels, a few examples of each label at random places; the label of a new request.
 
-With many examples of few labels, as is usual, any small window holds every label. Here a label has ``shots`` examples,
-its name says nothing, and other labels share two of the three things that make it.
+With many examples of few labels, as is usual, any small window holds every label. Here a label has
+``shots`` examples, its name says nothing, and other labels share two of the three things that make it.
 """
 
 import itertools
@@ -17,9 +17,9 @@ from probes.text.words import listed
 from rows.row import Row
 
 HEAD = (
-    "Below are requests, one in a line, each with a label behind an arrow. Requests to do the same thing with the "
-    "same object for the same place have the same label. Read all of them: afterwards you are asked for the label "
-    "of a new request.\n\n"
+    "Below are requests, one in a line, each with a label behind an arrow. Requests to do the same "
+    "thing with the same object for the same place have the same label. Read all of them: "
+    "afterwards you are asked for the label of a new request.\n\n"
 )
 VERBS = listed("""
     book cancel change confirm move rename repair order return print send sell rent lend borrow paint clean
@@ -27,15 +27,16 @@ VERBS = listed("""
     pack label count fold heat cool open close test copy
 """)
 OBJECTS = listed("""
-    ticket table parcel invoice key lamp bicycle carpet mirror piano ladder kettle radio blanket basket printer
-    camera helmet statue bottle curtain mattress fridge projector heater bench cabinet clock banner engine
-    suitcase desk fan globe tent whistle scanner sofa stove telescope trolley umbrella violin wardrobe microphone
-    keyboard drawer bucket anchor
+    ticket table parcel invoice key lamp bicycle carpet mirror piano ladder kettle radio blanket basket
+    printer camera helmet statue bottle curtain mattress fridge projector heater bench cabinet clock
+    banner engine suitcase desk fan globe tent whistle scanner sofa stove telescope trolley umbrella
+    violin wardrobe microphone keyboard drawer bucket anchor
 """)
 PLACES = listed("""
     airport harbour library museum school bakery hospital station theatre hotel garden workshop office market
-    stadium castle chapel farm factory pharmacy gallery cinema prison embassy laboratory kitchen nursery garage
-    warehouse lighthouse observatory tavern bank barracks courthouse gymnasium monastery quarry sawmill zoo
+    stadium castle chapel farm factory pharmacy gallery cinema prison embassy laboratory kitchen
+    nursery garage warehouse lighthouse observatory tavern bank barracks courthouse gymnasium monastery
+    quarry sawmill zoo
 """)
 FRAMES = (
     *("Please {} the {} for the {} {}.", "Could you {} the {} for the {} {}?"),

@@ -12,8 +12,8 @@ from probes.text.words import WORDS
 from rows.row import Row
 
 HEAD = (
-    "Below is a list of keys. Each line has a key and, after a colon, its value. "
-    "Read all of it: afterwards you are asked for the values of single keys.\n\n"
+    "Below is a list of keys. Each line has a key and, after a colon, its value. Read all of it: "
+    "afterwards you are asked for the values of single keys.\n\n"
 )
 KEY_TYPES = ("hex", "words", "uuid")
 DIGITS = 12  # of keys and values; a UUID costs three times the tokens and says no more

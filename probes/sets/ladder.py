@@ -15,8 +15,9 @@ from probes.text.names import Maker, distinct, name, number
 from probes.text.words import WORDS, listed
 
 HEAD = (
-    "Below are notes, numbered questions and numbered documents, one in a line. Some numbers belong to several "
-    "questions. Read all of them: afterwards you are asked to find some, to repeat them, or to answer them.\n\n"
+    "Below are notes, numbered questions and numbered documents, one in a line. Some numbers belong"
+    " to several questions. Read all of them: afterwards you are asked to find some, to repeat "
+    "them, or to answer them.\n\n"
 )
 FAMILIES, RUNGS = ("key", "value", "qa"), ("basic", "easy", "medium", "hard")
 MOST = 120  # of a rung; each takes up to five items of the bank
@@ -91,19 +92,27 @@ def _key(planted: list[Planted], depth: float, make: Makers, item: Item) -> list
     planted.append(Planted(depth, Line(f"Question {number_}: {item.text}", (number_,))))
     again = f"Repeat question {number_} with its options"
     prefix, letter = f"Question {number_}:", (item.letter,)
-    copied = {"metric": "lines", "copied": True}
-    solved = {"metric": "letter", "gold": f"{item.text}\nAnswer: {item.letter}"}
     return [
         _question("key_basic", f"What is the number of {key}?", "The number is", (value,), (key,)),
-        _question("key_easy", f"{again}.", prefix, (item.text,), (number_,), **copied),
         _question(
-            *("key_medium", f"{again}, {THEN} its right letter.", prefix, letter, (number_,)),
-            floor=0.25,
-            **solved,
+            "key_easy", f"{again}.", prefix, (item.text,), (number_,), metric="lines", copied=True
         ),
         _question(
-            *("key_hard", f"Which letter is right in question {number_}?", "Answer:"),
-            *(letter, (number_,)),
+            "key_medium",
+            f"{again}, {THEN} its right letter.",
+            prefix,
+            letter,
+            (number_,),
+            floor=0.25,
+            metric="letter",
+            gold=f"{item.text}\nAnswer: {item.letter}",
+        ),
+        _question(
+            "key_hard",
+            f"Which letter is right in question {number_}?",
+            "Answer:",
+            letter,
+            (number_,),
             floor=0.25,
             metric="letter",
         ),
@@ -125,25 +134,40 @@ def _value(planted: list[Planted], last: float, make: Makers, four: list[Item]) 
     gold = "\n".join([*texts, f"Answer: {texts[chosen]}"])
     return [
         _question(
-            *("value_basic", f"What are all {VALUES} numbers of {key}?", "The numbers are"),
-            *(values, (key,)),
+            "value_basic",
+            f"What are all {VALUES} numbers of {key}?",
+            "The numbers are",
+            values,
+            (key,),
             metric="set",
             several=True,
             gold=", ".join(values),
         ),
         _question(
-            *("value_easy", f"{every}.", "Questions:", tuple(texts), (number_,)),
+            "value_easy",
+            f"{every}.",
+            "Questions:",
+            tuple(texts),
+            (number_,),
             metric="lines",
             copied=True,
             gold="\n".join(texts),
         ),
         _question(
-            *("value_medium", f"{every}, {THEN} {which} again.", "Questions:", one, (number_,)),
+            "value_medium",
+            f"{every}, {THEN} {which} again.",
+            "Questions:",
+            one,
+            (number_,),
             metric="lines",
             gold=gold,
         ),
         _question(
-            *("value_hard", f"Repeat {which}.", f"Question {number_}:", one, (number_,)),
+            "value_hard",
+            f"Repeat {which}.",
+            f"Question {number_}:",
+            one,
+            (number_,),
             metric="lines",
             copied=True,
         ),
@@ -162,16 +186,26 @@ def _qa(planted: list[Planted], last: float, make: Makers) -> list[Question]:
     gold = f"{first_text}\n{second_text}\nAnswer: {town}"
     return [
         _question(
-            *("qa_basic", f'Which document says: "{first_text}"', "The number of the document is"),
-            *((first,), (first,)),
+            "qa_basic",
+            f'Which document says: "{first_text}"',
+            "The number of the document is",
+            (first,),
+            (first,),
         ),
         _question(
-            *("qa_easy", f"{asked} Give the number of a document that is needed."),
-            *("The number of the document is", (first, second), (person,)),
+            "qa_easy",
+            f"{asked} Give the number of a document that is needed.",
+            "The number of the document is",
+            (first, second),
+            (person,),
             metric="part",
         ),
         _question(
-            *("qa_medium", f"{asked} {copy}", "Documents:", (town,), (person,)),
+            "qa_medium",
+            f"{asked} {copy}",
+            "Documents:",
+            (town,),
+            (person,),
             hops=2,
             gold=gold,
         ),

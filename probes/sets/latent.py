@@ -1,7 +1,8 @@
 """``latent``: who it is, asked without a word that stands in the evidence, and asked literally.
 
-After NoLiMa (arXiv 2502.05167), with associations and sentences of our own. The literal question is about the same
-sentence of the same context: the difference at one budget is what a method loses where meaning must be matched.
+After NoLiMa (arXiv 2502.05167), with associations and sentences of our own. The literal question is
+about the same sentence of the same context: the difference at one budget is what a method loses where
+meaning must be matched.
 """
 
 import re
@@ -17,8 +18,9 @@ from probes.text.prose import prose
 from rows.row import Row
 
 HEAD = (
-    "Below is a long text. Now and then it tells something about a person. Read all of it: afterwards you are "
-    "asked who somebody is. What the text does not say in so many words, you know or can tell.\n\n"
+    "Below is a long text. Now and then it tells something about a person. Read all of it: "
+    "afterwards you are asked who somebody is. What the text does not say in so many words, you "
+    "know or can tell.\n\n"
 )
 APART = 0.1  # of the context, between a sentence and one that shares a word with its question
 SHORT = 3  # letters of words that may stand in both: the, and, who
@@ -135,8 +137,8 @@ def effective_length(
     """NoLiMa's two numbers, from mean scores by length.
 
     Args:
-        mean: of each length. base: the best score up to this length is the base score. share: of the base score
-            that a length must keep.
+        mean: of each length. base: the best score up to this length is the base score. share: of the
+            base score that a length must keep.
 
     Returns:
         The base score, and the longest length that keeps its share; 0 if none does.

@@ -1,7 +1,8 @@
 """``mrcr``: a long conversation in which the same request is made several times; repeat its i-th answer.
 
-After the task of OpenAI and DeepMind (arXiv 2409.12640), flattened to text, so that no chat template cuts the fixed
-context. The pieces are of drawn words without a common template: else a wrong piece would score half.
+After the task of OpenAI and DeepMind (arXiv 2409.12640), flattened to text, so that no chat template
+cuts the fixed context. The pieces are of drawn words without a common template: else a wrong piece
+would score half.
 """
 
 import random
@@ -16,8 +17,9 @@ from probes.text.words import GOODS, WORDS, listed
 from rows.row import Row
 
 HEAD = (
-    "Below is a conversation. The user asks for short pieces of writing, some of them several times, and the "
-    "assistant writes them. Read all of it: afterwards you are asked to repeat one of the pieces.\n\n"
+    "Below is a conversation. The user asks for short pieces of writing, some of them several "
+    "times, and the assistant writes them. Read all of it: afterwards you are asked to repeat one "
+    "of the pieces.\n\n"
 )
 FORMATS = listed("poem riddle letter speech toast fable song prayer recipe diary")
 TIMES = (2, 4, 8)  # that a request is made
@@ -96,8 +98,9 @@ def ratio(one: str, other: str, junk: bool = False) -> float:
 def scores(row: Row, prediction: str) -> dict[str, float]:
     """``score`` and ``exact_index``: 1 if the piece that is most like the prediction is the right one.
 
-    ``official`` is the published ratio, 0 unless the prediction begins with the string; blanks before it do not
-    count, as a tokenizer may make one. ``ratio_nojunk`` is the same without throwing characters away.
+    ``official`` is the published ratio, 0 unless the prediction begins with the string; blanks before
+    it do not count, as a tokenizer may make one. ``ratio_nojunk`` is the same without throwing
+    characters away.
     """
     extra = row.meta["extra"]
     said = prediction.strip()

@@ -10,14 +10,16 @@ from probes.text.names import Maker, code, near
 from rows.row import Row
 
 HEAD = (
-    "Below is a list of strings, one in a line. Each has a beginning, a middle and an end with hyphens between. "
-    "Read all of it: afterwards you are told a beginning and an end, and asked for the string.\n\n"
+    "Below is a list of strings, one in a line. Each has a beginning, a middle and an end with "
+    "hyphens between. Read all of it: afterwards you are told a beginning and an end, and asked for"
+    " the string.\n\n"
 )
 END, MIDDLE = 5, 8  # letters; 12 million ends, and 10 million tokens have a tenth of them
 
 
 def draw(request: Request) -> Draw:
-    """``count`` strings that are asked for. Each shares its beginning with one other, and its end with one."""
+    """``count`` strings that are asked for. Each shares its beginning with one other, and its end with
+    one."""
     rng, taken = request.rng(), set[str]()
     end, middle = _makers(request, "", taken)
     planted, questions = [], []
@@ -57,7 +59,8 @@ def _filler(request: Request, taken: set[str]) -> Iterator[Line]:
 
 
 def scores(row: Row, prediction: str) -> dict[str, float]:
-    """The string, or its middle, which is what the question does not tell. ``official``: it stands anywhere."""
+    """The string, or its middle, which is what the question does not tell. ``official``: it stands
+    anywhere."""
     found = score.strict(prediction, row.answers)
     return {
         "score": found,

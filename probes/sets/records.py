@@ -1,7 +1,8 @@
 """``records``: one list of records, with questions that need a few of them, a part of them, or half of them.
 
-The depots hold a half, a quarter, an eighth ... of the records, so questions about a depot have densities from
-high to low on one context: the set shows at which budget a method breaks, by what share of the context is needed.
+The depots hold a half, a quarter, an eighth ... of the records, so questions about a depot have
+densities from high to low on one context: the set shows at which budget a method breaks, by what share
+of the context is needed.
 """
 
 import itertools
@@ -18,8 +19,8 @@ from probes.text.words import GOODS
 from rows.row import Row
 
 HEAD = (
-    "Below is a ledger, one record in a line: number | keeper | goods | depot | amount. "
-    "Read all of it: afterwards you are asked to count, to add up and to compare.\n\n"
+    "Below is a ledger, one record in a line: number | keeper | goods | depot | amount. Read all of"
+    " it: afterwards you are asked to count, to add up and to compare.\n\n"
 )
 DEPOTS = 6  # with a share each: 1/2, 1/4, ... 1/64 of the records; the rest lies in the yards
 MOST = 12  # records that a count finds at most
@@ -82,11 +83,11 @@ def draw(request: Request) -> Draw:
     for depth, depot in zip(strata(DEPOTS, rng), shuffled(depots, rng), strict=True):
         goods = leaders[depot]  # so that the largest amount changes nothing but by one
         plant(depth, _keeper(world, goods, rng), goods, depot, largest[depot], depot)
-    for kind in KINDS[2:]:
+    for about in KINDS[2:]:
         # Of few questions, those with different shares.
-        step = max(1, DEPOTS // request.of(kind))
-        asked = depots[::step][: request.of(kind)]
-        questions += [_about_depot(kind.name, depot, world) for depot in asked]
+        step = max(1, DEPOTS // request.of(about))
+        asked = depots[::step][: request.of(about)]
+        questions += [_about_depot(about.name, depot, world) for depot in asked]
     return Draw(HEAD, planted, _filler(request, world, taken), questions)
 
 
@@ -128,17 +129,18 @@ def _below(largest: int, rng: random.Random) -> int:
 
 
 def _filler(request: Request, world: World, taken: set[str]) -> Iterator[Line]:
-    """Records in the depots' shares. In each depot every goods come once in a round, the leader several times:
-    it leads however many rounds there are, and by the same share."""
+    """Records in the depots' shares. In each depot every goods come once in a round, the leader
+    several times: it leads however many rounds there are, and by the same share."""
     rng = request.rng("filler")
     numbers = number(rng, taken, 6)
     rounds: dict[str, list[str]] = {depot: [] for depot in world.depots}
     for place in dealt(world.depots, rng):
+        tags: tuple[str, ...] = (place,)
         if place:
             if not rounds[place]:
                 extra = [world.leaders[place]] * (request.options["lead"] - 1)
                 rounds[place] = shuffled([*GOODS, *extra], rng)
-            goods, amount, tags = rounds[place].pop(), _below(world.largest[place], rng), (place,)
+            goods, amount = rounds[place].pop(), _below(world.largest[place], rng)
         else:
             place, amount, tags = rng.choice(world.yards), rng.randint(100, 999), ()
             goods = rng.choice(GOODS)

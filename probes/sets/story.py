@@ -1,7 +1,9 @@
-"""``story``: chapters with a place, a person and a purchase: one chapter, two that belong together, or all of a part.
+"""``story``: chapters with a place, a person and a purchase: one chapter, two that belong together, or
+all of a part.
 
-After the story tasks of the sparse frontier study (arXiv 2504.17768), told anew. The counties hold a half, a quarter,
-an eighth ... of the chapters, so questions that need all chapters of a county have densities from high to low.
+After the story tasks of the sparse frontier study (arXiv 2504.17768), told anew. The counties hold a
+half, a quarter, an eighth ... of the chapters, so questions that need all chapters of a county have
+densities from high to low.
 """
 
 import random
@@ -18,8 +20,9 @@ from probes.world import Event, World
 from rows.row import Row
 
 HEAD = (
-    "Below is a long story in short chapters. Each has a number and names its county, and tells of a person, a "
-    "place, and mostly of something that is bought. Read all of it: afterwards you are asked about chapters.\n\n"
+    "Below is a long story in short chapters. Each has a number and names its county, and tells of "
+    "a person, a place, and mostly of something that is bought. Read all of it: afterwards you are "
+    "asked about chapters.\n\n"
 )
 COUNTIES = 6  # with a share each: 1/2, 1/4, ... 1/64 of the chapters
 ELSEWHERE = 4  # counties of the chapters that other questions are about
@@ -143,8 +146,11 @@ def draw(request: Request) -> Draw:
 def _filtering(county: str, without: list[Chapter]) -> Question:
     numbers = tuple(each.number for each in without)
     return Question(
-        *("filtering", f"\nIn which chapters of the county of {county} is nothing bought?\n"),
-        *("The numbers of the chapters are", numbers, (county,)),
+        "filtering",
+        f"\nIn which chapters of the county of {county} is nothing bought?\n",
+        "The numbers of the chapters are",
+        numbers,
+        (county,),
         gold=", ".join(numbers),
         meta={"several": True},
     )
@@ -163,7 +169,8 @@ def _filler(
 
 
 def scores(row: Row, prediction: str) -> dict[str, float]:
-    """``official`` as published: exact, and for chapter numbers intersection over union, which is the score too."""
+    """``official`` as published: exact, and for chapter numbers intersection over union, which is the
+    score too."""
     if row.meta["kind"] == "filtering":
         found = score.overlap(prediction, row.answers)
         exact = score.set_exact(prediction, row.answers)

@@ -1,4 +1,5 @@
-"""What belongs to what: landmarks and countries, things and trades, beings and kinds. Facts, in our own words.
+"""What belongs to what: landmarks and countries, things and trades, beings and kinds. Facts, in our
+own words.
 
 No word of more than three letters stands on both sides of a pair, and each answer's side is asked for by one
 thing of a context only.

@@ -1,7 +1,7 @@
 """Functions of the installed standard library, read when a set is made: never imported, never committed.
 
-Names of functions, parameters and local variables are replaced by drawn words, because models know the library by
-heart; docstrings and comments are left out.
+Names of functions, parameters and local variables are replaced by drawn words, because models know the
+library by heart; docstrings and comments are left out.
 """
 
 import ast
@@ -59,7 +59,9 @@ def functions(path: Path) -> tuple[Function, ...]:
     except (SyntaxError, ValueError):
         return ()
     found = []
-    for scope in [tree, *(each for each in tree.body if isinstance(each, ast.ClassDef))]:
+    classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *classes]
+    for scope in scopes:
         for node in scope.body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("__"):
                 described = _description(node)
@@ -94,7 +96,7 @@ class _Renamed(ast.NodeTransformer):
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802 - as ast names it
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self.names.get(node.id, node.id)
         return node
 
@@ -103,17 +105,17 @@ class _Renamed(ast.NodeTransformer):
         node.arg = self.names.get(node.arg, node.arg)
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802 - as ast names it
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         node.name = self.names.get(node.name, node.name)
         return node
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:  # noqa: N802 - as ast names it
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         self.generic_visit(node)
         node.name = self.names.get(node.name, node.name) if node.name else None
         return node
 
-    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:  # noqa: N802 - as ast names it
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
         node.names = [self.names.get(each, each) for each in node.names]
         return node
 

@@ -1,4 +1,5 @@
-"""Filler prose of our own: sentences without names of people, places, countries or things that sets ask about."""
+"""Filler prose of our own: sentences without names of people, places, countries or things that sets
+ask about."""
 
 import random
 from collections.abc import Iterator

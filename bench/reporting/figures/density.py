@@ -20,8 +20,8 @@ MARKS = "os^Dv<>P*X"
 def write(
     groups: list[tuple[str, pd.DataFrame]], folder: Path, formats: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes ``NAME-density`` as PNG (and ``formats``) of every group in which a method was asked for two sizes
-    and questions need different shares; returns the paths."""
+    """Writes ``NAME-density`` as PNG (and ``formats``) of every group in which a method was asked for
+    two sizes and questions need different shares; returns the paths."""
     paths = []
     for name, questions in groups:
         table = by_density(questions)

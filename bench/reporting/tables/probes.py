@@ -1,4 +1,5 @@
-"""Tables of the made sets: every control beside the floor, and scores by the share of the context that is needed."""
+"""Tables of the made sets: every control beside the floor, and scores by the share of the context that
+is needed."""
 
 import math
 from pathlib import Path
@@ -28,7 +29,7 @@ def by_group(runs: list[Run], board: pd.DataFrame) -> list[tuple[str, pd.DataFra
     identities = {folder: (identity["task"], records) for identity, records, folder in runs}
     asked = board[board["task"] == TASK]
     found: dict[str, list[pd.DataFrame]] = {}
-    for place, run in asked.assign(label=labels(asked, size=True)).iterrows():
+    for _, run in asked.assign(label=labels(asked, size=True)).iterrows():
         task, records = identities[run["run"]]
         about = {name: run[name] for name in (*METHOD, "label", "subtask", "context_length")}
         meta = pd.DataFrame(list(records["meta"]), index=records.index)
@@ -65,10 +66,12 @@ def controls(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_density(table: pd.DataFrame) -> pd.DataFrame:
-    """One row for each length, method, size and class of densities, over the questions that full attention answers.
+    """One row for each length, method, size and class of densities, over the questions that full
+    attention answers.
 
-    Columns: ``context_length``, ``METHOD``, ``label``, ``density_from`` and ``density_to``; means ``kv_budget``,
-    ``density`` and ``score`` with its interval; ``n``. Questions that need nothing (a count of none) are left out.
+    Columns: ``context_length``, ``METHOD``, ``label``, ``density_from`` and ``density_to``; means
+    ``kv_budget``, ``density`` and ``score`` with its interval; ``n``. Questions that need nothing (a
+    count of none) are left out.
     """
     table = table[~table["empty"] & (table["density"] > 0) & (table["full"] >= ANSWERED)]
     table = table.assign(part=[density_class(each) for each in table["density"]])
