@@ -24,10 +24,10 @@ class Sentence:
 
 
 def sentences(text: str) -> list[Sentence]:
-    """All sentences of a document's paragraphs, in order; headings are none."""
+    """All sentences of a document's paragraphs, in order; headings, code and tables' rows are none."""
     found = []
     for paragraph in re.finditer(r"[^\n]+(?:\n(?!\n)[^\n]+)*", text):
-        if not paragraph[0].startswith("#"):
+        if not paragraph[0].startswith(("#", "    ")):
             found += _of_paragraph(paragraph[0], paragraph.start())
     return found
 

@@ -12,7 +12,7 @@ from prefixqa.sentences import Sentence, sentences
 from prefixqa.spread import Strata
 
 NAME = "extractive"
-GENERATOR = "extractive-1"  # goes into every row; other pairs for one text need another version
+GENERATOR = "extractive-2"  # goes into every row; other pairs for one text need another version
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from prefixqa.output.plots import NAME, write_plots
 from prefixqa.output.splits import split_of
 from prefixqa.output.statistics import statistics
 from prefixqa.rows import to_rows
+from prefixqa.sources.report import Report
 from prefixqa.tokens import TokenCounter
 from rows.row import write_jsonl
 from rows.whole import write_bytes
@@ -28,6 +30,7 @@ def write_set(
     skipped: dict[str, str],
     accounts: dict[str, Any],
     complete: bool = True,
+    reports: dict[str, Report] | None = None,
 ) -> None:
     """Writes all files of a set; the manifest last, so that a set with a manifest is complete.
 
@@ -36,6 +39,7 @@ def write_set(
         settings: what decides the set. skipped: documents left out, and why.
         accounts: requests, tokens and costs, for the manifest.
         complete: nothing is missing that a second run could add.
+        reports: of the documents that were read, by name.
 
     Raises:
         ValueError: no document has a pair, or the split leaves no test documents.
@@ -57,7 +61,7 @@ def write_set(
     write_lines(out / REJECTED, rejected)
     parquet = write_parquet(rows, splits, out / "data")
     write_plots(numbers, out / NAME)
-    write_bytes(out / CARD, card(settings, numbers, splits, skipped).encode())
+    write_bytes(out / CARD, card(settings, numbers, splits, skipped, reports or {}).encode())
     files = [out / ROWS, out / REJECTED, out / NAME, out / CARD, *parquet]
     write_json(
         out / MANIFEST,
@@ -70,6 +74,7 @@ def write_set(
             "splits": splits,
             "rejected": dict(reasons),
             "skipped": skipped,
+            "read": {name: asdict(each) for name, each in (reports or {}).items()},
             "accounts": accounts,
             "files": {str(path.relative_to(out)): sha256(path) for path in files},
         },
