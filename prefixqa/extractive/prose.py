@@ -1,6 +1,7 @@
 """Whether a sentence is one that can be asked about: prose, not code, grammar or a line of contents."""
 
 import re
+from functools import lru_cache
 
 _CODE = re.compile(
     r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#\w|;\s*$|\.\.|\u2026|\*\w"
@@ -22,6 +23,7 @@ MIN_LETTERS = 0.78  # share of letters among the characters that are no blanks
 MAX_CAPITALS = 0.45  # share of words that begin with a capital or are none: names, headings, lists of keys
 
 
+@lru_cache(maxsize=1024)  # every rule asks about one sentence
 def flaw(sentence: str) -> str | None:
     """Why a sentence is no prose to ask about; None if nothing speaks against it."""
     words = sentence.split()

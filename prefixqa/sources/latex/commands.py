@@ -159,7 +159,7 @@ def named(state: State) -> None:
             state.tokens.push([Token("cs", "".join(each.text for each in found))])
             return
         found.append(token)
-        if token.kind in ("end", "par"):
+        if token.kind in ("end", "par") or token == Token("cs", "csname"):
             break
     state.tokens.push(found)
 
