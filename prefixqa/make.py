@@ -48,6 +48,8 @@ def make(settings: PrefixqaConfig) -> None:
     loaded = Loaded([], {})
     if settings.backend not in MAKING:
         loaded = load_documents(settings, tokens)
+        for name, read in loaded.reports.items():
+            print(f"prefixqa: read {read.line(name)}", file=sys.stderr)
         for name, why in loaded.skipped.items():
             print(f"prefixqa: left out {name}: {why}", file=sys.stderr)
         if not loaded.documents:
@@ -65,7 +67,16 @@ def make(settings: PrefixqaConfig) -> None:
     if settings.backend == "openai" and not any(each.pairs for each in finished.made):
         why = finished.trouble[0] if finished.trouble else rejections(finished)
         raise UnfinishedError(f"no pair was accepted: {why}")
-    write_set(out, finished.made, tokens, decided, loaded.skipped, accounts, not finished.trouble)
+    write_set(
+        out,
+        finished.made,
+        tokens,
+        decided,
+        loaded.skipped,
+        accounts,
+        not finished.trouble,
+        loaded.reports,
+    )
     report("wrote", out, manifest_of(out) or {})
     short = sum(len(each.pairs) < settings.questions for each in finished.made)
     if short:

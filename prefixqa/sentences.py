@@ -8,6 +8,7 @@ _SHORT = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Fig|Figs|Eq|Eqs|Sec|Ref|Refs|Tab|No|Nos|Vol|cf|vs|approx|resp|"
     r"e\.g|i\.e|et al|etc|ca|al)|\b[A-Z])\.$"
 )
+LONGEST_SHORT = 12  # characters of such a word, and some more
 _END = re.compile(r"[.!?][\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9]|\s*$)")
 
 
@@ -24,10 +25,10 @@ class Sentence:
 
 
 def sentences(text: str) -> list[Sentence]:
-    """All sentences of a document's paragraphs, in order; headings are none."""
+    """All sentences of a document's paragraphs, in order; headings, code and tables' rows are none."""
     found = []
     for paragraph in re.finditer(r"[^\n]+(?:\n(?!\n)[^\n]+)*", text):
-        if not paragraph[0].startswith("#"):
+        if not paragraph[0].startswith(("#", "    ")):
             found += _of_paragraph(paragraph[0], paragraph.start())
     return found
 
@@ -35,7 +36,9 @@ def sentences(text: str) -> list[Sentence]:
 def _of_paragraph(text: str, offset: int) -> list[Sentence]:
     found, start = [], 0
     for end in _END.finditer(text):
-        if _SHORT.search(text[: end.start() + 1]) and end.end() < len(text):
+        # A few characters are enough, and a PDF may be one long paragraph.
+        before = text[max(0, end.start() - LONGEST_SHORT) : end.start() + 1]
+        if _SHORT.search(before) and end.end() < len(text):
             continue
         piece = text[start : end.end()]
         if stripped := piece.strip():

@@ -12,7 +12,7 @@ from prefixqa.sentences import Sentence, sentences
 from prefixqa.spread import Strata
 
 NAME = "extractive"
-GENERATOR = "extractive-1"  # goes into every row; other pairs for one text need another version
+GENERATOR = "extractive-2"  # goes into every row; other pairs for one text need another version
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
 
@@ -35,18 +35,16 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
     found: list[Candidate] = []
     rejected: list[Rejected] = []
     text = document.text
-    plain = " ".join(text.split())
+    words = Repeats(text)
     every = sentences(text)
     key = key_sentences(every)
     for sentence in every:
-        once = plain.count(" ".join(sentence.text.split())) == 1
         rules = [rule for rule in RULES if rule is not endings or sentence in key]
         for candidate in (each for rule in rules for each in rule(sentence)):
             flaw = problem(candidate)
-            opening = " ".join(candidate.prefix.split())
-            if flaw is None and not once:
+            if flaw is None and words.repeated(sentence.text):
                 flaw = "the sentence comes more than once"
-            elif flaw is None and len(re.findall(re.escape(opening) + r"\b", plain)) > 1:
+            elif flaw is None and words.repeated(candidate.prefix):
                 flaw = "the words before the answer come more than once"
             if flaw is None:
                 found.append(candidate)
@@ -54,6 +52,24 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
                 shown = {"question": candidate.question, "answer": candidate.answer}
                 rejected.append(Rejected(document.id, "rule", flaw, shown))
     return found, rejected
+
+
+class Repeats:
+    """Whether words come more than once in a document; long documents are not searched for each of them."""
+
+    def __init__(self, text: str) -> None:
+        plain = text.split()
+        self._plain = " ".join(plain)
+        self._runs = Counter(zip(plain, plain[1:], plain[2:], strict=False))
+
+    def repeated(self, text: str) -> bool:
+        """Whether some words, whole ones at their end, come twice or more."""
+        words = text.split()
+        # The first and the last may have a quote or a bracket at them elsewhere.
+        if len(words) >= 5 and self._runs[words[1], words[2], words[3]] < 2:
+            return False
+        found = re.compile(re.escape(" ".join(words)) + r"(?!\w)").finditer(self._plain)
+        return next(found, None) is not None and next(found, None) is not None
 
 
 def key_sentences(every: list[Sentence]) -> set[Sentence]:
@@ -84,8 +100,7 @@ def choose(
     chosen: list[Candidate] = []
 
     def take(pool: list[Candidate]) -> None:
-        fresh = [each for each in pool if all(each.sentence != other.sentence for other in chosen)]
-        one = strata.take(fresh or pool, lambda each: each.sentence.start + each.start)
+        one = strata.take(pool, lambda each: each.sentence.start + each.start)
         chosen.append(one)
         # Two gaps in one sentence may ask for the same words, or each show the other's answer.
         left[:] = [each for each in left if each.sentence != one.sentence]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from prefixqa.extractive.prose import flaw
 from prefixqa.sentences import Sentence
 
 GAP = "____"
@@ -59,6 +60,10 @@ _LIST = re.compile(
 )
 _NAME = re.compile(
     r"(?<=[a-z,] )(?P<value>(?:[A-Z][\w'-]+)(?: (?:of |de |van |von )?[A-Z][\w'-]+){0,3})"
+)
+_NUMBERED = re.compile(
+    r"^\W?(?:sections?|chapters?|figures?|fig\.|tables?|pages?|appendix|part|step|example|equation|item|note)$",
+    re.IGNORECASE,
 )
 _STARTS = re.compile(r"^(?:It|This|That|These|Those|There|He|She|They|We|What|Here|Which)\b")
 
@@ -137,8 +142,11 @@ def problem(candidate: Candidate) -> str | None:
     words = answer.split()
     if not re.search(r"\w", answer) or len(words) > MAX_WORDS:
         return f"answer of {len(words)} words; expected 1 to {MAX_WORDS}"
-    if len(sentence.split()) < 5 or len(sentence) > 400:
-        return "a sentence too short or too long to ask about"
+    if (why := flaw(sentence)) is not None:
+        return why
+    before = sentence[: candidate.start].split()
+    if before and _NUMBERED.search(before[-1]):
+        return "the number of a part of the document"
     outside = candidate.question.replace(GAP, " ") + " " + candidate.prefix
     if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", outside, re.IGNORECASE):
         return "the answer stands in the question"

@@ -6,18 +6,23 @@ from typing import Any
 from prefixqa.document import TYPES
 from prefixqa.output.splits import SPLITS
 from prefixqa.output.statistics import Statistics, spread
+from prefixqa.sources.report import Report
 
 BUCKETS = ((0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
 
 
 def card(
-    settings: dict[str, Any], numbers: Statistics, splits: dict[str, str], skipped: dict[str, str]
+    settings: dict[str, Any],
+    numbers: Statistics,
+    splits: dict[str, str],
+    skipped: dict[str, str],
+    reports: dict[str, Report],
 ) -> str:
     """The text of README.md.
 
     Args:
         settings: as in the manifest. splits: of each document.
-        skipped: documents that were left out, and why.
+        skipped: documents that were left out, and why. reports: of those that were read.
     """
     documents = Counter(splits.values())
     parts = [
@@ -44,6 +49,11 @@ def card(
     if numbers.rejected:
         reasons = numbers.rejected.most_common()
         parts.append("## Rejected pairs\n\n" + _table(("reason", "pairs"), reasons))
+    if reports:
+        head = ("document", "characters in", "out", "notes")
+        parts.append(
+            "## Documents read\n\n" + _table(head, [_read(*each) for each in reports.items()])
+        )
     if skipped:
         parts.append(
             "## Documents left out\n\n" + _table(("document", "why"), sorted(skipped.items()))
@@ -51,6 +61,12 @@ def card(
     chosen = [(key, f"`{value}`") for key, value in sorted(settings.items()) if value is not None]
     parts.append("## Settings\n\n" + _table(("setting", "value"), chosen))
     return "\n".join(parts)
+
+
+def _read(name: str, report: Report) -> tuple[str | int, ...]:
+    """A document's line in the table of those that were read."""
+    notes = [*([f"warning: {report.warning}"] if report.warning else []), *report.notes]
+    return name, report.characters_in, report.characters_out, "; ".join(notes)
 
 
 def _header(documents: Counter[str], numbers: Statistics) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from prefixqa.output.plots import NAME, write_plots
 from prefixqa.output.splits import split_of
 from prefixqa.output.statistics import statistics
 from prefixqa.rows import to_rows
+from prefixqa.sources.report import Report
 from prefixqa.tokens import TokenCounter
 from rows.row import write_jsonl
 from rows.whole import write_bytes
@@ -29,6 +31,7 @@ def write_set(
     skipped: dict[str, str],
     accounts: dict[str, Any],
     complete: bool = True,
+    reports: dict[str, Report] | None = None,
 ) -> None:
     """Writes all files of a set; they appear together, in place of those of an older set.
 
@@ -37,6 +40,7 @@ def write_set(
         settings: what decides the set. skipped: documents left out, and why.
         accounts: requests, tokens and costs, for the manifest.
         complete: nothing is missing that a second run could add.
+        reports: of the documents that were read, by name.
 
     Raises:
         ValueError: no document has a pair, the split leaves no test documents, or another process writes
@@ -59,7 +63,7 @@ def write_set(
         write_lines(folder / REJECTED, rejected)
         parquet = write_parquet(rows, splits, folder / "data")
         write_plots(numbers, folder / NAME)
-        write_bytes(folder / CARD, card(settings, numbers, splits, skipped).encode())
+        write_bytes(folder / CARD, card(settings, numbers, splits, skipped, reports or {}).encode())
         files = [*(folder / name for name in (ROWS, REJECTED, NAME, CARD)), *parquet]
         write_json(
             folder / MANIFEST,
@@ -72,6 +76,7 @@ def write_set(
                 "splits": splits,
                 "rejected": dict(reasons),
                 "skipped": skipped,
+                "read": {name: asdict(each) for name, each in (reports or {}).items()},
                 "accounts": accounts,
                 "files": {str(path.relative_to(folder)): sha256(path) for path in files},
             },

@@ -9,12 +9,13 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from prefixqa.output.files import write_json
-from prefixqa.sources.formats import pdf
 from prefixqa.sources.latex import latex
+from prefixqa.sources.pdf import pdf
 from prefixqa.sources.raw import Raw, SourceError
 from rows.whole import write_bytes
 
@@ -97,13 +98,8 @@ class Arxiv:
             raw = from_source(f"arXiv:{name}", self._file(name, "src"))
         except SourceError:
             raw = pdf(f"arXiv:{name}", self._file(name, "pdf"))
-        return Raw(
-            raw.name,
-            raw.text,
-            f"arXiv:{name}",
-            title=meta["title"],
-            published=meta["published"],
-            wrapped=raw.wrapped,
+        return replace(
+            raw, source=f"arXiv:{name}", title=meta["title"], published=meta["published"]
         )
 
     def _file(self, name: str, kind: str) -> bytes:

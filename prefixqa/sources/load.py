@@ -3,22 +3,16 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prefixqa.document import Document
-from prefixqa.sources.arxiv import Arxiv, arxiv_ids
 from prefixqa.sources.clean import clean
 from prefixqa.sources.duplicates import NearDuplicates
-from prefixqa.sources.formats import FORMATS
-from prefixqa.sources.raw import Raw, SourceError, decode, iso_date
+from prefixqa.sources.files import read
+from prefixqa.sources.raw import Raw, SourceError
+from prefixqa.sources.report import Report, report
 from prefixqa.tokens import TokenCounter
-from rows import strict_json
-from texts import catalogue
-
-ARXIV = "arxiv:"
-TEXT_FIELDS = ("text", "document", "context", "content")
 
 
 @dataclass(frozen=True)
@@ -44,10 +38,11 @@ class Filter:
 
 @dataclass(frozen=True)
 class Loaded:
-    """``skipped``: names of what was left out, each with the reason."""
+    """``skipped``: names of what was left out, each with the reason. ``reports``: of what was read."""
 
     documents: list[Document]
     skipped: dict[str, str]
+    reports: dict[str, Report] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """A hash of the documents and of what was left out."""
@@ -76,6 +71,7 @@ def load(
     """
     documents: list[Document] = []
     skipped: dict[str, str] = {}
+    reports: dict[str, Report] = {}
     copies = NearDuplicates(rules.near_duplicates)
     for name, found in read(source, cache, seed):
         if limit and len(documents) >= limit:
@@ -83,8 +79,11 @@ def load(
         try:
             if isinstance(found, SourceError):
                 raise found
-            document = accept(found, rules, tokens)
-            if (earlier := copies.copy_of(document.id, document.text)) is not None:
+            text = clean(found)
+            reports[name] = report(found, text)
+            document = accept(found, rules, tokens, text)
+            # Compared whole: two formats of one document are cut at different places.
+            if (earlier := copies.copy_of(document.id, text)) is not None:
                 raise SourceError(f"a near duplicate of {earlier}")
             if any(each.id == document.id for each in documents):
                 document = Document(**(vars(document) | {"id": f"{document.id}-{len(documents)}"}))
@@ -92,42 +91,20 @@ def load(
             skipped[name] = str(error)
         else:
             documents.append(document)
-    return Loaded(documents, skipped)
+    return Loaded(documents, skipped, reports)
 
 
-def read(source: str, cache: Path, seed: str = "0") -> Iterator[tuple[str, Raw | SourceError]]:
-    """Everything in a source by name, read or refused. Errors as ``load``."""
-    if source.startswith(catalogue.PREFIX):
-        corpus = catalogue.load(source.removeprefix(catalogue.PREFIX), seed)
-        for each in corpus.documents:
-            yield each.name, Raw(each.name, each.text, corpus.pin, each.title, corpus.licence)
-        return
-    if source.startswith(ARXIV):
-        yield from Arxiv(cache / "arxiv").documents(arxiv_ids(source.removeprefix(ARXIV)))
-        return
-    path = Path(source).expanduser()
-    if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.is_file() and _visible(each, path))
-        if not files:
-            raise ValueError(f"source: the folder {source} holds no file")
-        for file in files:
-            yield from _file(file, str(file.relative_to(path)))
-    elif path.is_file():
-        yield from _file(path, path.name)
-    else:
-        raise ValueError(
-            f"source: no file or folder {source}; give a folder, a file, arxiv:ID,ID, or text:NAME"
-        )
-
-
-def accept(raw: Raw, rules: Filter, tokens: TokenCounter) -> Document:
+def accept(raw: Raw, rules: Filter, tokens: TokenCounter, cleaned: str | None = None) -> Document:
     """The cleaned document.
+
+    Args:
+        cleaned: its text, where it was cleaned already.
 
     Raises:
         SourceError: the rules leave it out.
     """
     _check_date(raw.published, rules)
-    text = clean(raw)
+    text = clean(raw) if cleaned is None else cleaned
     if not text:
         raise SourceError("nothing is left after cleaning")
     count = tokens.count(text)
@@ -166,60 +143,6 @@ def cut(text: str, most: int, tokens: TokenCounter) -> str:
     if not kept:
         raise SourceError(f"no sentence of it fits into {most} tokens")
     return kept
-
-
-def _visible(file: Path, root: Path) -> bool:
-    return not any(part.startswith(".") for part in file.relative_to(root).parts)
-
-
-def _file(path: Path, name: str) -> Iterator[tuple[str, Raw | SourceError]]:
-    if path.suffix.lower() == ".jsonl":
-        yield from _jsonl(path, name)
-        return
-    reader = FORMATS.get(path.suffix.lower())
-    try:
-        if reader is None:
-            known = ", ".join([*FORMATS, ".jsonl"])
-            raise SourceError(f"files of this kind are not read; known: {known}")
-        content = path.read_bytes()
-        if not content.strip():
-            raise SourceError("the file is empty")
-        yield name, reader(name, content)
-    except SourceError as error:
-        yield name, error
-    except OSError as error:
-        yield name, SourceError(f"cannot be read ({error.strerror})")
-
-
-def _jsonl(path: Path, name: str) -> Iterator[tuple[str, Raw | SourceError]]:
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        if line.strip():
-            try:
-                found = _record(line, name, number)
-                yield found.name, found
-            except SourceError as error:
-                yield f"{name}:{number}", error
-
-
-def _record(line: bytes, name: str, number: int) -> Raw:
-    try:
-        record = strict_json.loads(decode(line))
-    except ValueError as error:
-        raise SourceError(f"not a line of JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise SourceError(f"a JSON {type(record).__name__}; expected an object")
-    text = next((record[field] for field in TEXT_FIELDS if record.get(field)), None)
-    if not isinstance(text, str):
-        raise SourceError(f"no text; expected one of the fields {', '.join(TEXT_FIELDS)}")
-    published = record.get("published") or record.get("date")
-    return Raw(
-        name=str(record.get("id") or f"{name}:{number}"),
-        text=text,
-        source=str(record.get("source") or f"{name}:{number}"),
-        title=str(record.get("title") or ""),
-        licence=str(record.get("licence") or record.get("license") or "") or None,
-        published=iso_date(str(published)) if published else None,
-    )
 
 
 def _check_date(published: str | None, rules: Filter) -> None:

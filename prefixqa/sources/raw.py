@@ -16,6 +16,10 @@ class Raw:
     Attributes:
         name: the file name, line or id to report problems under. source: for the rows.
         wrapped: line ends inside paragraphs mean nothing (PDF, plain text).
+        code: lines with four blanks in front are code or a table's rows, and stay as they are.
+        characters: how many the file holds for its reader, without blanks and markup; None: those of
+            ``text``.
+        notes: what could not be read as it should be, a sentence each.
     """
 
     name: str
@@ -25,6 +29,9 @@ class Raw:
     licence: str | None = None
     published: str | None = None
     wrapped: bool = False
+    code: bool = False
+    characters: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def iso_date(text: str | None) -> str | None:

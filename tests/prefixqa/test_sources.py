@@ -105,7 +105,7 @@ def test_unreadable_files_say_why(name: str, content: bytes, message: str) -> No
 def test_cleaning() -> None:
     text = (
         "1 Results\nThe \ufb01sh\u00a0was \u201clarge\u201d\u200b and 10\u00b2 cm.\n\nPage 3 of 9\n\n"
-        "ACKNOWLEDGEMENTS\nWe thank all.\n\n## Outlook\n\nMore follows."
+        "REFERENCES\n[1] A. Nobody, 1987.\n\n## Outlook\n\nMore follows."
     )
     cleaned = clean(Raw("x", text, "x", wrapped=True))
     assert (
