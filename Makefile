@@ -34,6 +34,15 @@ figures: $(STAMP)  ## tables, figures, leaderboard and page anew from the record
 reference: $(STAMP)  ## tables and figures of results/reference anew from its committed records
 	$(BIN)/python -m bench.cli.reference
 
+# CPU hours on two cores. Each step stops by itself after MINUTES; the same command goes on with the next question.
+MINUTES ?= 60
+REAL := results/real
+
+reference-real: models  ## the studies on SmolLM2, into results/real; call it again until it ends with exit code 0
+	$(BIN)/python -m bench experiment=real_budgets results=$(REAL) minutes=$(MINUTES)
+	$(BIN)/python -m bench experiment=real_centroids results=$(REAL) minutes=$(MINUTES)
+	$(BIN)/python -m bench.report results=$(REAL)
+
 test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
