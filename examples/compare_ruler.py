@@ -41,6 +41,13 @@ STUBS = {
         "stop_after_attempt = wait_fixed = wait_random = lambda *_: 0\n"
     ),
 }
+# One process for all generators, because each imports for seconds.
+DRIVER = """
+import json, runpy, sys
+for command in json.load(sys.stdin):
+    sys.argv = command
+    runpy.run_path(command[0], run_name="__main__")
+"""
 # What is drawn, and what it becomes. Words of a list, and coded words, come as one block of any length.
 MASKS = (
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
@@ -73,10 +80,9 @@ def frame(text: str) -> list[str]:
 
 
 def theirs(
-    clone: Path, task: str, tokenizer: str, length: int, samples: int
-) -> list[dict[str, Any]]:
-    """Rows of the original's own generator, run in a copy."""
-    family, script = FAMILIES[TASKS[task].family]
+    clone: Path, tasks: list[str], tokenizer: str, length: int, samples: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the original's own generators, run in a copy, by task."""
     with tempfile.TemporaryDirectory() as work:
         data = Path(work) / "data"
         shutil.copytree(clone / "scripts" / "data", data)
@@ -87,21 +93,38 @@ def theirs(
         words = data / "synthetic" / "json" / "english_words.json"
         words.parent.mkdir(exist_ok=True)
         words.write_text('{"1": "word"}')  # a pointer in most clones, and read at any length
-        command = [
-            *(sys.executable, str(data / "synthetic" / script)),
-            *("--save_dir", work, "--save_name", task, "--tokenizer_type", "hf"),
-            *("--tokenizer_path", tokenizer, "--max_seq_length", str(length)),
-            *("--num_samples", str(samples), "--template", template(clone, family)),
-            *("--tokens_to_generate", str(TASKS[task].max_new_tokens), *parameters(task)),
-        ]
-        paths = [str(Path(work) / "stubs"), os.environ.get("PYTHONPATH", "")]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        rows = Path(work) / task / "validation.jsonl"
-        if done.returncode or not rows.is_file():
+        commands = []
+        for task in tasks:
+            family, script = FAMILIES[TASKS[task].family]
+            commands.append(
+                [
+                    *(str(data / "synthetic" / script), "--save_dir", work, "--save_name", task),
+                    *("--tokenizer_type", "hf", "--tokenizer_path", tokenizer),
+                    *("--max_seq_length", str(length), "--num_samples", str(samples)),
+                    *("--tokens_to_generate", str(TASKS[task].max_new_tokens)),
+                    *("--template", template(clone, family), *parameters(task)),
+                ]
+            )
+        folders = [str(Path(work) / "stubs"), str(data / "synthetic"), str(data)]
+        paths = [*folders, os.environ.get("PYTHONPATH", "")]
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            input=json.dumps(commands),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
             said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise SystemExit(f"{task}: the original's generator failed: {said}")
-        return [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+            raise SystemExit(f"an original generator failed: {said}")
+        return {
+            task: [
+                json.loads(line)
+                for line in (Path(work) / task / "validation.jsonl").read_text().splitlines()
+            ]
+            for task in tasks
+        }
 
 
 def template(clone: Path, family: str) -> str:
@@ -130,11 +153,10 @@ def parameters(task: str) -> list[str]:
     return [word for key, value in given.items() for word in (f"--{key}", str(value))]
 
 
-def compare(clone: Path, task: str, tokenizer: str, length: int, samples: int) -> bool:
+def compare(
+    clone: Path, task: str, loaded: Any, others: list[dict[str, Any]], length: int, samples: int
+) -> bool:
     """Compares one task and prints a line; whether the frames are equal."""
-    loaded = load_tokenizer(tokenizer)
-    folder = loaded.name_or_path
-    others = theirs(clone, task, folder, length, samples)
     ours: list[Row] = list(generate(task, loaded, length, samples, prompts=str(clone), compat=True))
     texts = [row.context + row.question + row.answer_prefix for row in ours]
     wanted = [row["input"] + row["answer_prefix"] for row in others]
@@ -145,7 +167,7 @@ def compare(clone: Path, task: str, tokenizer: str, length: int, samples: int) -
     ]
     same = left == right
     print(
-        f"{task:16} {Path(folder).name:12} frame {'same' if same else 'DIFFERS'}  "
+        f"{task:16} {Path(loaded.name_or_path).name:12} frame {'same' if same else 'DIFFERS'}  "
         f"tokens: theirs {means[0]:.0f}, ours {means[1]:.0f} ({means[1] / means[0] - 1:+.1%})",
         flush=True,
     )
@@ -173,11 +195,14 @@ def main(arguments: list[str] | None = None) -> None:
     wrong = [task for task in given.tasks.split(",") if task not in COMPARED]
     if wrong:
         parser.error(f"--tasks: {wrong[0]} cannot be compared; known: {', '.join(COMPARED)}")
-    same = [
-        compare(given.clone, task, tokenizer, given.length, given.samples)
-        for tokenizer in given.tokenizers.split(",")
-        for task in given.tasks.split(",")
-    ]
+    same = []
+    tasks, length, samples = given.tasks.split(","), given.length, given.samples
+    for name in given.tokenizers.split(","):
+        tokenizer = load_tokenizer(name)
+        print(f"{name}: running the original's generators ...", file=sys.stderr)
+        made = theirs(given.clone, tasks, str(tokenizer.name_or_path), length, samples)
+        for task in tasks:
+            same.append(compare(given.clone, task, tokenizer, made[task], length, samples))
     if not all(same):
         raise SystemExit(1)
 

@@ -80,7 +80,7 @@ def _made(text: str, placed: list[profile.Placed], index: int, questions: int, s
     left = profile.told(text, inside)
     rng = random.Random(f"{NAME} {seed} {index} questions")
     strata = Strata(rng, questions, len(text))
-    pairs = []
+    pairs: list[Pair] = []
     while left and len(pairs) < questions:
         taken = strata.take(left, lambda each: each.start)
         left.remove(taken)

@@ -7,13 +7,8 @@ from pathlib import Path
 from texts.document import Document
 
 LEFT_OUT = {
-    "test",
-    "tests",
-    "idle_test",
-    "site-packages",
-    "dist-packages",
-    "lib2to3",
-    "__pycache__",
+    *("test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "__pycache__"),
+    *("encodings", "pydoc_data"),  # tables and manual pages, no code
 }
 SHORTEST = 200  # characters; less is no module but a signpost
 

@@ -24,7 +24,10 @@ def read(source: str, cache: Path, seed: str = "0") -> Iterator[tuple[str, Raw |
         ValueError: there is no such source.
     """
     if source.startswith(catalogue.PREFIX):
-        corpus = catalogue.load(source.removeprefix(catalogue.PREFIX), seed)
+        name = source.removeprefix(catalogue.PREFIX)
+        if catalogue.get(name).kind != catalogue.PROSE:  # cleaning would take its line ends away
+            raise ValueError(f"source: {name} is code; documents are prose")
+        corpus = catalogue.load(name, seed)
         for each in corpus.documents:
             yield each.name, Raw(each.name, each.text, corpus.pin, each.title, corpus.licence)
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rows import strict_json
-from texts.catalogue import Corpus
+from texts.catalogue import PROSE, Corpus
 
 SHORTEST, LONGEST = 40, 200  # words of a paragraph that may stand beside the documents
 
@@ -54,7 +54,7 @@ class QaData:
             if SHORTEST <= len((plain := _plain(paragraph)).split()) <= LONGEST
         ]
         paragraphs = list(dict.fromkeys(paragraphs).keys() - set(self.documents))
-        if corpus.kind != "prose" or not paragraphs:
+        if corpus.kind != PROSE or not paragraphs:
             raise ValueError(
                 f"haystack: {corpus.name} has no paragraphs of prose; take another text"
             )

@@ -125,5 +125,5 @@ def test_frames_are_compared_with_those_of_a_clone(run: Run, tmp_path: Path) -> 
     with pytest.raises(SystemExit) as end:
         run("compare_ruler", *given)
     assert end.value.code == 1
-    with pytest.raises(SystemExit, match="generator failed"):
+    with pytest.raises(SystemExit, match="an original generator failed"):
         run("compare_ruler", *given[:-1], "fwe")

@@ -83,6 +83,7 @@ def test_texts_are_sources(prefixqa: Run, tmp_path: Path, tokens: TokenCounter) 
     assert {row.meta["document"] for row in rows} == {"secA1", "secA2"}
     assert {row.meta["source"] for row in rows} == {catalogue.pin("anarchism")}
     refused(prefixqa("source=text:bibel", *given), "unknown text 'bibel'")
+    refused(prefixqa("source=text:stdlib", *given), "source: stdlib is code")
 
 
 def test_profiles_as_a_source_are_swapped_by_the_seed(tokens: TokenCounter, tmp_path: Path) -> None:
