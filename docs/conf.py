@@ -17,7 +17,13 @@ STUDIES = sorted(
 )
 # The pages by theme, in the order of the navigation.
 THEMES = {
-    "Start": ("docs/README.md", "docs/results.md", "docs/datasets.md", "docs/limits.md"),
+    "Start": (
+        "docs/README.md",
+        "docs/results.md",
+        "docs/datasets.md",
+        "docs/trust.md",
+        "docs/limits.md",
+    ),
     "Guides": (
         "docs/method.md",
         "docs/budget.md",

@@ -19,7 +19,9 @@ def loads(content: str | bytes) -> Any:
         ValueError: no JSON, or a value that could not be written as JSON in UTF-8 again.
     """
     try:
+        # Some programs begin a file with a byte order mark, Excel and older editors of Windows among them.
         text = content.decode("utf-8") if isinstance(content, bytes) else content
+        text = text.removeprefix("\ufeff")
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         if _HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()

@@ -59,7 +59,7 @@ def _look_at(plan: "list[RunSpec]") -> None:
 
     from bench.records.files import CONFIG, write_json
     from bench.reporting.heads import DIAGNOSTICS
-    from bench.reporting.output import write_text
+    from bench.reporting.output import as_csv, write_text
 
     for number, spec in enumerate(plan, start=1):
         path = spec.folder / DIAGNOSTICS
@@ -71,7 +71,7 @@ def _look_at(plan: "list[RunSpec]") -> None:
         except ImpossibleError as error:
             tqdm.write(f"[{number}/{len(plan)}] skipped: {error}")
             continue
-        write_text(path, table.to_csv(index=False, float_format="%.6g"))
+        write_text(path, as_csv(table))
         write_json(path.with_name(CONFIG), {"identity": spec.identity()})
         tqdm.write(f"[{number}/{len(plan)}] {spec.title}: wrote {path}")
 

@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _judge(given: Settings) -> None:
     runs, tables = records_below(given.results), given.results / "tables"
     from bench.reporting.leaderboard.rows import load_runs  # late: with pandas
-    from bench.reporting.output import as_markdown
+    from bench.reporting.output import as_csv, as_markdown, write_text
     from prefixqa.config import ServiceConfig
 
     settings = ServiceConfig(
@@ -115,8 +115,7 @@ def _judge(given: Settings) -> None:
         table = judge(load_runs(runs), runs, settings, given.cache)
     except ValueError as error:
         raise InputError(str(error)) from error
-    tables.mkdir(parents=True, exist_ok=True)
-    table.to_csv(tables / "prefixqa-judge.csv", index=False, float_format="%.6g")
+    write_text(tables / "prefixqa-judge.csv", as_csv(table))
     print(as_markdown(table))
     print(f"wrote {tables / 'prefixqa-judge.csv'}")
 

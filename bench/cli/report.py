@@ -100,8 +100,8 @@ def write(
     from bench.reporting import heads
     from bench.reporting.figures import accuracy, density
     from bench.reporting.figures import needle_places as needle_figures
-    from bench.reporting.leaderboard.board import FILE, accepted, as_csv
-    from bench.reporting.output import write_text
+    from bench.reporting.leaderboard.board import FILE, accepted
+    from bench.reporting.output import as_csv, write_text
     from bench.reporting.page.write import write as write_page
     from bench.reporting.studies import STUDIES
     from bench.reporting.studies.write import failures

@@ -1,10 +1,11 @@
-"""Ctrl-C for this process alone, while it waits for processes that it has started."""
+"""Ctrl-C, and being told to end, for this process alone, while it waits for processes that it has started."""
 
 import _thread
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 POLL = 0.2  # seconds between two looks whether the block is over
 
@@ -26,12 +27,19 @@ def only_here() -> Iterator[None]:
             if signal.sigtimedwait({signal.SIGINT}, POLL) is not None:
                 _thread.interrupt_main()
 
+    def end(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # What batch systems and service managers send: without this the processes begun here would go on alone.
+    # Programs that are started anew do not inherit it.
+    terminated = signal.signal(signal.SIGTERM, end)
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     try:
         yield
     finally:
+        signal.signal(signal.SIGTERM, terminated)
         over.set()
         thread.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

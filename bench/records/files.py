@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,16 +36,20 @@ END_BYTES = 22
 PATIENCE = 0.5
 
 
+# What a record lacks, in words; None if it is whole (bench.records.stored.flaw).
+Flaw = Callable[[dict[str, Any]], str | None]
+
+
 class RecordFile:
     """The records of one run folder, opened for appending; use ``open_records``.
 
     ``torn``: a torn last line was cut off. ``damaged``: lines moved to ``records.damaged.jsonl``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flaw: Flaw | None = None) -> None:
         self.path = folder / RECORDS
         self.torn = _cut_torn_line(self.path)
-        self.records, self.damaged = _mend(self.path)
+        self.records, self.damaged = _mend(self.path, flaw)
         self.ids = {record["id"] for record in self.records}
 
     def append(self, record: dict[str, Any]) -> None:
@@ -70,8 +74,13 @@ class RecordFile:
 
 
 @contextmanager
-def open_records(folder: Path, config: dict[str, Any]) -> Iterator[RecordFile]:
+def open_records(
+    folder: Path, config: dict[str, Any], flaw: Flaw | None = None
+) -> Iterator[RecordFile]:
     """The records of a run, locked against other processes; writes ``config.json`` beside them.
+
+    Args:
+        flaw: tells records that cannot be used; their lines are moved away as those that are none.
 
     Raises:
         BusyError: another process has the run.
@@ -84,7 +93,7 @@ def open_records(folder: Path, config: dict[str, Any]) -> Iterator[RecordFile]:
                 torn.unlink()
             if _read(folder / CONFIG) != _pretty(config):  # a full disk must not stop what is done
                 write_json(folder / CONFIG, config)
-            records = RecordFile(folder)
+            records = RecordFile(folder, flaw)
         except OSError as error:
             raise _not_writable(folder, error) from error
         yield records
@@ -194,14 +203,14 @@ def _not_writable(folder: Path, error: OSError) -> RunError:
     )
 
 
-def _mend(path: Path) -> tuple[list[dict[str, Any]], int]:
+def _mend(path: Path, flaw: Flaw | None) -> tuple[list[dict[str, Any]], int]:
     """The good records; damaged lines are moved to another file, so that their examples run again."""
     if not path.exists():
         return [], 0
     good: list[tuple[bytes, dict[str, Any]]] = []
     bad: list[bytes] = []
     for _, line, found in _lines(path):
-        if isinstance(found, str):
+        if isinstance(found, str) or (flaw is not None and flaw(found)):
             bad.append(line)
         else:
             good.append((line, found))

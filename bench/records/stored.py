@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config.errors import RunError
-from bench.records.files import read_records
+from bench.records.files import DAMAGED, read_records
 from rows import strict_json
 
+AGAIN = "start the run again: it writes the file anew"
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(allow_inf_nan=False, lt=1e15)]
 NotNegative = Annotated[Number, Field(ge=0)]
@@ -99,9 +100,9 @@ def read_identity(path: Path) -> dict[str, Any]:
         config = strict_json.loads(path.read_bytes())
         Config.model_validate(config)
     except ValidationError as error:
-        raise RunError(f"{path} is damaged: {_first(error)}; remove that folder") from error
+        raise RunError(f"{path} is damaged: {_first(error)}; {AGAIN}") from error
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}; remove that folder") from error
+        raise RunError(f"{path} is damaged: {error}; {AGAIN}") from error
     identity: dict[str, Any] = config["identity"]
     return identity
 
@@ -114,15 +115,22 @@ def read_complete_records(path: Path) -> list[dict[str, Any]]:
     """
     records = read_records(path)
     for record in records:
-        try:
-            Record.model_validate(record)
-        except ValidationError as error:
+        if found := flaw(record):
             name = json.dumps(record["id"])
             raise RunError(
-                f"{path}: the record {name} is damaged: {_first(error)}. Delete its line: its example "
-                "is then run again"
-            ) from error
+                f"{path}: the record {name} is damaged: {found}. Start the run again: it moves the line to "
+                f"{DAMAGED} and answers that example anew"
+            )
     return records
+
+
+def flaw(record: dict[str, Any]) -> str | None:
+    """What a record lacks that every table needs, in words; None if it is whole."""
+    try:
+        Record.model_validate(record)
+    except ValidationError as error:
+        return _first(error)
+    return None
 
 
 def _first(error: ValidationError) -> str:

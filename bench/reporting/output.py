@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_string_dtype
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # beginnings of formulas, for spreadsheets
 FORMATS = ("tex", "pdf")  # that are written beside CSV, Markdown and PNG only when asked for
 
 
@@ -16,12 +19,37 @@ def write_table(
 ) -> list[Path]:
     """Writes ``NAME.csv`` and ``NAME.md``, and with ``tex`` in ``formats`` LaTeX; returns the paths."""
     contents = {
-        "csv": table.to_csv(index=False, float_format="%.6g"),
+        "csv": as_csv(table),
         "md": as_markdown(table) + "\n",
     }
     if "tex" in formats:
         contents["tex"] = as_latex(table)
     return [write_text(folder / f"{name}.{kind}", text) for kind, text in contents.items()]
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """The table as CSV. Text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    text = {name: table[name].map(unlike_formula) for name in table if table[name].dtype == object}
+    text |= {
+        name: table[name].map(unlike_formula) for name in table if is_string_dtype(table[name])
+    }
+    return table.assign(**text).to_csv(index=False, float_format="%.6g")  # type: ignore[arg-type]
+
+
+def unlike_formula(cell: Any) -> Any:
+    """A cell that no program runs; numbers, also as text, stay as they are."""
+    if not isinstance(cell, str) or not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def as_meant(cell: str) -> str:
+    """What ``unlike_formula`` was given."""
+    return cell[1:] if cell.startswith(tuple(f"'{each}" for each in FORMULA)) else cell
 
 
 def write_text(path: Path, text: str) -> Path:

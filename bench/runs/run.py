@@ -14,6 +14,7 @@ from bench.config.words import counted
 from bench.records import provenance
 from bench.records.failures import attempt, device_lost, record_failure
 from bench.records.files import (
+    CONFIG,
     DAMAGED,
     FAILED,
     RECORDS,
@@ -22,9 +23,9 @@ from bench.records.files import (
     RecordFile,
     open_records,
     read_json,
-    read_records,
     write_json,
 )
+from bench.records.stored import flaw, read_complete_records, read_identity
 from bench.runs.answer import Asking, answer, batches, calibrated, ready, scored
 from bench.runs.compiled import compiled
 from bench.runs.contexts import prepare
@@ -69,7 +70,8 @@ def finished(spec: RunSpec) -> Outcome | None:
     if summary is None or not path.exists():
         return None
     try:
-        records = read_records(path)
+        read_identity(spec.folder / CONFIG)
+        records = read_complete_records(path)
     except RunError:  # damaged: the run is started again, and mends them
         return None
     expected = summary.get("examples")
@@ -90,7 +92,7 @@ def execute(spec: RunSpec) -> Outcome:
     """
     start = time.perf_counter()
     config = {"identity": spec.identity(), "spec": provenance.resolved(spec)}
-    with open_records(spec.folder, config) as records:
+    with open_records(spec.folder, config, flaw) as records:
         _say_what_was_mended(spec, records)
         before = len(records.ids)
         try:

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from prefixqa.made import Made
 from prefixqa.output.card import card
 from prefixqa.output.files import sha256, write_json, write_lines
@@ -17,10 +19,24 @@ from prefixqa.output.statistics import statistics
 from prefixqa.rows import to_rows
 from prefixqa.sources.report import Report
 from prefixqa.tokens import TokenCounter
+from rows import strict_json
 from rows.row import write_jsonl
 from rows.whole import write_bytes
 
 ROWS, REJECTED, CARD = "prefixqa.jsonl", "rejected.jsonl", "README.md"
+
+
+class Manifest(BaseModel):
+    """What is read of a manifest; the rest is for people."""
+
+    model_config = ConfigDict(strict=True)
+
+    settings: dict[str, Any]
+    complete: bool
+    documents: int
+    pairs: int
+    rejected: dict[str, int]
+    files: dict[str, str]
 
 
 def write_set(
@@ -86,9 +102,10 @@ def write_set(
 def manifest_of(out: Path) -> dict[str, Any] | None:
     """The manifest of a set none of whose files was changed since; None otherwise."""
     try:
-        manifest = json.loads((out / MANIFEST).read_text())
-        whole = all(sha256(out / name) == digest for name, digest in manifest["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        manifest: dict[str, Any] = strict_json.loads((out / MANIFEST).read_bytes())
+        files = Manifest.model_validate(manifest).files
+        whole = all(sha256(out / name) == digest for name, digest in files.items())
+    except (OSError, ValueError):  # pydantic's error is a ValueError
         return None
     return manifest if whole else None
 

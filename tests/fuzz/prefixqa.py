@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prefixqa.make import report
 from prefixqa.output.folder import MANIFEST
 from prefixqa.output.write import manifest_of
 from prefixqa.service import reply, schema
@@ -171,9 +170,8 @@ def read_manifest(content: bytes, folder: Path) -> None:
     manifest = manifest_of(folder)
     if manifest is None:
         raise SourceError("changed since")
-    report("kept", folder, manifest)
-    assert isinstance(manifest["complete"], bool)
-    assert isinstance(manifest["settings"], dict)
+    kinds_of = {"settings": dict, "complete": bool, "documents": int, "rejected": dict}
+    assert all(isinstance(manifest[name], kind) for name, kind in kinds_of.items())
 
 
 def read_answer(content: bytes, folder: Path) -> None:

@@ -8,14 +8,9 @@ import pandas as pd
 from bench.config.errors import InputError
 from bench.reporting.leaderboard.rows import leaderboard, load_runs
 from bench.reporting.leaderboard.schema import Problem, Row, parse, problems, read
-from bench.reporting.output import write_text
+from bench.reporting.output import as_csv, write_text
 
 FILE = "leaderboard.csv"
-
-
-def as_csv(board: pd.DataFrame) -> str:
-    """The leaderboard as the text of its file."""
-    return board.to_csv(index=False, float_format="%.6g")
 
 
 def accepted(board: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
@@ -31,12 +26,23 @@ def merged(paths: list[Path]) -> pd.DataFrame:
     Raises:
         InputError: a row of one of them is refused, or contradicts one of another; names file and row.
     """
-    tables, origins = [], []
+    return _together(_files(paths))
+
+
+def _files(paths: list[Path]) -> list[tuple[str, list[dict[str, str]]]]:
+    found = []
     for path in paths:
         rows = read(path)
         refuse(path, problems(rows))
+        found.append((str(path), rows))
+    return found
+
+
+def _together(boards: list[tuple[str, list[dict[str, str]]]]) -> pd.DataFrame:
+    tables, origins = [], []
+    for name, rows in boards:
         tables.append(pd.DataFrame(rows, dtype=str))
-        origins += [f"{path}, row {number}" for number in range(1, len(rows) + 1)]
+        origins += [f"{name}, row {number}" for number in range(1, len(rows) + 1)]
     together = pd.concat(tables, ignore_index=True).fillna("").drop_duplicates()
     for problem in problems(together.to_dict("records")):  # type: ignore[arg-type]
         origin = origins[together.index[problem.number - 1]]
@@ -74,10 +80,9 @@ def write(runs: Path, out: Path, merge: list[Path]) -> Path:
     """
     board = leaderboard(load_runs(runs))
     refuse(runs, problems(parse(as_csv(board), str(runs))))
-    path = write_text(out / FILE, as_csv(board))
-    if merge:
-        write_text(path, merged([path, *merge]).to_csv(index=False))
-    return path
+    if merge:  # before anything is written: what is refused leaves the file as it was
+        board = _together([(str(runs), parse(as_csv(board), str(runs))), *_files(merge)])
+    return write_text(out / FILE, as_csv(board))
 
 
 def _more(found: list[Problem]) -> str:

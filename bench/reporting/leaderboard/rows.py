@@ -1,5 +1,6 @@
 """From records to one row per run: the leaderboard."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ def load_runs(runs: Path) -> list[Run]:
     found: list[Run] = []
     for path in sorted(runs.rglob(RECORDS)):
         config = path.with_name(CONFIG)
-        if not config.exists():
-            raise InputError(f"{path} has no {CONFIG} beside it; remove that folder")
+        if not config.exists():  # one folder does not hold up the others
+            text = f"left out: {path} has no {CONFIG} beside it; its run, started again, writes it"
+            print(text, file=sys.stderr)
+            continue
         records = read_complete_records(path)
         if records:
             identity = read_identity(config)

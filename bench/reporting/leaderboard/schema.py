@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bench.config.errors import InputError
 from bench.records.provenance import same_code
+from bench.reporting.output import as_meant
 from bench.reporting.variants import DENSE
 
 # What rows of one comparison share; the setting stands for prompts, seed and numbers of questions.
@@ -97,7 +98,7 @@ def read(path: Path) -> list[dict[str, str]]:
         InputError: it cannot be read, or a column is missing.
     """
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(path.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the leaderboard {path}: {error}") from error
 
@@ -120,7 +121,7 @@ def parse(text: str, name: str) -> list[dict[str, str]]:
         if "" in row or None in row.values():
             columns = len(reader.fieldnames or ())
             raise InputError(f"{name}, row {number}: expected {columns} cells, as in the header")
-    return rows
+    return [{column: as_meant(cell) for column, cell in row.items()} for row in rows]
 
 
 def problems(rows: list[dict[str, str]]) -> list[Problem]:

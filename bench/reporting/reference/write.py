@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.config.errors import InputError
 from bench.reporting.figures.files import write_image
-from bench.reporting.output import as_markdown, write_text
+from bench.reporting.output import as_csv, as_markdown, write_text
 from bench.reporting.reference.makers import make
 
 REFERENCE = Path("results/reference")
@@ -78,7 +78,7 @@ def remake(folder: Path, kind: str | None = None) -> list[Path]:
     if made.figure is None:  # one method alone draws no curve
         text = PICTURE.sub("", text)
     written = [
-        write_text(folder / "table.csv", made.whole.to_csv(index=False, float_format="%.6g")),
+        write_text(folder / "table.csv", as_csv(made.whole)),
         write_text(folder / "table.md", narrow),
         write_text(page, text),
     ]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.config.spec import digest, file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
+from bench.reporting.output import as_csv, write_text
 from bench.reporting.published import LONGBENCH, LONGBENCH_SOURCE
 from bench.reporting.variants import DENSE
 from longbench import v2
@@ -200,7 +201,7 @@ def write(runs: list[Run], folder: Path) -> list[Path]:
             if table.empty:
                 continue
             path = folder / f"{part.name}-{key}.csv"
-            table.to_csv(path, index=False, float_format="%.6g")
+            write_text(path, as_csv(table))
             written.append(path)
             text += [f"## {title}", _markdown(table)]
             if key == "paper":

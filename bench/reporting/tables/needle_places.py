@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.reporting.leaderboard.rows import Run
-from bench.reporting.output import write_text
+from bench.reporting.output import as_csv, write_text
 from bench.reporting.tables import overview
 from bench.reporting.variants import METHOD
 from ruler.score import found
@@ -60,10 +60,7 @@ def answers_at(record: dict[str, Any]) -> list[tuple[float, float]]:
 def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
     """Writes ``NAME-needle-places.csv`` for every group; returns the paths."""
     return [
-        write_text(
-            folder / f"{name}-needle-places.csv", table.to_csv(index=False, float_format="%.6g")
-        )
-        for name, table in groups
+        write_text(folder / f"{name}-needle-places.csv", as_csv(table)) for name, table in groups
     ]
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.config.spec import file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
-from bench.reporting.output import as_markdown
+from bench.reporting.output import as_csv, as_markdown, write_text
 from bench.reporting.variants import DENSE, variant
 from prefixqa.document import TYPES
 from prefixqa.rows import TASK
@@ -195,7 +195,7 @@ def write(runs: list[Run], folder: Path) -> list[Path]:
             if (table := build(part)).empty:
                 continue
             path = folder / f"{part.name}-{key}.csv"
-            table.to_csv(path, index=False, float_format="%.6g")
+            write_text(path, as_csv(table))
             written.append(path)
             text += [f"## {title}", as_markdown(table)]
         path = folder / f"{part.name}.md"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,20 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def interrupted(process: subprocess.Popen[str], folder: Path) -> str:
-    """Sends Ctrl-C to the whole group when the first answer is recorded; returns what stderr says."""
+def interrupted(
+    process: subprocess.Popen[str], folder: Path, send: Callable[[int], None] | None = None
+) -> str:
+    """Sends Ctrl-C to the whole group when the first answer is recorded, or what ``send`` sends; returns
+    what stderr says."""
     end = time.monotonic() + 240
     while not any(path.stat().st_size for path in folder.rglob("records.jsonl")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    if send is None:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        send(process.pid)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in error
@@ -70,18 +77,33 @@ def test_minutes_that_are_over_end_it_in_the_same_way(tiny: Path, tmp_path: Path
     assert not list(tmp_path.rglob("attempt.json"))
 
 
+def terminate(pid: int) -> None:
+    """SIGTERM to that process alone, as a batch system does it."""
+    os.kill(pid, signal.SIGTERM)
+
+
 @pytest.mark.slow
-def test_with_processes_of_its_own_too(tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("send", [None, terminate], ids=["ctrl-c", "sigterm"])
+def test_with_processes_of_its_own_too(
+    tiny: Path, tmp_path: Path, send: Callable[[int], None] | None
+) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     sweep = ("-m", "hydra/launcher=processes", "hydra.launcher.n_jobs=2", "method=full,random")
     tasks = "task.subtask=niah_single_1,niah_multikey_1"
     process = start(tmp_path, *sweep, tasks, f"model.path={tiny}", "model.device=cpu", *SMALL)
-    error = interrupted(process, tmp_path)
+    error = interrupted(process, tmp_path, send)
     assert "stopped; every answer that is recorded is kept" in error
+    before = sizes(tmp_path)
+    time.sleep(2)
+    assert sizes(tmp_path) == before  # no process of it works on
     assert not list(tmp_path.rglob("attempt.json"))
     for path in tmp_path.rglob("records.jsonl"):
         for line in path.read_text().splitlines():
             json.loads(line)
+
+
+def sizes(folder: Path) -> list[int]:
+    return [path.stat().st_size for path in sorted(folder.rglob("records.jsonl"))]
 
 
 def test_before_the_first_import_too(tmp_path: Path) -> None:

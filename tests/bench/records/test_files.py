@@ -155,3 +155,16 @@ def test_two_processes_cannot_have_one_run(folder: Path) -> None:
         open_records(folder, {}),
     ):
         pass
+
+
+def test_a_record_that_cannot_be_used_is_moved_away(folder: Path) -> None:
+    """Valid JSON with a right checksum, but without a field that every table needs."""
+
+    def flaw(found: dict[str, Any]) -> str | None:
+        return "it is b" if found["id"] == "b" else None
+
+    with open_records(folder, {}, flaw) as records:
+        assert (records.ids, records.damaged) == ({"a"}, 1)
+        records.append(record("b", more=1))
+    assert "b" in (folder / "records.damaged.jsonl").read_text()
+    assert [each["id"] for each in read_records(folder / "records.jsonl")] == ["a", "b"]

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.cli import report
+from bench.reporting.leaderboard.schema import read
 from tests.bench.reporting.conftest import FULL, squeezed
 
 Write = Callable[..., Path]
@@ -103,3 +104,49 @@ def test_the_schema_is_printed(capsys: Captured) -> None:
     schema = json.loads(capsys.readouterr().out)
     assert schema["properties"]["kv_budget"]["exclusiveMinimum"] == 0
     assert "measured_sparsity" in schema["required"]
+
+
+def test_a_merge_that_is_refused_leaves_the_file_as_it_was(
+    board: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_bytes(board.read_bytes())
+    assert leaderboard(tmp_path, f"merge=[{theirs}]") == 0
+    whole = board.read_bytes() + b"\n"  # a mark: nothing has written it since
+    board.write_bytes(whole)
+    changed(theirs, 2, "score", "0.123")
+    assert leaderboard(tmp_path, f"merge=[{theirs}]") == 2
+    assert board.read_bytes() == whole
+
+
+def test_cells_that_are_formulas_are_text_and_come_back(board: Path, tmp_path: Path) -> None:
+    changed(board, 2, "subtask", "=1+1")
+    changed(board, 1, "subtask", "=1+1")
+    for number in (1, 2):
+        changed(board, number, "model", "+x")
+    out = tmp_path / "together"
+    merged = report.main(["leaderboard", f"results={tmp_path}", f"out={out}", f"merge=[{board}]"])
+    assert merged == 0
+    text = (out / "leaderboard.csv").read_text()
+    assert ",'=1+1," in text
+    assert "'+x," in text
+    assert not any(cell.startswith(("=", "+", "@")) for cell in text.replace("\n", ",").split(","))
+    models = {row["model"] for row in read(out / "leaderboard.csv")}
+    assert "+x" in models
+    negative = [cell for cell in text.split(",") if cell.startswith("-")]
+    assert all(float(cell) < 0 for cell in negative)
+
+
+def test_a_file_that_excel_saved_is_read(board: Path) -> None:
+    board.write_bytes(b"\xef\xbb\xbf" + board.read_bytes())
+    assert report.main(["leaderboard", f"check={board}"]) == 0
+
+
+def test_a_folder_without_configuration_does_not_hold_up_the_others(
+    write_run: Write, tmp_path: Path, capsys: Captured
+) -> None:
+    write_run(FULL)
+    (write_run(squeezed(sparsity=0.9)) / "config.json").unlink()
+    assert leaderboard(tmp_path) == 0
+    assert "its run, started again, writes it" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "out" / "leaderboard.csv")) == 1

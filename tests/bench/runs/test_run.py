@@ -186,3 +186,26 @@ def _task() -> Any:
     from bench.tasks.ruler import RulerConf
 
     return task_spec(RulerConf(length=512, samples=2))
+
+
+def test_a_finished_run_mends_its_configuration_and_a_record_without_a_field(
+    bench: Bench, tmp_path: Path
+) -> None:
+    assert bench("method=full").code == 0
+    (records,) = tmp_path.rglob("records.jsonl")
+    config = records.with_name("config.json")
+    wanted, answers = config.read_bytes(), read_records(records)
+    for content in (None, b"{"):
+        config.unlink()
+        if content:
+            config.write_bytes(content)
+        assert bench("method=full").code == 0
+        assert config.read_bytes() == wanted
+    lines = [dict(each) for each in answers]
+    del lines[0]["kv_budget"]
+    records.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    assert bench("method=full").code == 0
+    mended = read_records(records)
+    assert {each["id"]: each["kv_budget"] for each in mended} == {
+        each["id"]: each["kv_budget"] for each in answers
+    }
