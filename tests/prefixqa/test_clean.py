@@ -64,6 +64,11 @@ def test_columns_and_code_keep_their_lines() -> None:
     assert clean(FORMATS[".md"]("x", b"See:\n\n```\na\n  b\n```\n")) == "See:\n\n    a\n      b"
 
 
+def test_a_page_inside_its_own_navigation_is_kept() -> None:
+    page = f"<body><div class='related'><p>{PARAGRAPH}</p></div><p>Short.</p></body>"
+    assert PARAGRAPH in clean(FORMATS[".html"]("x", page.encode()))
+
+
 def test_words_of_a_pdf_are_apart_and_pages_without_blanks_are_refused() -> None:
     good = [f"The lamp of Norby was lit in the year {year}." for year in range(1800, 1830)]
     assert "lamp of Norby was lit in the year 1812" in FORMATS[".pdf"]("x", pdf([good])).text
