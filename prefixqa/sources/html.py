@@ -12,8 +12,7 @@ _UNSEEN = frozenset(
 _AROUND = frozenset(("nav", "footer"))
 # Classes that generators of manuals give to what stands around the text.
 _AROUND_CLASSES = frozenset(
-    "navheader navfooter sphinxsidebar related headerlink toc contents-list navigation breadcrumb "
-    "skip-link nav-panel toctree-wrapper navbar nav".split()
+    "navheader navfooter sphinxsidebar related headerlink toc breadcrumb skip-link".split()
 )
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _HEADS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -30,7 +29,8 @@ _LOOKS_LIKE_CELLS = 2
 class _Page:
     """Receives the parser's events and keeps the text."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bool) -> None:
+        self._whole = whole  # whether what stands around the text is kept
         self.title: list[str] = []
         self.meta: dict[str, str] = {}
         self.licence: str | None = None
@@ -55,7 +55,7 @@ class _Page:
         classes = (given.get("class") or "").split()
         unseen = tag in _UNSEEN
         around = tag in _AROUND or not _AROUND_CLASSES.isdisjoint(classes)
-        around = (around and tag != "body") or given.get("role") == "navigation"
+        around = not self._whole and (around or given.get("role") == "navigation")
         if tag in _BLOCKS or tag in _HEADS:
             self._flush()
         self._open.append((tag, unseen or around))
@@ -154,10 +154,17 @@ def html(name: str, content: bytes) -> Raw:
 
 
 def parsed(text: str) -> _Page:
-    """The parts of a page. Errors as ``html``."""
+    """The parts of a page; what stands around its text stays if it is the most of it. Errors as ``html``."""
+    page = _read(text, whole=False)
+    if 2 * sum(len("".join(part.split())) for part in page.parts) < page.characters:
+        return _read(text, whole=True)
+    return page
+
+
+def _read(text: str, whole: bool) -> _Page:
     from lxml import etree
 
-    page = _Page()
+    page = _Page(whole)
     parser = etree.HTMLParser(target=page, encoding="utf-8", huge_tree=True)
     try:
         parser.feed(text.encode("utf-8", "replace"))

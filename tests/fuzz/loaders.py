@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.fuzz import gguf, index, longbench, prefixqa, results, ruler
+from tests.fuzz import gguf, index, longbench, markup, prefixqa, results, ruler
 from tests.fuzz.harness import Loader
 
 LOADERS: tuple[Loader, ...] = (
@@ -10,6 +10,7 @@ LOADERS: tuple[Loader, ...] = (
     *ruler.LOADERS,
     *longbench.LOADERS,
     *prefixqa.LOADERS,
+    *markup.LOADERS,
     *index.LOADERS,
     *gguf.LOADERS,
 )

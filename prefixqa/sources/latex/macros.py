@@ -78,6 +78,9 @@ class Arguments:
             if token.kind == "end":
                 self._tokens.push([token])
                 break
+            if token.kind == "txt" and len(token.text) > 1:  # it may end inside a word
+                self._tokens.push([Token("txt", token.text[1:])])
+                token = Token("txt", token.text[0])
             found.append(token)
             depth += (token == OPEN) - (token == CLOSE)
             if depth <= 0 and tuple(found[-len(stop) :]) == stop:
@@ -114,10 +117,8 @@ class Arguments:
 
     def of(self, macro: Macro) -> list[list[Token]]:
         """The arguments of a macro, in the order of its parameters."""
-        if 0 in macro.until and macro.until[0]:
-            follows = [self._tokens.next() for _ in macro.until[0]]
-            if tuple(follows) != macro.until[0]:
-                self._tokens.push([each for each in follows if each is not None])
+        if 0 in macro.until:
+            self.until(macro.until[0])
         found: list[list[Token]] = []
         for number, kind in enumerate(macro.arguments, start=1):
             if kind == "s":
@@ -157,7 +158,9 @@ def by_pattern(pattern: list[Token], body: list[Token]) -> Macro:
             count += 1
             until[count] = []
         else:
-            until[count].append(token)
+            until[count] += (
+                [Token("txt", each) for each in token.text] if token.kind == "txt" else [token]
+            )
     ends = {number: tuple(stop) for number, stop in until.items() if stop}
     return Macro(tuple(body), "m" * count, {}, ends)
 
