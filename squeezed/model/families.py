@@ -76,7 +76,8 @@ def refusals_of_config(config: PreTrainedConfig) -> Iterator[str]:
         yield "writes by block diffusion, whose tokens see each other in both directions"
     if getattr(config, "patching_mode", None):
         yield (
-            "groups tokens into patches anew in each forward pass, so a context cannot be read before the rest"
+            "groups tokens into patches anew in each forward pass, so a context cannot be read before the "
+            "rest"
         )
     text = text_config_of(config)
     if not getattr(text, "num_hidden_layers", None):

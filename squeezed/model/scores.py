@@ -79,6 +79,9 @@ class Scores(torch.Tensor):
 
     steps: Steps
 
+    def __repr__(self, **options: Any) -> str:
+        return f"Scores of shape {tuple(self.shape)}"
+
     @classmethod
     def __torch_function__(
         cls,
@@ -328,8 +331,8 @@ def _require_padding(mask: torch.Tensor, padding: torch.Tensor | None) -> None:
     real = mask[:, 0].diagonal(own - length, dim1=1, dim2=2)  # padding does not see itself
     if bool((real != padding[:, -length:].bool()).any()):
         raise _refusal(
-            "hides other tokens than the padding of the user inputs, so that those of different lengths cannot "
-            "be answered in one batch"
+            "hides other tokens than the padding of the user inputs, so that those of different lengths "
+            "cannot be answered in one batch"
         )
 
 

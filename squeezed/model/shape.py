@@ -42,6 +42,10 @@ def _heads(config: PreTrainedConfig, number: int) -> Heads:
         key = int(config.qk_nope_head_dim) + int(config.qk_rope_head_dim)
         return Heads(heads, heads, max(key, int(config.v_head_dim)))
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    if getattr(
+        config, "multi_query", False
+    ):  # one for all; Falcon's later form repeats it for each
+        kv_heads = heads if getattr(config, "new_decoder_architecture", False) else 1
     if isinstance(kv_heads, (list, tuple)):
         kv_heads = kv_heads[number]
     size = getattr(config, "head_dim", None) or config.hidden_size // heads

@@ -60,6 +60,17 @@ def refusals(model: nn.Module) -> Iterator[str]:
             "tokens are read together; quantise weights only, or activations token by token"
         )
 
+    if any(map(_chooses_by_pass, model.modules())):
+        yield (
+            "chooses for each forward pass the columns that stay in 16 bits (LLM.int8 with a threshold), so "
+            "its outputs depend on which tokens are read together; load it with llm_int8_threshold=0"
+        )
+
+
+def _chooses_by_pass(module: nn.Module) -> bool:
+    threshold = getattr(vars(module).get("state"), "threshold", 0)  # of bitsandbytes' 8-bit layers
+    return isinstance(threshold, int | float) and threshold > 0
+
 
 def _scales_by_pass(module: nn.Module) -> bool:
     if type(module).__module__.startswith("torch.ao.nn.quantized.dynamic"):

@@ -12,7 +12,8 @@ from typing import Any
 from bench.records.files import read_records
 
 LENGTHS = ("512", "900")
-OF_THE_MACHINE = ("_ms", "_ms_per_token")
+# Times, and what tells of the occasion. All else has to be the same, the budget's last digit included.
+OCCASION = {"time", "commit", "index_cached"}
 
 
 def records(folder: Path) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def records(folder: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(folder.rglob("records.jsonl")):
         for record in read_records(path):
-            kept = {k: v for k, v in record.items() if not k.endswith(OF_THE_MACHINE)}
+            kept = {k: v for k, v in record.items() if k not in OCCASION and "_ms" not in k}
             found[f"{path.parent.parent.name} {path.parent.name} {record['id']}"] = kept
     return found
 

@@ -14,6 +14,7 @@ from squeezed.errors import UnsupportedModelError
 from squeezed.model import families
 from squeezed.model.prefill import CaptureLayer
 from squeezed.model.scores import Followed, Scores
+from squeezed.model.shape import indexed_heads
 from squeezed.model.tags import Tagged
 from tests.squeezed.conftest import random_ids, tiny_llama
 
@@ -111,7 +112,9 @@ def test_scores_are_not_held_in_memory():
     def attention(q, k, v):
         scores = q @ k.transpose(2, 3)
         assert isinstance(scores, Scores)
-        assert scores.untyped_storage().nbytes() == q.itemsize
+        assert repr(scores) == f"Scores of shape {(B, H, L, L)}"
+        with torch._C.DisableTorchFunctionSubclass():
+            assert scores.untyped_storage().nbytes() == q.itemsize
         return (scores + ADDED).softmax(-1) @ v
 
     followed(attention)
@@ -198,6 +201,7 @@ def test_the_switch_of_a_rope_is_watched_in_followed_models_too():
     config.max_position_embeddings = 70
     model = tiny_model(config)
     ctx = squeezed.prepare(model, random_ids(60, seed=1) % VOCABULARY, window=20)
+    assert [each.heads for each in ctx.layers] == [each.kv_heads for each in indexed_heads(config)]
     question = random_ids(12, seed=2)[None] % VOCABULARY
     with torch.inference_mode(), pytest.raises(UnsupportedModelError, match="dynamic RoPE"):
         model(question, past_key_values=ctx.cache(squeezed.Full()))
