@@ -181,7 +181,6 @@ def test_what_is_kept_of_an_earlier_report_is_what_a_new_one_writes(
     assert made("kept") == first
     assert not drawn
     write_run(runs, {**TOPK, "sparsity": 0.7}, {**SCORES, "q0": ("a", 0.0)}, budget=0.4)
-    write_run(runs, FULL, SCORES, budget=1.0, seed=7)  # another group, without a figure
     again = made("kept")
     assert drawn
     assert again == made("anew")
