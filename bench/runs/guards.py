@@ -6,6 +6,7 @@ lower bounds, and a refusal is never a guess.
 """
 
 import functools
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -150,10 +151,19 @@ def _check_disks(need: Needs, results: Path, cache_dir: Path | None, cap: int | 
     if total > room:
         raise InputError(
             f"the indexes of {need.contexts} contexts take about {_size(total)}, and there is room for "
-            f"{_size(max(0, room))} in cache_dir={cache_dir}; give another folder, or a cap such as "
-            f"cache_max_gb={max(0.1, int(max(0, room) / 1e8) / 10):g} (contexts are then prepared more than "
-            "once), or cache_dir=null to keep none"
+            f"{_size(max(0, room))} in cache_dir={cache_dir}; give another folder{_cap_hint(need, room)}, or "
+            "cache_dir=null to keep none"
         )
+
+
+def _cap_hint(need: Needs, room: int) -> str:
+    """A cap that would be accepted: it fits into the room, and holds one index; nothing if there is none."""
+    gigabytes = math.floor(room / 1e6) / 1e3
+    if gigabytes * 1e9 < max(need.largest, 1):
+        return ""
+    return (
+        f", or a cap such as cache_max_gb={gigabytes:g} (contexts are then prepared more than once)"
+    )
 
 
 def _check_memory(need: int, device: str, spread: bool) -> None:

@@ -9,6 +9,7 @@ Readers take no lock. An entry that is evicted under a reader looks damaged to i
 
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -78,7 +79,8 @@ class IndexCache:
         for rest in self.folder.glob(f".making-{key}-*"):
             shutil.rmtree(rest, ignore_errors=True)
         self._make_room(key, size)
-        making = Path(tempfile.mkdtemp(prefix=f".making-{key}-", dir=self.folder))
+        making = self.folder / f".making-{key}-{secrets.token_hex(6)}"
+        making.mkdir()  # with the rights that the umask gives: a group may share the cache
         try:
             write(making)
             self._remove(key)  # a damaged one
@@ -132,7 +134,7 @@ class IndexCache:
 
 def _bytes(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # evicted by another process just now
+        for path in folder.rglob("*"):
             total += 0 if path.is_dir() else path.stat().st_size
     return total

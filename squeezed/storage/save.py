@@ -5,7 +5,9 @@ A folder appears whole or not at all.
 
 import json
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -35,7 +37,9 @@ def save_context(folder: Path, context: Context, *, keys_values: bool = True) ->
     calibrations(context, context.settings.coarse)
     require_finite(known_calibrations(context), "save")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    # Not by tempfile: its folders are closed to everybody else, and a group may share an index.
+    temporary = folder.parent / f".{folder.name}-{secrets.token_hex(6)}"
+    temporary.mkdir()
     try:
         try:
             save_file(to_tensors(context, keys_values), temporary / TENSORS)
@@ -46,6 +50,7 @@ def save_context(folder: Path, context: Context, *, keys_values: bool = True) ->
             json.dump(manifest, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
+        (temporary / TENSORS).chmod(stat.S_IMODE((temporary / MANIFEST).stat().st_mode))
         _replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,3 +123,32 @@ def test_a_run_with_a_cap_keeps_to_it(bench: Bench, tmp_path: Path) -> None:
     entries = list((tmp_path / "cache").glob(f"*/{COMPLETE}"))
     assert len(entries) == 1
     assert json.loads(entries[0].read_text())["prepare_ms"] > 0
+
+
+def test_the_rights_of_an_entry_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        cache = IndexCache(tmp_path / "cache")
+        with cache.lock("a"):
+            cache.publish("a", 1, lambda folder: (folder / COMPLETE).write_text("{}"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(cache.entry("a").stat().st_mode) == 0o775
+    assert stat.S_IMODE((cache.entry("a") / COMPLETE).stat().st_mode) == 0o664
+
+
+def test_an_entry_that_another_process_evicts_while_sizes_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = IndexCache(tmp_path)
+    for key in ("a", "b"):
+        (tmp_path / key).mkdir()
+        (tmp_path / key / COMPLETE).write_text("12345")
+
+    def vanishing(folder: Path, pattern: str) -> Any:
+        if folder.name == "a":
+            raise FileNotFoundError(folder)
+        return folder.glob("**/*")
+
+    monkeypatch.setattr(Path, "rglob", vanishing)
+    assert cache.size() == 5

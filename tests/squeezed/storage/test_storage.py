@@ -3,6 +3,8 @@
 import dataclasses
 import errno
 import json
+import os
+import stat
 
 import pytest
 import torch
@@ -418,3 +420,14 @@ def test_a_scale_that_is_none_is_not_loaded(copy, model):
     )
     with pytest.raises(squeezed.IndexCorruptError, match=r"scale -0\.1"):
         load(copy, model)
+
+
+def test_the_rights_of_a_folder_follow_the_umask(tmp_path, ctx):
+    """A group shares a cache: its other members must be able to read what one has saved."""
+    before = os.umask(0o002)
+    try:
+        folder = ctx.save(tmp_path / "index")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o775
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o664}
