@@ -8,19 +8,71 @@ _CODE = re.compile(
 )
 _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
-    r"\b(?:as follows|the following|see (?:also )?(?:section|chapter|figure|table|above|below)|shown (?:above|below)|"
+    r"\b(?:as follows|the following|"
+    r"see (?:also )?(?:section|chapter|figure|table|above|below)|shown (?:above|below)|"
     r"(?:above|below|next|previous|last|following) (?:example|figure|table|section|chapter|paragraph)|"
     r"this (?:example|figure|table|section|chapter|page|document|manual))\b",
     re.IGNORECASE,
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
 _SMALL = frozenset(
-    "a an the of to in is are was were be been it its that this these for on with as by at from or and not can "
-    "will which when if has have had they their you your we he she his her but into than then there".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "in",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "it",
+        "its",
+        "that",
+        "this",
+        "these",
+        "for",
+        "on",
+        "with",
+        "as",
+        "by",
+        "at",
+        "from",
+        "or",
+        "and",
+        "not",
+        "can",
+        "will",
+        "which",
+        "when",
+        "if",
+        "has",
+        "have",
+        "had",
+        "they",
+        "their",
+        "you",
+        "your",
+        "we",
+        "he",
+        "she",
+        "his",
+        "her",
+        "but",
+        "into",
+        "than",
+        "then",
+        "there",
+    ]
 )
 MIN_WORDS, MAX_WORDS = 7, 45
 MIN_LETTERS = 0.78  # share of letters among the characters that are no blanks
-MAX_CAPITALS = 0.45  # share of words that begin with a capital or are none: names, headings, lists of keys
+MAX_CAPITALS = (
+    0.45  # share of words that begin with a capital or are none: names, headings, lists of keys
+)
 
 
 @lru_cache(maxsize=1024)  # every rule asks about one sentence
@@ -29,7 +81,9 @@ def flaw(sentence: str) -> str | None:
     words = sentence.split()
     if not MIN_WORDS <= len(words) <= MAX_WORDS or len(sentence) > 400:
         return "a sentence too short or too long to ask about"
-    if not re.match(r"[\"'(\u00ab]?[A-Z\u00c0-\u00de]", sentence) or not re.search(r"[.!?][\"')\u00bb]*$", sentence):
+    if not re.match(r"[\"'(\u00ab]?[A-Z\u00c0-\u00de]", sentence) or not re.search(
+        r"[.!?][\"')\u00bb]*$", sentence
+    ):
         return "no whole sentence"
     if _LEADERS.search(sentence):
         return "a line of contents"
@@ -42,7 +96,10 @@ def flaw(sentence: str) -> str | None:
         return "too few letters for prose"
     if sum(not word[:1].islower() for word in words) > MAX_CAPITALS * len(words):
         return "mostly names or numbers"
-    if sentence.isascii() and len(_SMALL.intersection(word.lower().strip(",.;:()") for word in words)) < 2:
+    if (
+        sentence.isascii()
+        and len(_SMALL.intersection(word.lower().strip(",.;:()") for word in words)) < 2
+    ):
         return "no running text"
     if sentence.count("(") != sentence.count(")") or sentence.count('"') % 2:
         return "brackets or quotes that do not close"

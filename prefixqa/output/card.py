@@ -51,7 +51,9 @@ def card(
         parts.append("## Rejected pairs\n\n" + _table(("reason", "pairs"), reasons))
     if reports:
         head = ("document", "characters in", "out", "notes")
-        parts.append("## Documents read\n\n" + _table(head, [_read(*each) for each in reports.items()]))
+        parts.append(
+            "## Documents read\n\n" + _table(head, [_read(*each) for each in reports.items()])
+        )
     if skipped:
         parts.append(
             "## Documents left out\n\n" + _table(("document", "why"), sorted(skipped.items()))

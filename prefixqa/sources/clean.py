@@ -98,7 +98,9 @@ def _entry_of(title: str, headings: Counter[str]) -> Callable[[str], bool]:
     """What tells an entry of a list from text, for the list under a heading."""
 
     def contents(block: str) -> bool:
-        if block.startswith("## "):  # a numbered entry looks like a heading; the real one comes again
+        if block.startswith(
+            "## "
+        ):  # a numbered entry looks like a heading; the real one comes again
             return headings[_title(block)] > 1
         lines = block.strip().split("\n")
         return all(
@@ -129,17 +131,21 @@ def _blocks(part: str, raw: Raw) -> list[str]:
     lines = part.strip("\n").split("\n")
     if raw.code and all(line.startswith(CODE) for line in lines):
         return ["\n".join(line.rstrip() for line in lines)]
-    if raw.wrapped and len(lines) > 1 and sum(bool(_COLUMNS.search(each)) for each in lines) > len(lines) / 2:
+    if (
+        raw.wrapped
+        and len(lines) > 1
+        and sum(bool(_COLUMNS.search(each)) for each in lines) > len(lines) / 2
+    ):
         return ["\n".join(CODE + line.strip() for line in lines)]
     found: list[list[str]] = [[]]
     plain = [" ".join(line.split()) for line in lines]
     for number, line in enumerate(plain):
         if not line or (_UNDERLINE.match(line) and found[-1] == [] and number):
             continue
-        underlined = number + 1 < len(plain) and _UNDERLINE.match(plain[number + 1]) and len(line) <= 80
-        if _LEADERS.search(line):
-            found += [[line], []]
-        elif line.startswith("## "):
+        underlined = (
+            number + 1 < len(plain) and _UNDERLINE.match(plain[number + 1]) and len(line) <= 80
+        )
+        if _LEADERS.search(line) or line.startswith("## "):
             found += [[line], []]
         elif _BARE_HEADING.match(line) or _LIST_HEADING.match(line) or (underlined and raw.wrapped):
             found += [[f"## {line}"], []]

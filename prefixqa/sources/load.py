@@ -86,9 +86,7 @@ def load(source: str, rules: Filter, tokens: TokenCounter, cache: Path, limit: i
     return Loaded(documents, skipped, reports)
 
 
-def accept(
-    raw: Raw, rules: Filter, tokens: TokenCounter, cleaned: str | None = None
-) -> Document:
+def accept(raw: Raw, rules: Filter, tokens: TokenCounter, cleaned: str | None = None) -> Document:
     """The cleaned document.
 
     Args:

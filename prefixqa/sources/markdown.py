@@ -9,7 +9,9 @@ from prefixqa.sources.raw import Raw, decode, iso_date
 
 LONGEST = 5_000  # characters of a paragraph whose marks are read
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
-_FIELD = re.compile(r"^(title|licen[cs]e|date|published)[ \t]*:[ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(
+    r"^(title|licen[cs]e|date|published)[ \t]*:[ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE
+)
 
 
 def markdown(name: str, content: bytes) -> Raw:

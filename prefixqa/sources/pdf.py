@@ -13,8 +13,16 @@ MIN_WORDS = 20  # on a page that is judged
 MAX_BAD_PAGES = 0.5  # share of unreadable pages from which a document is refused
 _HYPHEN = re.compile(r"[\ufffe\x02\u00ad]\r?\n")
 # An accent that stands behind a blank, or in front of its letter, as old fonts place it.
-_APART = re.compile(r"([\u00b4\u0060\u00a8\u02c6\u02dc\u02c7\u00b8\u02d8\u02da])[ ]?([A-Za-z\u0131])")
-_MARKS = dict(zip("\u00b4\u0060\u00a8\u02c6\u02dc\u02c7\u00b8\u02d8\u02da", "\u0301\u0300\u0308\u0302\u0303\u030c\u0327\u0306\u030a", strict=True))
+_APART = re.compile(
+    r"([\u00b4\u0060\u00a8\u02c6\u02dc\u02c7\u00b8\u02d8\u02da])[ ]?([A-Za-z\u0131])"
+)
+_MARKS = dict(
+    zip(
+        "\u00b4\u0060\u00a8\u02c6\u02dc\u02c7\u00b8\u02d8\u02da",
+        "\u0301\u0300\u0308\u0302\u0303\u030c\u0327\u0306\u030a",
+        strict=True,
+    )
+)
 
 
 def pdf(name: str, content: bytes) -> Raw:

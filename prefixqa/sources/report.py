@@ -31,7 +31,9 @@ class Report:
         """What is wrong with so much missing; None below a half."""
         if self.removed <= MOST_REMOVED:
             return None
-        return f"{self.removed:.0%} of its characters were removed; look at its text before you use it"
+        return (
+            f"{self.removed:.0%} of its characters were removed; look at its text before you use it"
+        )
 
     def line(self, name: str) -> str:
         """One line about a document."""

@@ -119,10 +119,17 @@ def to_read(outcomes: list[Outcome]) -> str:
 def main() -> int:
     """Exit code 1 if something falls short, 2 if a tool or a package is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.documents", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the table and the pairs")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the table and the pairs"
+    )
     out: Path = parser.parse_args().out
-    if missing := [each for each in ("apt-get", "dpkg-deb", "pdftotext", "w3m") if not shutil.which(each)]:
-        print(f"{', '.join(missing)}: not found; install poppler-utils and w3m on a Debian", file=sys.stderr)
+    if missing := [
+        each for each in ("apt-get", "dpkg-deb", "pdftotext", "w3m") if not shutil.which(each)
+    ]:
+        print(
+            f"{', '.join(missing)}: not found; install poppler-utils and w3m on a Debian",
+            file=sys.stderr,
+        )
         return 2
     packages = out / "packages"
     packages.mkdir(parents=True, exist_ok=True)
@@ -140,7 +147,10 @@ def main() -> int:
                 if source.package == package:
                     version = file.name.split("_")[1].replace("%3a", ":")
                     outcomes.append(examine(source, files, version))
-                    note = f"recall {outcomes[-1].recall:.3f}, {len(outcomes[-1].pairs)} pairs, {outcomes[-1].seconds:.1f} s"
+                    last = outcomes[-1]
+                    note = (
+                        f"recall {last.recall:.3f}, {len(last.pairs)} pairs, {last.seconds:.1f} s"
+                    )
                     tqdm.write(f"{outcomes[-1].report.line(source.name)}; {note}", file=sys.stderr)
     except OSError as error:
         print(f"tests.documents: {error}", file=sys.stderr)
@@ -150,7 +160,11 @@ def main() -> int:
     with (out / "pairs.jsonl").open("w") as file_of_pairs:
         for each in outcomes:
             for pair in each.pairs:
-                row = {"document": each.source.name, "question": pair.question, "answer": pair.answers[0]}
+                row = {
+                    "document": each.source.name,
+                    "question": pair.question,
+                    "answer": pair.answers[0],
+                }
                 file_of_pairs.write(json.dumps(row, ensure_ascii=False) + "\n")
     (out / "read.txt").write_text(to_read(outcomes))
     print(table(outcomes))

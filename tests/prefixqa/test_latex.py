@@ -1,5 +1,6 @@
 """LaTeX: what a reader sees of it stays, what is not known leaves its text and a count."""
 
+import contextlib
 import random
 import time
 from pathlib import Path
@@ -28,7 +29,10 @@ def shown(source: str) -> str:
         (r"\newcommand{\p}[2][one]{(#1, #2)}\p{x} and \p[two]{y}.", "(one, x) and (two, y)."),
         (r"\def\pair#1,#2.{#2 before #1}\pair a,b.", "b before a"),
         (r"\let\old\emph\renewcommand{\emph}[1]{\old{#1}!}\emph{So}", "So!"),
-        (r"\NewDocumentCommand{\x}{s o m}{\IfBooleanTF{#1}{star}{plain} #3}\x*{a} \x{b}", "star a plain b"),
+        (
+            r"\NewDocumentCommand{\x}{s o m}{\IfBooleanTF{#1}{star}{plain} #3}\x*{a} \x{b}",
+            "star a plain b",
+        ),
         (r"A\begin{comment}hidden\end{comment}B\iffalse no \else yes\fi", "AByes"),
         (r"\newif\ifa\atrue\ifa one\else two\fi", "one"),
         (r"$\frac{a+b}{c}$ and $x^{2}$", "(a+b)/c and x^2"),
@@ -74,7 +78,8 @@ def test_only_the_first_document_ends_the_document() -> None:
 
 
 def test_references_go_and_the_text_behind_them_stays() -> None:
-    source = f"{PARAGRAPH}\n\n\\begin{{thebibliography}}{{9}}\\bibitem{{a}} A. Nobody, 1987.\\end{{thebibliography}}"
+    source = f"{PARAGRAPH}\n\n\\begin{{thebibliography}}{{9}}"
+    source += r"\bibitem{a} A. Nobody, 1987.\end{thebibliography}"
     text = clean(latex("x.tex", f"{source}\n\nLast.".encode()))
     assert text == f"{PARAGRAPH}\n\nLast."
 
@@ -126,10 +131,8 @@ def test_odd_input_takes_time_in_proportion(piece: str) -> None:
     for size in SIZES:
         source = (piece * size)[: size * 4]
         start = time.process_time()
-        try:
+        with contextlib.suppress(SourceError):
             latex("x.tex", source.encode())
-        except SourceError:
-            pass
         taken.append(time.process_time() - start)
     assert taken[1] < 9 * taken[0] + 0.5
 
@@ -137,6 +140,13 @@ def test_odd_input_takes_time_in_proportion(piece: str) -> None:
 def test_every_word_of_plain_text_survives() -> None:
     draw = random.Random(0)
     words = [f"word{number}" for number in range(300)]
-    commands = [r"\emph{%s}", r"\odd{%s}", "{%s}", r"\textbf{\odd[x]{%s}}", "%s", r"\begin{odd}%s\end{odd}"]
+    commands = [
+        r"\emph{%s}",
+        r"\odd{%s}",
+        "{%s}",
+        r"\textbf{\odd[x]{%s}}",
+        "%s",
+        r"\begin{odd}%s\end{odd}",
+    ]
     source = " ".join(draw.choice(commands) % word for word in words)
     assert set(words) <= set(shown(source).split())

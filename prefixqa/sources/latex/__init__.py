@@ -6,8 +6,15 @@ from prefixqa.sources.latex.reader import Reader
 from prefixqa.sources.latex.state import Others
 from prefixqa.sources.raw import Raw, SourceError, decode, iso_date
 
-_ENCODING = re.compile(rb"\\usepackage\s*\[(latin1|latin9|ansinew|cp1252|applemac)\]\s*\{inputenc\}")
-_CODECS = {b"latin1": "latin-1", b"latin9": "iso8859-15", b"ansinew": "cp1252", b"applemac": "mac-roman"}
+_ENCODING = re.compile(
+    rb"\\usepackage\s*\[(latin1|latin9|ansinew|cp1252|applemac)\]\s*\{inputenc\}"
+)
+_CODECS = {
+    b"latin1": "latin-1",
+    b"latin9": "iso8859-15",
+    b"ansinew": "cp1252",
+    b"applemac": "mac-roman",
+}
 _MARKUP = re.compile(r"(?<!\\)%.*|\\[A-Za-z@]+\*?|[\\{}$&~\s]")
 SHOWN = 5  # names in a note
 

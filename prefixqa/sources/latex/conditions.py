@@ -12,7 +12,9 @@ _BRACED = {
 
 def is_condition(name: str) -> bool:
     """Whether a command belongs to a condition."""
-    return name in ("else", "fi", "or") or name in _BRACED or (name.startswith("if") and name != "iff")
+    return (
+        name in ("else", "fi", "or") or name in _BRACED or (name.startswith("if") and name != "iff")
+    )
 
 
 def condition(state: State, name: str) -> None:

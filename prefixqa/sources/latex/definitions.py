@@ -150,8 +150,6 @@ def no_short_verb(state: State) -> None:
     state.tokens.short_verbs = state.tokens.short_verbs.replace(_name(state) or "\0", "")
 
 
-
-
 def _keep(state: State, name: str, macro: Macro) -> None:
     # A command that calls itself by its old meaning would never end.
     if name and Token("cs", name) not in macro.body:

@@ -72,7 +72,9 @@ class State:
 
     def end_paragraph(self) -> None:
         """An empty line, and the notes of the paragraph behind it."""
-        self.maths = False  # no formula goes over one: its dollar sign is missing, or was meant as such
+        self.maths = (
+            False  # no formula goes over one: its dollar sign is missing, or was meant as such
+        )
         self.put("\n\n")
         if self._notes and not self._depth:
             notes, self._notes = self._notes, []
@@ -114,7 +116,14 @@ def typeset(text: str) -> str:
     """Dashes and quotes as TeX sets them."""
     if not re.search(r"--|``|''|[!?]`", text):
         return text.replace("`", "'")
-    for source, shown in (("---", "—"), ("--", "–"), ("``", '"'), ("''", '"'), ("!`", "¡"), ("?`", "¿")):
+    for source, shown in (
+        ("---", "—"),
+        ("--", "–"),
+        ("``", '"'),
+        ("''", '"'),
+        ("!`", "¡"),
+        ("?`", "¿"),
+    ):
         text = text.replace(source, shown)
     return text.replace("`", "'")
 
@@ -122,4 +131,6 @@ def typeset(text: str) -> str:
 def bracketed(text: str) -> str:
     """A part of a formula, in brackets if it is more than a word or number."""
     text = " ".join(text.split())
-    return text if re.fullmatch(r"\w+|.|\(.*\)|[+-]\w", text) and ")" not in text[:-1] else f"({text})"
+    return (
+        text if re.fullmatch(r"\w+|.|\(.*\)|[+-]\w", text) and ")" not in text[:-1] else f"({text})"
+    )
