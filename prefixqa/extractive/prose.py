@@ -8,15 +8,65 @@ _CODE = re.compile(
 )
 _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
-    r"\b(?:as follows|the following|see (?:also )?(?:section|chapter|figure|table|above|below)|shown (?:above|below)|"
+    r"\b(?:as follows|the following|"
+    r"see (?:also )?(?:section|chapter|figure|table|above|below)|shown (?:above|below)|"
     r"(?:above|below|next|previous|last|following) (?:example|figure|table|section|chapter|paragraph)|"
     r"this (?:example|figure|table|section|chapter|page|document|manual))\b",
     re.IGNORECASE,
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
 _SMALL = frozenset(
-    "a an the of to in is are was were be been it its that this these for on with as by at from or and not can "
-    "will which when if has have had they their you your we he she his her but into than then there".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "in",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "it",
+        "its",
+        "that",
+        "this",
+        "these",
+        "for",
+        "on",
+        "with",
+        "as",
+        "by",
+        "at",
+        "from",
+        "or",
+        "and",
+        "not",
+        "can",
+        "will",
+        "which",
+        "when",
+        "if",
+        "has",
+        "have",
+        "had",
+        "they",
+        "their",
+        "you",
+        "your",
+        "we",
+        "he",
+        "she",
+        "his",
+        "her",
+        "but",
+        "into",
+        "than",
+        "then",
+        "there",
+    ]
 )
 MIN_WORDS, MAX_WORDS = 7, 45
 MIN_LETTERS = 0.78  # share of letters among the characters that are no blanks

@@ -145,9 +145,7 @@ def _blocks(part: str, raw: Raw) -> list[str]:
         underlined = (
             number + 1 < len(plain) and _UNDERLINE.match(plain[number + 1]) and len(line) <= 80
         )
-        if _LEADERS.search(line):
-            found += [[line], []]
-        elif line.startswith("## "):
+        if _LEADERS.search(line) or line.startswith("## "):
             found += [[line], []]
         elif _BARE_HEADING.match(line) or _LIST_HEADING.match(line) or (underlined and raw.wrapped):
             found += [[f"## {line}"], []]

@@ -12,14 +12,76 @@ _UNSEEN = frozenset(
 _AROUND = frozenset(("nav", "footer"))
 # Classes that generators of manuals give to what stands around the text.
 _AROUND_CLASSES = frozenset(
-    "navheader navfooter sphinxsidebar related headerlink toc breadcrumb skip-link".split()
+    [
+        "navheader",
+        "navfooter",
+        "sphinxsidebar",
+        "related",
+        "headerlink",
+        "toc",
+        "breadcrumb",
+        "skip-link",
+    ]
 )
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID = frozenset(
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+    ]
+)
 _HEADS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
-    "figure form header hr html legend li main menu ol option p pre section summary table tbody tfoot thead "
-    "title tr ul".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "form",
+        "header",
+        "hr",
+        "html",
+        "legend",
+        "li",
+        "main",
+        "menu",
+        "ol",
+        "option",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+    ]
 )
 _DATES = ("article:published_time", "citation_publication_date", "citation_date", "dc.date", "date")
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)

@@ -147,7 +147,10 @@ def main() -> int:
                 if source.package == package:
                     version = file.name.split("_")[1].replace("%3a", ":")
                     outcomes.append(examine(source, files, version))
-                    note = f"recall {outcomes[-1].recall:.3f}, {len(outcomes[-1].pairs)} pairs, {outcomes[-1].seconds:.1f} s"
+                    last = outcomes[-1]
+                    note = (
+                        f"recall {last.recall:.3f}, {len(last.pairs)} pairs, {last.seconds:.1f} s"
+                    )
                     tqdm.write(f"{outcomes[-1].report.line(source.name)}; {note}", file=sys.stderr)
     except OSError as error:
         print(f"tests.documents: {error}", file=sys.stderr)

@@ -11,15 +11,23 @@ from tests.fuzz.harness import Loader
 
 PIECES = {
     ".tex": [
-        *r"\newcommand \def \let \begin \end \item \frac \sqrt \verb \footnote \section \input \title".split(),
-        *r"\iffalse \ifx \else \fi \newif \newenvironment \csname \endcsname \MakeShortVerb \\ \{ \} \% \' \c".split(),
-        *r"{tabular} {verbatim} {document} {equation} {itemize} {comment} \a \b #1 #2 ## [ ] { } $ $$ & ~ ^ _ %".split(),
-        *r"\NewDocumentCommand \IfValueTF \hskip 1pt * | = word word".split(), " ", "\n", "\n\n",
+        *[r"\newcommand", r"\def", r"\let", r"\begin", r"\end", r"\item", r"\frac", r"\sqrt",
+        r"\verb", r"\footnote", r"\section", r"\input", r"\title"],
+        *[r"\iffalse", r"\ifx", r"\else", r"\fi", r"\newif", r"\newenvironment", r"\csname",
+        r"\endcsname", r"\MakeShortVerb", r"\\", r"\{", r"\}", r"\%", r"\'", r"\c"],
+        *[r"{tabular}", r"{verbatim}", r"{document}", r"{equation}", r"{itemize}",
+        r"{comment}", r"\a", r"\b", r"#1", r"#2", r"##", r"[", r"]", r"{", r"}",
+        r"$", r"$$", r"&", r"~", r"^", r"_", r"%"],
+        *[r"\NewDocumentCommand", r"\IfValueTF", r"\hskip", r"1pt", r"*", r"|", r"=", r"word",
+        r"word"], " ", "\n", "\n\n",
     ],
-    ".md": ["#", "##", "*", "**", "_", "`", "```", "~~~", "[", "](", ")", "![", "<", ">", "> ", "- ", "1. ", "|", "|-|",
+    ".md": ["#", "##", "*", "**", "_", "`", "```", "~~~", "[", "](", ")", "![", "<", ">", "> ",
+    "- ", "1. ", "|", "|-|",
             "<!--", "-->", "<b>", "\\", "&amp;", "[a]: b", "word", " ", "    ", "\n", "\n\n", "---\n"],
-    ".html": ["<p>", "</p>", "<div>", "</div>", "<b", ">", "<a href=\"", "\"", "'", "<!--", "-->", "<!", "</", "<", "&", "&#",
-              ";", "<table>", "<tr>", "<td>", "</table>", "<pre>", "</pre>", "<script>", "</script>", "<title>", "<svg>",
+    ".html": ["<p>", "</p>", "<div>", "</div>", "<b", ">", "<a href=\"", "\"", "'", "<!--",
+    "-->", "<!", "</", "<", "&", "&#",
+              ";", "<table>", "<tr>", "<td>", "</table>", "<pre>", "</pre>", "<script>",
+              "</script>", "<title>", "<svg>",
               "<nav>", "</nav>", "<sup>", "<br>", "<meta charset=", "<h1>", "</h1>", "word", " ", "\n"],
 }  # fmt: skip
 

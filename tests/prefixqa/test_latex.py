@@ -1,5 +1,6 @@
 """LaTeX: what a reader sees of it stays, what is not known leaves its text and a count."""
 
+import contextlib
 import random
 import time
 from pathlib import Path
@@ -77,7 +78,8 @@ def test_only_the_first_document_ends_the_document() -> None:
 
 
 def test_references_go_and_the_text_behind_them_stays() -> None:
-    source = f"{PARAGRAPH}\n\n\\begin{{thebibliography}}{{9}}\\bibitem{{a}} A. Nobody, 1987.\\end{{thebibliography}}"
+    source = f"{PARAGRAPH}\n\n\\begin{{thebibliography}}{{9}}"
+    source += r"\bibitem{a} A. Nobody, 1987.\end{thebibliography}"
     text = clean(latex("x.tex", f"{source}\n\nLast.".encode()))
     assert text == f"{PARAGRAPH}\n\nLast."
 
@@ -129,10 +131,8 @@ def test_odd_input_takes_time_in_proportion(piece: str) -> None:
     for size in SIZES:
         source = (piece * size)[: size * 4]
         start = time.process_time()
-        try:
+        with contextlib.suppress(SourceError):
             latex("x.tex", source.encode())
-        except SourceError:
-            pass
         taken.append(time.process_time() - start)
     assert taken[1] < 9 * taken[0] + 0.5
 

@@ -249,7 +249,8 @@ COMMANDS: dict[str, Callable[[State], None]] = {
     "IfNoValueTF": if_value(True), "IfValueTF": if_value(False), "IfBooleanTF": if_value(False),
     "(": maths(True), "[": maths(True), ")": maths(False), "]": maths(False), "ensuremath": ensure_maths,
     "text": text_in_maths, "mbox": text_in_maths, "textrm": text_in_maths, "textnormal": text_in_maths,
-    "hbox": text_in_maths, "meta": meta, "cs": control_sequence, "cmd": control_sequence, "par": paragraph_end,
+    "hbox": text_in_maths, "meta": meta, "cs": control_sequence, "cmd": control_sequence,
+    "par": paragraph_end,
     "endgraf": paragraph_end, "bigskip": paragraph_end, "medskip": paragraph_end, "smallskip": paragraph_end,
     "documentclass": class_of_document, "documentstyle": class_of_document,
 }  # fmt: skip

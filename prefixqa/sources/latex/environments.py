@@ -7,11 +7,58 @@ from prefixqa.sources.latex.state import State
 from prefixqa.sources.latex.tokens import written
 
 _PLAIN = frozenset(
-    "abstract center flushleft flushright quote quotation verse itemize enumerate description figure table "
-    "tabbing titlepage appendix samepage small footnotesize scriptsize large proof algorithm algorithmic "
-    "threeparttable landscape sideways sidewaystable sidewaysfigure margintable acknowledgements keywords "
-    "document cases matrix pmatrix bmatrix vmatrix split aligned gathered smallmatrix frame block "
-    "compactitem compactenum group sffamily ttfamily decl subequations".split()
+    [
+        "abstract",
+        "center",
+        "flushleft",
+        "flushright",
+        "quote",
+        "quotation",
+        "verse",
+        "itemize",
+        "enumerate",
+        "description",
+        "figure",
+        "table",
+        "tabbing",
+        "titlepage",
+        "appendix",
+        "samepage",
+        "small",
+        "footnotesize",
+        "scriptsize",
+        "large",
+        "proof",
+        "algorithm",
+        "algorithmic",
+        "threeparttable",
+        "landscape",
+        "sideways",
+        "sidewaystable",
+        "sidewaysfigure",
+        "margintable",
+        "acknowledgements",
+        "keywords",
+        "document",
+        "cases",
+        "matrix",
+        "pmatrix",
+        "bmatrix",
+        "vmatrix",
+        "split",
+        "aligned",
+        "gathered",
+        "smallmatrix",
+        "frame",
+        "block",
+        "compactitem",
+        "compactenum",
+        "group",
+        "sffamily",
+        "ttfamily",
+        "decl",
+        "subequations",
+    ]
 )
 
 

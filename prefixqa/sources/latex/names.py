@@ -11,7 +11,8 @@ DROPPED: dict[str, int] = {
         "itshape rmfamily sffamily ttfamily slshape scshape upshape mdseries normalfont boldmath unboldmath "
         "selectfont noindent indent newpage clearpage cleardoublepage pagebreak nopagebreak linebreak "
         "nolinebreak allowbreak smallskip medskip bigskip hfill hfil vfill vfil hrulefill dotfill protect "
-        "relax appendix mainmatter frontmatter backmatter printindex makeindex makeglossary printbibliography "
+        "relax appendix mainmatter frontmatter backmatter printindex makeindex makeglossary "
+        "printbibliography "
         "displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits left right big Big bigg Bigg "
         "bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle nonumber notag leavevmode strut null hline "
         "toprule midrule bottomrule endhead endfirsthead endfoot endlastfoot sloppy fussy flushbottom "
@@ -22,9 +23,11 @@ DROPPED: dict[str, int] = {
         1: "label cite citep citet citealp citealt citeauthor citeyear citeyearpar nocite parencite textcite "
         "autocite footcite Cite Citet Citep ref pageref eqref autoref nameref vref vpageref cref Cref "
         "hypertarget* vspace hspace bibliography bibliographystyle addbibresource usepackage RequirePackage "
-        "documentclass documentstyle pagestyle thispagestyle pagenumbering index glossary color includegraphics "
+        "documentclass documentstyle pagestyle thispagestyle pagenumbering index glossary color "
+        "includegraphics "
         "includesvg psfig epsfig phantom hphantom vphantom cline cmidrule stepcounter refstepcounter "
-        "usecounter newcounter usetikzlibrary geometry hypersetup lstset graphicspath footnotemark theoremstyle "
+        "usecounter newcounter usetikzlibrary geometry hypersetup lstset graphicspath "
+        "footnotemark theoremstyle "
         "hyphenation markright newlength newsavebox ProvidesFile ProvidesPackage ProvidesClass "
         "PassOptionsToPackage RequireVersion NeedsTeXFormat linespread captionsetup sisetup tikzset "
         "input@path rowcolor cellcolor columncolor arrayrulecolor DeclareGraphicsExtensions enlargethispage "
@@ -61,7 +64,8 @@ VERBATIM = (
 SKIPPED = ("comment", "tikzpicture", "picture", "pspicture", "pgfpicture", "filecontents", "CCSXML")
 TABLES: dict[str, int] = {  # and how many arguments in braces stand before the cells
     "tabular": 1, "tabular*": 2, "tabularx": 2, "tabulary": 2, "longtable": 1, "supertabular": 1,
-    "xtabular": 1, "tblr": 1, "longtblr": 1, "array": 1, "tabu": 1, "longtabu": 1, "xltabular": 2, "deluxetable": 1,
+    "xtabular": 1, "tblr": 1, "longtblr": 1, "array": 1, "tabu": 1, "longtabu": 1, "xltabular": 2,
+    "deluxetable": 1,
 }  # fmt: skip
 MATHS = (
     "math", "displaymath", "equation", "align", "alignat", "gather", "multline", "eqnarray", "flalign",
@@ -90,18 +94,56 @@ SYMBOLS: dict[str, str] = {
     "textnumero": "№", "guillemotleft": "«", "guillemotright": "»", "textsterling": "£", "textyen": "¥",
     "textexclamdown": "¡", "textquestiondown": "¿", "slash": "/", "textpm": "±", "texttimes": "×",
     "quad": " ", "qquad": "  ", "enspace": " ", "thinspace": " ", "space": " ", "nobreakspace": " ",
-    "thickspace": " ", "medspace": " ", "enskip": " ", "tab": " ", "newline": "\n", "cr": "\n", "tabularnewline": "\n",
-    "infty": "∞", "to": "→", "gets": "←", "neq": "≠", "ne": "≠", "leq": "≤", "geq": "≥", "notin": "∉", "in": "∈",
-    "exists": "∃", "neg": "¬", "lnot": "¬", "land": "∧", "lor": "∨", "cdot": "·", "partial": "∂", "emptyset": "∅",
+    "thickspace": " ", "medspace": " ", "enskip": " ", "tab": " ", "newline": "\n", "cr": "\n",
+    "tabularnewline": "\n",
+    "infty": "∞", "to": "→", "gets": "←", "neq": "≠", "ne": "≠", "leq": "≤", "geq": "≥",
+    "notin": "∉", "in": "∈",
+    "exists": "∃", "neg": "¬", "lnot": "¬", "land": "∧", "lor": "∨", "cdot": "·", "partial": "∂",
+    "emptyset": "∅",
     "varnothing": "∅", "langle": "⟨", "rangle": "⟩", "lvert": "|", "rvert": "|", "vert": "|", "lVert": "‖",
     "rVert": "‖", "Vert": "‖", "mid": "|", "colon": ":", "prime": "'", "subset": "⊂", "ast": "*", "star": "⋆",
-    "circ": "∘", "bullet": "•", "ell": "ℓ", "hbar": "ħ", "epsilon": "ε", "varepsilon": "ε", "varphi": "φ", "phi": "φ",
-    "sqcup": "⊔", "wedge": "∧", "vee": "∨", "mapsto": "↦", "implies": "⟹", "iff": "⟺", "propto": "∝", "bmod": "mod",
+    "circ": "∘", "bullet": "•", "ell": "ℓ", "hbar": "ħ", "epsilon": "ε", "varepsilon": "ε",
+    "varphi": "φ", "phi": "φ",
+    "sqcup": "⊔", "wedge": "∧", "vee": "∨", "mapsto": "↦", "implies": "⟹", "iff": "⟺",
+    "propto": "∝", "bmod": "mod",
     "lq": "'", "rq": "'", "today": "", "-": "", "*": "",
 }  # fmt: skip
 FUNCTIONS = frozenset(
-    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln "
-    "log max min Pr sec sin sinh sup tan tanh mod".split()
+    [
+        "arccos",
+        "arcsin",
+        "arctan",
+        "arg",
+        "cos",
+        "cosh",
+        "cot",
+        "coth",
+        "csc",
+        "deg",
+        "det",
+        "dim",
+        "exp",
+        "gcd",
+        "hom",
+        "inf",
+        "ker",
+        "lg",
+        "lim",
+        "liminf",
+        "limsup",
+        "ln",
+        "log",
+        "max",
+        "min",
+        "Pr",
+        "sec",
+        "sin",
+        "sinh",
+        "sup",
+        "tan",
+        "tanh",
+        "mod",
+    ]
 )
 ACCENTS: dict[str, str] = {
     "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", "=": "\u0304", ".": "\u0307",
@@ -111,12 +153,82 @@ ACCENTS: dict[str, str] = {
 }  # fmt: skip
 # Commands that change only how their text looks.
 KEEPS_TEXT = frozenset(
-    "emph textbf textit texttt textsf textsl textsc textup textmd underline uline mathrm mathbf mathit mathsf "
-    "mathtt mathcal mathbb mathfrak mathscr boldsymbol bm operatorname overline widehat widetilde uppercase "
-    "lowercase MakeUppercase MakeLowercase fbox hbox mathop mathrel mathbin mathord overbrace underbrace "
-    "stackrel overset underset centerline enquote caption captionof url footnotesize textsuperscript "
-    "textsubscript ensuremath email vbox vtop llap rlap smash so hl mathstrut sup sub pkg cls env file "
-    "textcolor marg oarg substack usebox unhbox string textquote usefont".split()
+    [
+        "emph",
+        "textbf",
+        "textit",
+        "texttt",
+        "textsf",
+        "textsl",
+        "textsc",
+        "textup",
+        "textmd",
+        "underline",
+        "uline",
+        "mathrm",
+        "mathbf",
+        "mathit",
+        "mathsf",
+        "mathtt",
+        "mathcal",
+        "mathbb",
+        "mathfrak",
+        "mathscr",
+        "boldsymbol",
+        "bm",
+        "operatorname",
+        "overline",
+        "widehat",
+        "widetilde",
+        "uppercase",
+        "lowercase",
+        "MakeUppercase",
+        "MakeLowercase",
+        "fbox",
+        "hbox",
+        "mathop",
+        "mathrel",
+        "mathbin",
+        "mathord",
+        "overbrace",
+        "underbrace",
+        "stackrel",
+        "overset",
+        "underset",
+        "centerline",
+        "enquote",
+        "caption",
+        "captionof",
+        "url",
+        "footnotesize",
+        "textsuperscript",
+        "textsubscript",
+        "ensuremath",
+        "email",
+        "vbox",
+        "vtop",
+        "llap",
+        "rlap",
+        "smash",
+        "so",
+        "hl",
+        "mathstrut",
+        "sup",
+        "sub",
+        "pkg",
+        "cls",
+        "env",
+        "file",
+        "textcolor",
+        "marg",
+        "oarg",
+        "substack",
+        "usebox",
+        "unhbox",
+        "string",
+        "textquote",
+        "usefont",
+    ]
 )
 # Classes in which a bar stands around text as it is.
 BARS = ("ltxdoc", "ltxguide", "l3doc", "ltnews", "amsdtx", "ltx-talk", "gmdocc", "cnltx-doc")

@@ -17,10 +17,57 @@ _DIMENSION = re.compile(
     r"plus|minus|by|[+-])?"
 )
 _TAKES_DIMENSION = frozenset(
-    "hskip vskip kern mskip mkern hsize vsize parindent parskip baselineskip vglue hglue lineskip raise lower "
-    "leftskip rightskip advance count skip dimen penalty catcode lccode uccode tolerance hangindent hangafter "
-    "textwidth textheight linewidth columnwidth topmargin oddsidemargin evensidemargin hbadness vbadness "
-    "itemsep topsep parsep tabcolsep columnsep marginparwidth headheight leftmargin p@ z@ fill fil".split()
+    [
+        "hskip",
+        "vskip",
+        "kern",
+        "mskip",
+        "mkern",
+        "hsize",
+        "vsize",
+        "parindent",
+        "parskip",
+        "baselineskip",
+        "vglue",
+        "hglue",
+        "lineskip",
+        "raise",
+        "lower",
+        "leftskip",
+        "rightskip",
+        "advance",
+        "count",
+        "skip",
+        "dimen",
+        "penalty",
+        "catcode",
+        "lccode",
+        "uccode",
+        "tolerance",
+        "hangindent",
+        "hangafter",
+        "textwidth",
+        "textheight",
+        "linewidth",
+        "columnwidth",
+        "topmargin",
+        "oddsidemargin",
+        "evensidemargin",
+        "hbadness",
+        "vbadness",
+        "itemsep",
+        "topsep",
+        "parsep",
+        "tabcolsep",
+        "columnsep",
+        "marginparwidth",
+        "headheight",
+        "leftmargin",
+        "p@",
+        "z@",
+        "fill",
+        "fil",
+    ]
 )
 
 

@@ -10,9 +10,10 @@ class Token(NamedTuple):
     r"""One token.
 
     Attributes:
-        kind: ``cs`` (a command, ``text`` is its name), ``old`` (one as LaTeX itself has it), ``txt``, ``sp`` (blanks), ``par`` (an empty line),
-            ``verb`` (text as it stands), ``end`` (of what was pushed), ``out`` (of a macro's body; never handed
-            out), or the character itself: ``{ } $ & # ~ ^ _ [ ]``. The text of ``#`` is the number of a parameter, or ``#``.
+        kind: ``cs`` (a command, ``text`` is its name), ``old`` (one as LaTeX itself has it), ``txt``,
+            ``sp`` (blanks), ``par`` (an empty line), ``verb`` (text as it stands), ``end`` (of what was
+            pushed), ``out`` (of a macro's body; never handed out), or the character itself:
+            ``{ } $ & # ~ ^ _ [ ]``. The text of ``#`` is the number of a parameter, or ``#``.
     """
 
     kind: str
@@ -159,8 +160,8 @@ class Tokens:
 
     def raw_character(self) -> str:
         """One character as it stands; empty at the end."""
-        if (token := self._top()) is not None:
-            self._pushed.pop()
+        if self._top() is not None:
+            token = self._pushed.pop()
             shown = written(token)
             if len(shown) > 1:
                 self._pushed.append(Token("verb" if token.kind == "verb" else "txt", shown[1:]))
@@ -173,7 +174,7 @@ class Tokens:
         """As ``raw_until``, where the text went through a macro's argument."""
         taken: list[Token] = []
         shown = ""
-        while (token := self._top()) not in (None, END) and len(taken) < MAX_RAW:
+        while self._top() not in (None, END) and len(taken) < MAX_RAW:
             taken.append(self._pushed.pop())
             shown += written(taken[-1])
             if stop in shown[-len(stop) - len(taken[-1].text) - 2 :]:
