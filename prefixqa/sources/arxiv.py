@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prefixqa.output.files import write_json
 from prefixqa.sources.latex import latex
 from prefixqa.sources.pdf import pdf
 from prefixqa.sources.raw import Raw, SourceError
@@ -84,7 +83,7 @@ class Arxiv:
             names = {result.get_short_id(), re.sub(r"v\d+$", "", result.get_short_id())}
             for each in names.intersection(missing):
                 found[each] = meta
-                write_json(self._path(each, "json"), meta)
+                write_bytes(self._path(each, "json"), json.dumps(meta).encode())
         return {each: meta or {} for each, meta in found.items()}
 
     def _kept(self, name: str) -> dict[str, Any] | None:

@@ -79,7 +79,7 @@ class Scores(torch.Tensor):
 
     steps: Steps
 
-    def __repr__(self, **options: Any) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"Scores of shape {tuple(self.shape)}"
 
     @classmethod
@@ -119,7 +119,8 @@ def product(func: Callable[..., Any], args: Sequence[Any], given: dict[str, Any]
     layer, (query, keys) = args[1].layer, map(_plain, args[:2])
     keys = keys.transpose(-1, -2)
     kept = layer.keys  # models that compute scores in float32 convert what the cache holds
-    steps = Steps(layer, *(_by_head(each, len(kept)).to(kept.dtype) for each in (query, keys)))
+    query, keys = (_by_head(each, len(kept)).to(kept.dtype) for each in (query, keys))
+    steps = Steps(layer, query, keys)
     if name == "baddbmm":
         beta, alpha = given.get("beta", 1), given.get("alpha", 1)
         if beta and added is not None and bool(added.any()):
@@ -298,9 +299,10 @@ def _weighted(weights: Any, values: Any) -> torch.Tensor:
 
 def _attended(steps: Steps, values: Any, causal: bool) -> torch.Tensor:
     """The layer's attention, ``[B, Hq, L, Dv]``."""
-    layer, (batch, heads, length, _), own = steps.layer, steps.query.shape, steps.keys.shape[2]
-    if getattr(values, "layer", None) is not layer:
+    if getattr(values, "layer", None) is not steps.layer:
         raise _refusal("attends to values that do not come from its cache")
+    layer: Any = steps.layer
+    (batch, heads, length, _), own = steps.query.shape, steps.keys.shape[2]
     if length > 1 and steps.mask is None and not causal:
         raise _refusal("attends in both directions; a causal LM is needed")
     if length > 1 and steps.mask is not None:

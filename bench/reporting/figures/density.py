@@ -30,7 +30,7 @@ def write(
             here = here.assign(line=labels(here))
             several = here.groupby("line")["asked"].transform("nunique") > 1
             if several.any() and here["density_to"].nunique() > 1:
-                file = f"{name}-density-{int(length)}"
+                file = f"{name}-density-{length}"
                 paths += write_figure(draw(file, here[several]), folder, file, formats)
     return paths
 

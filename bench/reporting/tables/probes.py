@@ -79,7 +79,7 @@ def by_density(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["context_length", *METHOD, "label", "part"]
     for values, here in table.groupby(keys, sort=False, dropna=False):
         cell = dict(zip(keys, values, strict=True))
-        part = int(cell.pop("part"))
+        part = int(str(cell.pop("part")))
         score = score_mean(here["score"], here["context"])
         rows.append(
             {

@@ -114,8 +114,20 @@ def _shapes(
             raise InputError(f"depth is {asked}; {folder} has {depth} level{'s'[: depth > 1]}")
     dtype = settings.dtype or str(layer.keys.dtype).removeprefix("torch.")
     heads = len(layer.queries), layer.heads
+    source, label, number = where
     return [
-        Shape(layer.tokens, *heads, layer.keys.shape[2], tokens, sparsity, levels, dtype, *where)
+        Shape(
+            layer.tokens,
+            *heads,
+            layer.keys.shape[2],
+            tokens,
+            sparsity,
+            levels,
+            dtype,
+            source,
+            label,
+            number,
+        )
         for tokens in settings.query_tokens or TOKENS
         for sparsity in settings.sparsity
         for levels in settings.depth or range(1, min(depth, 2) + 1)
