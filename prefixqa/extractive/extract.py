@@ -59,17 +59,28 @@ class Repeats:
 
     def __init__(self, text: str) -> None:
         plain = text.split()
-        self._plain = " ".join(plain)
-        self._runs = Counter(zip(plain, plain[1:], plain[2:], strict=False))
+        self._plain = f" {' '.join(plain)} "
+        self._runs = Counter(zip(plain, plain[1:], plain[2:], plain[3:], strict=False))
+        self._known: dict[str, bool] = {}
 
     def repeated(self, text: str) -> bool:
         """Whether some words, whole ones at their end, come twice or more."""
         words = text.split()
         # The first and the last may have a quote or a bracket at them elsewhere.
-        if len(words) >= 5 and self._runs[words[1], words[2], words[3]] < 2:
+        if len(words) >= 6 and self._runs[words[1], words[2], words[3], words[4]] < 2:
             return False
-        found = re.compile(re.escape(" ".join(words)) + r"(?!\w)").finditer(self._plain)
-        return next(found, None) is not None and next(found, None) is not None
+        shown = " ".join(words)
+        if shown not in self._known:
+            self._known[shown] = self._searched(shown)
+        return self._known[shown]
+
+    def _searched(self, shown: str) -> bool:
+        found, at = 0, self._plain.find(shown)
+        while at >= 0 and found < 2:
+            end = at + len(shown)
+            found += not self._plain[end].isalnum()
+            at = self._plain.find(shown, end)
+        return found > 1
 
 
 def key_sentences(every: list[Sentence]) -> set[Sentence]:
