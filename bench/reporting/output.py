@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import pandas as pd
 from pandas.api.types import is_string_dtype
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # beginnings of formulas, for spreadsheets
+_NUMBER = r"[-+]?\d[\d.]*(?:e[-+]?\d+)?"
+NUMBERS = re.compile(
+    rf"-|{_NUMBER}(?: to {_NUMBER})?(?: \({_NUMBER} to {_NUMBER}\))?"
+)  # which no program runs
 FORMATS = ("tex", "pdf")  # that are written beside CSV, Markdown and PNG only when asked for
 
 
@@ -37,14 +42,10 @@ def as_csv(table: pd.DataFrame) -> str:
 
 
 def unlike_formula(cell: Any) -> Any:
-    """A cell that no program runs; numbers, also as text, stay as they are."""
-    if not isinstance(cell, str) or not cell.startswith(FORMULA):
+    """A cell that no program runs; numbers as text, intervals and a lone dash stay as they are."""
+    if not isinstance(cell, str) or not cell.startswith(FORMULA) or NUMBERS.fullmatch(cell):
         return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+    return f"'{cell}"
 
 
 def as_meant(cell: str) -> str:

@@ -81,11 +81,12 @@ def narrow(table: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame({"method": table["label"], "asked": table["asked"].fillna("")})
     lengths = sorted(table["context_length"].dropna().unique())
     if len(lengths) < 2:
-        shown["KV budget"] = table["kv_budget"]
+        shown["read"] = table["kv_budget"]
         shown["score (95 % CI)"] = with_interval(table, "score")
         if "delta" in table:
             shown["minus full (95 % CI)"] = with_interval(table, "delta")
-        return shown.assign(n=table["n"])
+        # One number of questions for all is a fact of the study (and of its CSV), and takes no column.
+        return shown if table["n"].nunique() == 1 else shown.assign(n=table["n"])
     keys = ["method", "asked"]
     cells = shown.assign(
         budget=table["kv_budget"],
