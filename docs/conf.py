@@ -20,12 +20,15 @@ THEMES = {
     "Start": (
         "docs/README.md",
         "docs/results.md",
+        "docs/real-models.md",
         "docs/datasets.md",
+        "docs/documents.md",
         "docs/trust.md",
         "docs/limits.md",
     ),
     "Guides": (
         "docs/method.md",
+        "docs/baselines.md",
         "docs/budget.md",
         "docs/generate.md",
         "docs/prompts.md",

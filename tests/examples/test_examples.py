@@ -48,6 +48,13 @@ def test_plain_generate_samples(run: Run) -> None:
     assert run("plain_generate").count("4711042") >= 1
 
 
+def test_an_own_sketch_meets_its_budget_and_counts_its_lookup(run: Run) -> None:
+    output = run("own_sketch")
+    for line in output.splitlines():
+        assert "read 0.4" in line or "read 0.39" in line, line
+    assert output.startswith("Signs: read")
+
+
 def test_an_own_method_meets_its_size(run: Run) -> None:
     output = run("own_method")
     assert "largest=True" in output

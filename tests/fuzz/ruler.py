@@ -93,7 +93,7 @@ def read_prompt_files(content: bytes, folder: Path) -> None:
     found = official_prompts.load(str(folder))
     for wording in vars(found).values():
         for text in vars(wording).values() if hasattr(wording, "__dict__") else (wording,):
-            assert isinstance(text, str | bool)
+            assert isinstance(text, str | bool | int | tuple | type(None)), type(text)
 
 
 LOADERS = (

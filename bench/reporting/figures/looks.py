@@ -56,9 +56,10 @@ KNOWN: dict[str, tuple[str, str]] = {  # by label: colour and marker
     "h2o": (BROWN, "p"),
     "random": (GREY, "h"),
 }
-# Most are Paul Tol's muted colours, as safe as the others; no known method has one of them.
-FREE_COLOURS = ("#882255", "#999933", "#332288", "#44AA99", "#AA4499")
-FREE_MARKERS = "osDPX^v<>dph*"
+# Paul Tol's muted and light colours, as safe as the others; no known method has one of them.
+FREE_COLOURS = ("#882255", "#999933", "#332288", "#44AA99", "#AA4499", "#117733")
+FREE_COLOURS += ("#CC6677", "#DDCC77", "#6699CC", "#661100", "#88CCEE")
+FREE_MARKERS = "osDPX^v<>dphH8*"  # all that can be filled in part
 FREE = tuple((colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS)
 DEPTH = re.compile(r" depth (\d+)")
 DEPTHS = {1: ("-", "full"), 2: ("--", "none"), 3: (":", "left"), 4: ("-.", "bottom")}

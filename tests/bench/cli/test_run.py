@@ -20,7 +20,7 @@ BAD = [
     (["method.sparsity=0.5", "method.kv_budget=0.2"], "one way only"),
     (["method.rule=luck"], "'luck'"),
     (["method.depth=9"], "method.depth is 9"),
-    (["method=foo"], "no method 'foo'; known: full,"),
+    (["method=foo"], "no method 'foo'; known: adakv,"),
     (["method.name=foo"], "unknown method 'foo'"),
     (["task=foo"], "no task 'foo'"),
     (["task.subtask=foo"], "unknown task.subtask 'foo'"),

@@ -1,4 +1,4 @@
-"""Kernel timings on the keys of a stored index."""
+"""Kernel timings on the keys of a stored index: ``python -m bench.kernels source=FOLDER``."""
 
 import csv
 import dataclasses
