@@ -109,7 +109,7 @@ def test_the_card_says_what_is_in_the_set(prefixqa: Run, tmp_path: Path) -> None
         (["documents=0"], "documents is 0; expected at least 1"),
         (["limit=0"], "limit is 0"),
         (["length=300"], "length 300 is too short for questions=24"),
-        (["source=here"], "the template backend invents its documents"),
+        (["source=here"], "the template backend makes its documents"),
         (["backend=extractive"], "needs documents; give source=FOLDER"),
         (["backend=extractive", "source=nowhere"], "no file or folder nowhere"),
         (["backend=extractive", "source=arxiv:paper"], "'paper' is no arXiv id"),
