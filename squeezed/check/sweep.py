@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, astuple
@@ -12,10 +13,8 @@ from pathlib import Path
 
 from squeezed.check.verdict import CRASHED, Verdict
 
-TIMEOUT = 300.0  # seconds for one model, on a machine that may have other work
-START = (
-    1800.0  # seconds for a process to be ready: on a new installation it compiles the kernels first
-)
+WORK = 120.0  # seconds of processor time for one model; on a busy machine they take longer
+TIMEOUT = 3600.0  # seconds until a process that does not even work is given up
 EACH = 40  # models a process runs before a fresh one takes over; bounds its memory
 
 Job = tuple[str, str]  # model type, variant
@@ -58,9 +57,9 @@ class _Worker:
         self.process.start()
         there.close()
         self.done, self.alive = 0, True
-        if not self.pipe.poll(START):
+        if not self.pipe.poll(TIMEOUT):  # on a new installation it compiles the kernels first
             self.stop()
-            raise TimeoutError(f"no process to judge models in was ready in {START:.0f} s")
+            raise TimeoutError(f"no process to judge models in was ready in {TIMEOUT:.0f} s")
         self.pipe.recv()
 
     def ask(self, job: Job) -> Verdict:
@@ -71,7 +70,7 @@ class _Worker:
                 return Verdict(*self.pipe.recv())
             said = f"no answer in {TIMEOUT:.0f} s"
         except EOFError:
-            said = "the process died"
+            said = f"the process died, or took more than {WORK:.0f} s of processor time"
         self.stop()
         return Verdict(CRASHED, said)
 
@@ -93,6 +92,8 @@ def _work(pipe: Connection) -> None:
     pipe.send("ready")
     while True:
         job = pipe.recv()
+        if hasattr(signal, "setitimer"):  # its signal ends a process that does not stop working
+            signal.setitimer(signal.ITIMER_PROF, WORK)
         verdict = judge(*job)
         pipe.send(astuple(verdict))
 

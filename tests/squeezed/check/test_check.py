@@ -1,16 +1,19 @@
 """The judge: that it finds what is wrong, survives what dies, and writes a table that can be read again."""
 
 import json
+import multiprocessing
+import signal
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import squeezed_kernels
 import torch
 from transformers import AutoConfig
 
 import squeezed
 from squeezed.__main__ import main
-from squeezed.check import exactness, sweep, table
+from squeezed.check import exactness, sweep, table, variants
 from squeezed.check.exactness import Plan, check, compare, own_logits
 from squeezed.check.of_config import limits, report
 from squeezed.check.tiny import VOCABULARY, model_types, tiny_config, tiny_model
@@ -100,6 +103,30 @@ def test_a_sweep_goes_on_after_a_death_and_is_taken_up_again(monkeypatch, tmp_pa
     assert list(again) == jobs
     assert again == found
     assert len(capsys.readouterr().err.splitlines()) == 4 + 2
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_model_that_takes_too_much_processor_time_is_given_up():
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=working_for_ever, args=(there,))
+    process.start()
+    there.close()
+    assert here.recv() == "ready"
+    here.send(("llama", DEFAULT))
+    with pytest.raises(EOFError):
+        here.recv()
+    process.join()
+    assert process.exitcode == -signal.SIGPROF
+
+
+def working_for_ever(pipe):
+    def judge(*job):
+        while True:
+            pass
+
+    sweep.WORK, variants.judge = 0.2, judge
+    squeezed_kernels.compile_all = lambda *_: None
+    sweep._work(pipe)
 
 
 def test_a_process_judges(tmp_path):
