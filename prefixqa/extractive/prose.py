@@ -6,6 +6,7 @@ from functools import lru_cache
 _CODE = re.compile(
     r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#\w|;\s*$|\.\.|\u2026|\*\w"
 )
+_JOINED = re.compile(r"(?!\betc)[a-z)]{3,}\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]")
 _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
     r"\b(?:as follows|the following|"
@@ -89,6 +90,8 @@ def flaw(sentence: str) -> str | None:
         return "a line of contents"
     if _CODE.search(sentence):
         return "code, grammar or names of files in the sentence"
+    if _JOINED.search(sentence):
+        return "two sentences, or a part of one"
     if _POINTS_ELSEWHERE.search(sentence):
         return "the sentence points to another place"
     visible = [each for each in sentence if not each.isspace()]

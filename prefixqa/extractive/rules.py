@@ -56,7 +56,7 @@ _NUMBER = re.compile(
 )
 _LIST = re.compile(
     r"\b(?:such as|consists? of|namely|including|contains?|comprises?) "
-    r"(?P<value>[^,;:.()]+(?:, [^,;:.()]+)+,? and [^,;:.()]+|[^,;:.() ]+(?: \w+)? and [^,;:.()]+)(?=[.;])"
+    r"(?P<value>[^,;:.()]+(?:, [^,;:.()]+)+,? and [^,;:.()]+|[^,;:.() ]+(?: \w+)? and \w+(?: \w+)?)(?=[.;])"
 )
 _NAME = re.compile(
     r"(?<=[a-z,] )(?P<value>(?:[A-Z][\w'-]+)(?: (?:of |de |van |von )?[A-Z][\w'-]+){0,3})"
@@ -65,7 +65,21 @@ _NUMBERED = re.compile(
     r"^\W?(?:sections?|chapters?|figures?|fig\.|tables?|pages?|appendix|part|step|example|equation|item|note)$",
     re.IGNORECASE,
 )
-_STARTS = re.compile(r"^(?:It|This|That|These|Those|There|He|She|They|We|What|Here|Which)\b")
+_TERM = re.compile(
+    r"^(?:An? )?[A-Za-z][\w-]*(?: [a-z][\w-]+){0,3} (?:is|are|means|denotes|refers)\b"
+)
+_POINTER = re.compile(
+    r"^(?:this|that|these|those|such|of|with|it|them|which)\b|^(?:Section|Chapter|Figure|Table|Appendix)s?$",
+    re.IGNORECASE,
+)
+_NO_THING = re.compile(
+    r" (?:become|becomes|becoming|software|does|do|did|can|may|will|would|must|should|has|have|be|been|being|"
+    r"if|so|all|any|each|only|also|not|more|less|such|there|then|these|those|free)$"
+)
+_CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}")
+_STARTS = re.compile(
+    r"^(?:It|This|That|These|Those|There|He|She|They|We|What|Here|Which|Thus|Then|If|When|Another|Other|One|Each|Such|All|Both|Note)\b"
+)
 
 
 def definitions(sentence: Sentence) -> Iterator[Candidate]:
@@ -121,9 +135,14 @@ def names(sentence: Sentence) -> Iterator[Candidate]:
 def endings(sentence: Sentence) -> Iterator[Candidate]:
     """The last words of a sentence: a masked key sentence, for documents that give little else."""
     body = sentence.text.rstrip(".!?")
-    last = re.search(r"(?:\b(?:a|an|the|of|in|to|for|on|at|with) )?[\w'-]+(?: [\w'-]+)?$", body)
-    if last and last.start() > 0 and len(body.split()) >= 8:
-        yield completion("factual", sentence, *last.span())
+    # A noun phrase behind a verb or preposition that asks for one; what only might follow is no answer.
+    last = re.search(
+        r"\b(?:by|in|of|from|for|called|named|on|into|at|as) "
+        r"(?P<value>(?:(?:a|an|the) )?[a-z][\w'-]{2,}(?: [\w'-]{4,}){1,2})$",
+        body,
+    )
+    if last and last.start() > 0 and len(body.split()) >= 10:
+        yield completion("factual", sentence, *last.span("value"))
 
 
 RULES: tuple[Rule, ...] = (definitions, methods, comparisons, lists, numbers, names, endings)
@@ -136,6 +155,29 @@ def completion(type_: str, sentence: Sentence, start: int, end: int) -> Candidat
     return Candidate(type_, sentence, start, end, question, f" {before.rstrip()}" if before else "")
 
 
+def poor_gap(candidate: Candidate) -> str | None:
+    """Why nobody could say what belongs into the gap, or would want to; None if nothing speaks against it."""
+    sentence, answer = candidate.sentence.text, candidate.answer
+    left, right = sentence[: candidate.start], sentence[candidate.end :]
+    before = left.split()
+    if before and _NUMBERED.search(before[-1]):
+        return "the number of a part of the document"
+    if _POINTER.search(answer):
+        return "an answer that only points"
+    if candidate.type == "definition":
+        if not _TERM.match(left):
+            return "no term that stands for itself"
+    elif re.search(r"[^\s\"'(]$|\w\($", left) or re.match(r"[^\s,;:.!?)\"']|[.,:]\w", right):
+        return "a part of a longer word or number"
+    if candidate.type == "numeric" and answer.strip("+-").isdigit() and not right.strip(" .!?"):
+        return "a number without what it counts"
+    if re.search(r"\d [a-z]+$", answer) and _NO_THING.search(answer):
+        return "a number and a word that is no thing"
+    if candidate.type in ("factual", "method") and not _CONTENT.search(answer):
+        return "an answer of small words"
+    return None
+
+
 def problem(candidate: Candidate) -> str | None:
     """Why a candidate makes no good question; None if nothing speaks against it."""
     answer, sentence = candidate.answer, candidate.sentence.text
@@ -144,9 +186,8 @@ def problem(candidate: Candidate) -> str | None:
         return f"answer of {len(words)} words; expected 1 to {MAX_WORDS}"
     if (why := flaw(sentence)) is not None:
         return why
-    before = sentence[: candidate.start].split()
-    if before and _NUMBERED.search(before[-1]):
-        return "the number of a part of the document"
+    if (why := poor_gap(candidate)) is not None:
+        return why
     outside = candidate.question.replace(GAP, " ") + " " + candidate.prefix
     if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", outside, re.IGNORECASE):
         return "the answer stands in the question"

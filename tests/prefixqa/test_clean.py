@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from documents import PARAGRAPH, pdf
 
+from prefixqa.document import Document
+from prefixqa.extractive import extract
 from prefixqa.extractive.prose import flaw
 from prefixqa.sources.clean import clean
 from prefixqa.sources.formats import FORMATS
@@ -150,3 +152,16 @@ def test_one_document_in_three_formats_is_one_document(
     found = load(str(folder), Filter(1, 300), tokens, tmp_path / "cache")
     assert [each.id for each in found.documents] == ["lamps.html"]
     assert set(found.skipped.values()) == {"a near duplicate of lamps.html"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "More of it can be read in Section and in the other parts of the manual.",
+        "To print the current name of a machine run hostname(1) without any argument at all.",
+        "The graphs and the partition are given here in the Figures 3.1-3.2 of the book.",
+    ],
+)
+def test_no_question_asks_for_a_pointer_or_a_part_of_a_word(text: str) -> None:
+    answers = [pair.answers[0] for pair in extract(Document("d", "d", text, "d"), 9, seed=0).pairs]
+    assert not {"Section", "1", "3.1", "3.2"} & set(answers)

@@ -44,7 +44,7 @@ def test_pairs_are_answerable_and_do_not_give_their_answer_away() -> None:
         PARAGRAPH + "\n\n## More\n\n" + PARAGRAPH.replace("Ellmouth", "Harsted").replace("14", "9")
     )
     made = extract(document(text), 6, seed=0)
-    assert 3 <= len(made.pairs) <= 6
+    assert 2 <= len(made.pairs) <= 6  # the other sentences come twice
     for pair in made.pairs:
         (evidence,) = pair.evidence
         assert text[evidence.start : evidence.end] == evidence.text
