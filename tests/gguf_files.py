@@ -26,20 +26,27 @@ KEYS = {
 }
 
 
-def vocabulary() -> tuple[list[str], list[str], list[str]]:
-    """Tokens, merges and special tokens of the embedded model's tokenizer."""
+BYTES = (
+    259  # tokens of the embedded model's tokenizer that are special or single bytes: the first ones
+)
+
+
+def vocabulary(small: bool) -> tuple[list[str], list[str], list[str]]:
+    """Tokens, merges and special tokens of the embedded model's tokenizer; ``small``: bytes only, because
+    reading a vocabulary takes most of the time of reading a small file."""
     found = json.loads((models.MINI / "tokenizer.json").read_text())
     tokens = sorted(found["model"]["vocab"], key=found["model"]["vocab"].__getitem__)
     merges = [
         each if isinstance(each, str) else " ".join(each) for each in found["model"]["merges"]
     ]
-    return tokens, merges, [each["content"] for each in found["added_tokens"]]
+    special = [each["content"] for each in found["added_tokens"]]
+    return (tokens[:BYTES], [], special) if small else (tokens, merges, special)
 
 
-def random_model(architecture: str) -> Any:
+def random_model(architecture: str, tokens: int) -> Any:
     """A random model of two layers, ``llama`` or ``qwen2``, in float32."""
     torch.manual_seed(0)
-    sizes = {**SIZES, "vocab_size": len(vocabulary()[0]), "tie_word_embeddings": False}
+    sizes = {**SIZES, "vocab_size": tokens, "tie_word_embeddings": False}
     theta = {"rope_theta": sizes.pop("rope_theta"), "rope_type": "default"}
     if architecture == "llama":
         return LlamaForCausalLM(LlamaConfig(**sizes, rope_parameters=theta)).eval()
@@ -53,6 +60,7 @@ def write(
     pre: str = "smollm",
     claimed: str | None = None,
     skip: str = "",
+    small: bool = True,
     **values: Any,
 ) -> Any:
     """Writes a GGUF file of a random model; returns that model.
@@ -60,11 +68,12 @@ def write(
     Args:
         kind: of matrices: F32, F16, BF16 or Q8_0. pre: how texts are cut before tokens are made.
         claimed: architecture that the file names, where it lies. skip: a tensor
-            to leave out. values: further keys, dots as ``__``.
+            to leave out. small: of the vocabulary. values: further keys, dots as ``__``.
     """
     import gguf
 
-    model = random_model(architecture)
+    words = vocabulary(small)
+    model = random_model(architecture, len(words[0]))
     config = model.config
     writer = gguf.GGUFWriter(path, claimed or architecture)
     writer.add_string("general.name", f"tiny {architecture}")
@@ -78,7 +87,7 @@ def write(
     for key, value in values.items():
         add = writer.add_string if isinstance(value, str) else writer.add_float32
         add(key.replace("__", "."), value)
-    _add_tokenizer(writer, pre)
+    _add_tokenizer(writer, pre, *words)
     _add_tensors(writer, model, architecture, kind, skip)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -87,13 +96,16 @@ def write(
     return model
 
 
-def _add_tokenizer(writer: Any, pre: str) -> None:
-    tokens, merges, special = vocabulary()
+def _add_tokenizer(
+    writer: Any, pre: str, tokens: list[str], merges: list[str], special: list[str]
+) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types([3 if token in special else 1 for token in tokens])
-    writer.add_token_merges(merges)
+    writer.add_token_merges(
+        merges or ["a b"]
+    )  # an array needs one; it makes no token of this vocabulary
     writer.add_bos_token_id(tokens.index(special[0]))
     writer.add_eos_token_id(tokens.index(special[1]))
     writer.add_add_bos_token(True)
