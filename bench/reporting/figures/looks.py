@@ -57,8 +57,10 @@ KNOWN: dict[str, tuple[str, str]] = {  # by label: colour and marker
     "random": (GREY, "h"),
 }
 # Paul Tol's muted and light colours, as safe as the others; no known method has one of them.
-FREE_COLOURS = ("#882255", "#999933", "#332288", "#44AA99", "#AA4499", "#117733")
-FREE_COLOURS += ("#CC6677", "#DDCC77", "#6699CC", "#661100", "#88CCEE")
+FREE_COLOURS = (
+    *("#882255", "#999933", "#332288", "#44AA99", "#AA4499", "#117733"),
+    *("#CC6677", "#DDCC77", "#6699CC", "#661100", "#88CCEE"),
+)
 FREE_MARKERS = "osDPX^v<>dphH8*"  # all that can be filled in part
 FREE = tuple((colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS)
 DEPTH = re.compile(r" depth (\d+)")
