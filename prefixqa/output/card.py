@@ -6,7 +6,7 @@ from typing import Any
 from prefixqa.document import TYPES
 from prefixqa.output.splits import SPLITS
 from prefixqa.output.statistics import Statistics, spread
-from prefixqa.sources.report import Report
+from prefixqa.reading import Report
 
 BUCKETS = ((0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
 

@@ -16,8 +16,8 @@ from prefixqa.output.parquet import write_parquet
 from prefixqa.output.plots import NAME, write_plots
 from prefixqa.output.splits import split_of
 from prefixqa.output.statistics import statistics
+from prefixqa.reading import Report
 from prefixqa.rows import to_rows
-from prefixqa.sources.report import Report
 from prefixqa.tokens import TokenCounter
 from rows import strict_json
 from rows.row import write_jsonl

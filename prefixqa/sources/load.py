@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prefixqa.document import Document
+from prefixqa.reading import Report
 from prefixqa.sources.clean import clean
 from prefixqa.sources.duplicates import NearDuplicates
 from prefixqa.sources.files import read
 from prefixqa.sources.raw import Raw, SourceError
-from prefixqa.sources.report import Report, report
+from prefixqa.sources.report import report
 from prefixqa.tokens import TokenCounter
 
 

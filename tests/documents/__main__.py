@@ -22,9 +22,10 @@ from tqdm import tqdm
 
 from prefixqa.document import Document, Pair
 from prefixqa.extractive import extract
+from prefixqa.reading import Report
 from prefixqa.sources.clean import clean
 from prefixqa.sources.formats import FORMATS
-from prefixqa.sources.report import Report, report
+from prefixqa.sources.report import report
 from tests.documents.packages import SOURCES, Source, fetch, unpacked
 from tests.documents.recall import recall, without_running_heads
 
