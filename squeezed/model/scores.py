@@ -119,8 +119,8 @@ def product(func: Callable[..., Any], args: Sequence[Any], given: dict[str, Any]
     layer, (query, keys) = args[1].layer, map(_plain, args[:2])
     keys = keys.transpose(-1, -2)
     kept = layer.keys  # models that compute scores in float32 convert what the cache holds
-    query, keys = (_by_head(each, len(kept)).to(kept.dtype) for each in (query, keys))
-    steps = Steps(layer, query, keys)
+    by_head = [_by_head(each, len(kept)).to(kept.dtype) for each in (query, keys)]
+    steps = Steps(layer, by_head[0], by_head[1])
     if name == "baddbmm":
         beta, alpha = given.get("beta", 1), given.get("alpha", 1)
         if beta and added is not None and bool(added.any()):

@@ -173,7 +173,6 @@ def test_refused_by_the_configuration_alone():
     for kind, reason in (
         ("deepseek_v4", "compressed_sparse_attention"),
         ("t5", "encoder-decoder"),
-        ("qwen4_exp_text", "an indexer of its own"),
     ):
         config = tiny_config(kind)
         with pytest.raises(UnsupportedModelError, match=f"{config.model_type} .*{reason}"):
