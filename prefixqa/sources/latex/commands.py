@@ -145,9 +145,9 @@ def front_matter(name: str) -> Callable[[State], None]:
 
 
 def maketitle(state: State) -> None:
-    """Title, authors and date, where the document shows them."""
+    """Title, authors and date, where the document shows them; once, so that none can show itself."""
     for name, mark in (("title", "## "), ("author", ""), ("date", "")):
-        if shown := state.line(state.front.get(name, [])):
+        if shown := state.line(state.front.pop(name, [])):
             state.put(f"\n\n{mark}{shown}\n\n")
 
 
