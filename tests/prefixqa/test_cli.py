@@ -103,7 +103,7 @@ def test_the_card_says_what_is_in_the_set(prefixqa: Run, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["backend=magic"], "unknown backend 'magic'; known: template, extractive, openai"),
+        (["backend=magic"], "unknown backend 'magic'; known: template, factbook, extractive, openai"),
         (["lenght=512"], "unknown key 'lenght'; did you mean length?"),
         (["length=abc"], "length: Value 'abc'"),
         (["documents=0"], "documents is 0; expected at least 1"),

@@ -89,7 +89,9 @@ def test_nan_weights_are_refused():
     model = tiny_llama()
     with torch.no_grad():
         model.model.layers[1].self_attn.k_proj.weight[3, 5] = float("nan")
-    with pytest.raises(ValueError, match="not finite; the weight model.layers.1.self_attn.k_proj.weight"):
+    with pytest.raises(
+        ValueError, match="not finite; the weight model.layers.1.self_attn.k_proj.weight"
+    ):
         squeezed.prepare(model, random_ids(200, seed=1))
 
 
@@ -97,7 +99,9 @@ def test_nan_queries_are_refused_by_the_calibration():
     model = tiny_llama()
     with torch.no_grad():
         model.model.layers[0].self_attn.q_proj.weight[3, 5] = float("nan")
-    with pytest.raises(ValueError, match="not finite; the weight model.layers.0.self_attn.q_proj.weight"):
+    with pytest.raises(
+        ValueError, match="not finite; the weight model.layers.0.self_attn.q_proj.weight"
+    ):
         squeezed.prepare(model, random_ids(200, seed=1))
 
 

@@ -145,9 +145,14 @@ def front_matter(name: str) -> Callable[[State], None]:
 
 
 def maketitle(state: State) -> None:
-    """Title, authors and date, where the document shows them; once, so that none can show itself."""
+    """Title, authors and date, where the document shows them. While one is read it is away, so that none can
+    show itself."""
     for name, mark in (("title", "## "), ("author", ""), ("date", "")):
-        if shown := state.line(state.front.pop(name, [])):
+        tokens = state.front.pop(name, [])
+        shown = state.line(tokens)
+        if tokens:
+            state.front.setdefault(name, tokens)
+        if shown:
             state.put(f"\n\n{mark}{shown}\n\n")
 
 

@@ -322,7 +322,10 @@ REFUSED = {
     "mamba": (family("mamba"), "no layer with attention"),
     "falcon": (family("falcon", alibi=True), "ALiBi"),
     "bloom": (family("bloom"), "bloom biases attention by distance"),
-    "reformer": (family("reformer", is_decoder=True, axial_pos_embds=False), "keeps no keys and values in a cache"),
+    "reformer": (
+        family("reformer", is_decoder=True, axial_pos_embds=False),
+        "keeps no keys and values in a cache",
+    ),
     "bert": (family("bert", is_decoder=False), "both directions"),
     "diffllama": (family("diffllama"), "attends to several values of one key"),
     "doge": (family("doge"), "mask of torch.float32"),
