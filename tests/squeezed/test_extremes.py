@@ -90,7 +90,7 @@ def test_nan_weights_are_refused():
     with torch.no_grad():
         model.model.layers[1].self_attn.k_proj.weight[3, 5] = float("nan")
     with pytest.raises(
-        ValueError, match="not finite; the weight model.layers.1.self_attn.k_proj.weight"
+        ValueError, match=r"not finite; the weight model.layers.1.self_attn.k_proj.weight"
     ):
         squeezed.prepare(model, random_ids(200, seed=1))
 
@@ -100,7 +100,7 @@ def test_nan_queries_are_refused_by_the_calibration():
     with torch.no_grad():
         model.model.layers[0].self_attn.q_proj.weight[3, 5] = float("nan")
     with pytest.raises(
-        ValueError, match="not finite; the weight model.layers.0.self_attn.q_proj.weight"
+        ValueError, match=r"not finite; the weight model.layers.0.self_attn.q_proj.weight"
     ):
         squeezed.prepare(model, random_ids(200, seed=1))
 
