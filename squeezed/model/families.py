@@ -221,8 +221,11 @@ def decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
 
 
 def is_model(module: torch.nn.Module) -> bool:
-    """Whether a module is a model of transformers, alone or as a part of another."""
-    return hasattr(module, "set_attn_implementation")
+    """Whether a module is a model of transformers, alone or as a part of another.
+
+    By its class: what wraps a model (PEFT) passes all attributes on.
+    """
+    return hasattr(type(module), "set_attn_implementation")
 
 
 def layer_devices(model: PreTrainedModel) -> list[torch.device]:

@@ -462,3 +462,27 @@ def test_a_model_spread_over_two_devices(name, tmp_path):
             model, each, case.questions, method=squeezed.Squeezed(sparsity=0), max_new_tokens=NEW
         )
         assert out.sequences[0].tolist() == case.tokens
+
+
+class Wrapper(torch.nn.Module):
+    """Around a model, as those of PEFT: ``forward`` tells nothing, other attributes are the model's."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.inside = model
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("inside"), name)
+
+    def forward(self, *args, **kwargs):
+        return self.inside(*args, **kwargs)
+
+
+def test_what_wraps_a_model_is_judged_by_the_model():
+    model = FAMILIES["llama"].model()
+    families.require_supported(Wrapper(model))
+    assert families.language_model(Wrapper(model)) is model
+    assert families.calls_interface(Wrapper(model))
