@@ -26,21 +26,19 @@ KEYS = {
 }
 
 
-BYTES = (
-    259  # tokens of the embedded model's tokenizer that are special or single bytes: the first ones
-)
+FEW = 260  # tokens: the special ones, single bytes, and the first that is made of two
 
 
 def vocabulary(small: bool) -> tuple[list[str], list[str], list[str]]:
-    """Tokens, merges and special tokens of the embedded model's tokenizer; ``small``: bytes only, because
-    reading a vocabulary takes most of the time of reading a small file."""
+    """Tokens, merges and special tokens of the embedded model's tokenizer; ``small``: hardly more
+    than bytes, because reading a vocabulary takes most of the time of reading a small file."""
     found = json.loads((models.MINI / "tokenizer.json").read_text())
     tokens = sorted(found["model"]["vocab"], key=found["model"]["vocab"].__getitem__)
     merges = [
         each if isinstance(each, str) else " ".join(each) for each in found["model"]["merges"]
     ]
     special = [each["content"] for each in found["added_tokens"]]
-    return (tokens[:BYTES], [], special) if small else (tokens, merges, special)
+    return (tokens[:FEW], merges[:1], special) if small else (tokens, merges, special)
 
 
 def random_model(architecture: str, tokens: int) -> Any:
@@ -103,9 +101,7 @@ def _add_tokenizer(
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types([3 if token in special else 1 for token in tokens])
-    writer.add_token_merges(
-        merges or ["a b"]
-    )  # an array needs one; it makes no token of this vocabulary
+    writer.add_token_merges(merges)
     writer.add_bos_token_id(tokens.index(special[0]))
     writer.add_eos_token_id(tokens.index(special[1]))
     writer.add_add_bos_token(True)
