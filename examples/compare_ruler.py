@@ -1,15 +1,17 @@
 """Whether rows with the original's wording are the original's: frames and lengths, task by task.
 
-python examples/compare_ruler.py --clone FOLDER [--tokenizers mini,FOLDER] [--length 4096] [--samples 4]
+python examples/compare_ruler.py --clone FOLDER [--tokenizers mini,FOLDER] [--tasks vt,cwe] [--seeds 8]
 
 FOLDER is a clone of github.com/NVIDIA/RULER. Its generators are run as they are, in a temporary copy,
 and ours with ``prompts=FOLDER compat=true``. Of both, what is drawn (numbers, names, words) is masked;
-what is left, the frame, must be the same text. Lengths are means in tokens: of the same distribution,
-not the same values. Tasks with essays or documents need data of others, and are left out.
+what is left, the frame, must be the same text. Lengths are means in tokens. They differ from seed to seed,
+because all samples of one start from one drawn size and lose whole steps. Tasks with essays or documents
+need data of others, and are left out.
 """
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import re
@@ -53,7 +55,7 @@ MASKS = (
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
     (r"\b1\. .+?(?=$|\n)", "<list>"),
     (r"(?:(?:[a-z]{6}|\.\.\.)(?: |(?=\n))){20,}", "<coded>"),
-    (r"\b[a-z][\w'. ]*-[\w'-]+(?=( is:| mentioned))", "<key>"),
+    (r"(?<= for )[a-z][\w'. -]*-[\w'. -]*?(?=( is:| mentioned))", "<key>"),
     (r"\b[A-Z]{5}\b", "<name of 5>"),
     (r"\b(?!VAR\b)[A-Z]{3}\b", "<name of 3>"),
     (r"\b\d{7}\b", "<number of 7>"),
@@ -80,7 +82,7 @@ def frame(text: str) -> list[str]:
 
 
 def theirs(
-    clone: Path, tasks: list[str], tokenizer: str, length: int, samples: int
+    clone: Path, tasks: list[str], tokenizer: str, length: int, samples: int, seeds: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of the original's own generators, run in a copy, by task."""
     with tempfile.TemporaryDirectory() as work:
@@ -94,11 +96,18 @@ def theirs(
         words.parent.mkdir(exist_ok=True)
         words.write_text('{"1": "word"}')  # a pointer in most clones, and read at any length
         commands = []
-        for task in tasks:
+        for task, seed in itertools.product(tasks, range(seeds)):
             family, script = FAMILIES[TASKS[task].family]
             commands.append(
                 [
-                    *(str(data / "synthetic" / script), "--save_dir", work, "--save_name", task),
+                    *(
+                        str(data / "synthetic" / script),
+                        "--save_dir",
+                        work,
+                        "--save_name",
+                        f"{task}-{seed}",
+                    ),
+                    *("--random_seed", str(seed)),
                     *("--tokenizer_type", "hf", "--tokenizer_path", tokenizer),
                     *("--max_seq_length", str(length), "--num_samples", str(samples)),
                     *("--tokens_to_generate", str(TASKS[task].max_new_tokens)),
@@ -121,7 +130,10 @@ def theirs(
         return {
             task: [
                 json.loads(line)
-                for line in (Path(work) / task / "validation.jsonl").read_text().splitlines()
+                for seed in range(seeds)
+                for line in (Path(work) / f"{task}-{seed}" / "validation.jsonl")
+                .read_text()
+                .splitlines()
             ]
             for task in tasks
         }
@@ -154,10 +166,18 @@ def parameters(task: str) -> list[str]:
 
 
 def compare(
-    clone: Path, task: str, loaded: Any, others: list[dict[str, Any]], length: int, samples: int
+    clone: Path,
+    task: str,
+    loaded: Any,
+    others: list[dict[str, Any]],
+    length: int,
+    samples: int,
+    seeds: int,
 ) -> bool:
     """Compares one task and prints a line; whether the frames are equal."""
-    ours: list[Row] = list(generate(task, loaded, length, samples, prompts=str(clone), compat=True))
+    ours: list[Row] = []
+    for seed in range(seeds):
+        ours += generate(task, loaded, length, samples, seed=seed, prompts=str(clone), compat=True)
     texts = [row.context + row.question + row.answer_prefix for row in ours]
     wanted = [row["input"] + row["answer_prefix"] for row in others]
     left, right = frame(wanted[0]), frame(texts[0])
@@ -189,6 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tasks", default=",".join(COMPARED))
     parser.add_argument("--length", type=int, default=4096)
     parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=8)
     given = parser.parse_args(arguments)
     if not (given.clone / "scripts" / "data" / "synthetic").is_dir():
         parser.error(f"--clone: {given.clone} has no folder scripts/data/synthetic")
@@ -196,13 +217,14 @@ def main(arguments: list[str] | None = None) -> None:
     if wrong:
         parser.error(f"--tasks: {wrong[0]} cannot be compared; known: {', '.join(COMPARED)}")
     same = []
-    tasks, length, samples = given.tasks.split(","), given.length, given.samples
+    tasks, length = given.tasks.split(","), given.length
+    counts = given.samples, given.seeds
     for name in given.tokenizers.split(","):
         tokenizer = load_tokenizer(name)
         print(f"{name}: running the original's generators ...", file=sys.stderr)
-        made = theirs(given.clone, tasks, str(tokenizer.name_or_path), length, samples)
+        made = theirs(given.clone, tasks, str(tokenizer.name_or_path), length, *counts)
         for task in tasks:
-            same.append(compare(given.clone, task, tokenizer, made[task], length, samples))
+            same.append(compare(given.clone, task, tokenizer, made[task], length, *counts))
     if not all(same):
         raise SystemExit(1)
 

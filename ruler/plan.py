@@ -96,14 +96,17 @@ class Plan:
         laid_out = self.laid_out
         haystack = laid_out.haystack if isinstance(laid_out, NiahTask) else None
         step = stepwise.step_of(laid_out, haystack, self.length)
-        draw = draw_sample(
-            laid_out,
-            self.prompts,
-            f"{self.seed}/{self.task.name}/{self.length}/{stepwise.PROBE}",
-            questions=self.questions,
-            length=self.length,
-            material=self.material,
-        )
+
+        def draw(size: int) -> Draw:
+            return draw_sample(
+                laid_out,
+                self.prompts,
+                f"{self.seed}/{self.task.name}/{self.length}/{stepwise.PROBE}/{size}",
+                questions=self.questions,
+                length=self.length,
+                material=self.material,
+            )
+
         room = self.length - self.reserved
         return stepwise.common_size(laid_out, draw, self.tokens, room, step), step
 

@@ -1,12 +1,14 @@
 """The original's way to find a sample's size (``compat=true``): in steps, from one probe for all samples.
 
-It finds the largest size that fits for one sample of its own, starts every sample at that size, and takes a
-whole step off as long as it is too long. So samples are shorter than they could be.
+It finds a size by halving, with a sample of its own for each try, starts every sample at that size, and takes
+a whole step off as long as it is too long. So samples are shorter than they could be, by up to a step.
 """
+
+from collections.abc import Callable
 
 from rows.tokens import TokenCounter
 from ruler.families.sample import Draw, Sample
-from ruler.fit import LengthError, fit, fitting_size, longest
+from ruler.fit import fit, longest
 from ruler.tasks import FweTask, NiahTask, Task
 
 SHORT = 4096  # tokens; below, steps are smaller
@@ -30,21 +32,37 @@ def step_of(task: Task, haystack: str | None, length: int) -> int:
     }[task.family]
 
 
-def common_size(task: Task, draw: Draw, counter: TokenCounter, room: int, step: int) -> int:
+def common_size(
+    task: Task, draw: Callable[[int], Draw], counter: TokenCounter, room: int, step: int
+) -> int:
     """The size that all samples start from.
 
     Args:
-        draw: of the probe. room: tokens of context and user input.
+        draw: a sample for a size; the original draws another one for each size that it tries, so a short one
+            may pass where most would not.
+        room: tokens of context and user input.
     """
+
+    def tokens(size: int) -> int:
+        drawn = draw(size)
+        size = max(size, drawn.minimum_size())
+        most = getattr(drawn, "maximum_size", lambda: size)()
+        return _tokens(drawn, min(size, most), counter)
+
     if isinstance(task, FweTask):
         size = room // task.word_length  # words; the original takes a letter for a token here
-        while _tokens(draw, size, counter) < room:
+        while tokens(size) < room:
             size += step
         return size - step
-    try:
-        return max(fitting_size(draw, counter, room), step)
-    except LengthError:
-        return step
+    low, high = step, max(3 * room * step // tokens(step), 2 * step)
+    found = step
+    while low <= high:
+        middle = (low + high) // 2
+        if tokens(middle) <= room:
+            found, low = middle, middle + 1
+        else:
+            high = middle - 1
+    return found
 
 
 def fit_stepwise(

@@ -122,6 +122,8 @@ def test_frames_are_compared_with_those_of_a_clone(run: Run, tmp_path: Path) -> 
         "1500",
         "--samples",
         "1",
+        "--seeds",
+        "1",
         "--tasks",
         "cwe",
     )

@@ -45,7 +45,7 @@ class Units:
 def test_every_sample_starts_at_the_probes_size_and_loses_whole_steps() -> None:
     counter: Any = Letters()
     room = 10 + 5 + 4 * 100  # the probe's units have 4 letters, so 100 of them fit
-    size = common_size(TASKS["vt"], Units(4), counter, room, 10)
+    size = common_size(TASKS["vt"], lambda _: Units(4), counter, room, 10)
     assert size == 100
     sizes = {}
     for each in (3, 4, 5):
@@ -59,21 +59,35 @@ def test_every_sample_starts_at_the_probes_size_and_loses_whole_steps() -> None:
     ) // 41 == 9  # 10, then the best
 
 
+def test_a_short_sample_may_pass_where_most_would_not() -> None:
+    """Of at most 3 * 415 * 10 // 55 = 226 units the first try is 118, which here has shorter units."""
+    counter: Any = Letters()
+    room = 10 + 5 + 4 * 100
+    tried = []
+
+    def draw(size: int) -> Units:
+        tried.append(size)
+        return Units(3 if size == 118 else 4)
+
+    assert common_size(TASKS["vt"], draw, counter, room, 10) == 118
+    assert tried[:3] == [10, 118, 172]
+
+
 def test_where_nothing_fits_it_ends() -> None:
     counter: Any = Letters()
     with pytest.raises(LengthError):
         fit_stepwise(Units(50), counter, 40, 100, 10)
-    assert common_size(TASKS["vt"], Units(50), counter, 40, 10) == 10
+    assert common_size(TASKS["vt"], lambda _: Units(50), counter, 40, 10) == 10
 
 
 def test_coded_words_grow_by_thirty_seconds_until_they_are_too_many() -> None:
     counter: Any = Letters()
     task = FweTask()
     # 600 // 6 = 100 units to begin with. Of 5 letters they are 515 in all, and 118 are 605: too many.
-    assert common_size(task, Units(5), counter, 600, 18) == 100
+    assert common_size(task, lambda _: Units(5), counter, 600, 18) == 100
     # Of 3 letters: 190 are 585, and 208 are 639. Of 6: already 100 are too many, so a step is taken off.
-    assert common_size(task, Units(3), counter, 600, 18) == 190
-    assert common_size(task, Units(6), counter, 600, 18) == 82
+    assert common_size(task, lambda _: Units(3), counter, 600, 18) == 190
+    assert common_size(task, lambda _: Units(6), counter, 600, 18) == 82
 
 
 @pytest.mark.parametrize(
