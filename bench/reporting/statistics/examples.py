@@ -46,8 +46,11 @@ def examples(
     table["index_ms"] = table["prepare_ms"] - table["dense_ms"]
     if full is None:
         return table.assign(full=np.nan, same=np.nan)
-    columns = ["id", "score"] + (["prediction"] if "prediction" in full else [])
-    reference = full[columns].rename(columns={"score": "full", "prediction": "full_prediction"})
-    table = table.merge(reference, on="id", how="left")
-    same = table["prediction"] == table["full_prediction"] if "full_prediction" in table else np.nan
-    return table.assign(same=same)
+    places = pd.Index(full["id"]).get_indexer(records["id"])  # ids are unique; -1: not there
+    found = full.iloc[places]
+    there = places >= 0
+    same: Any = np.nan
+    if "prediction" in full:
+        same = there & (table["prediction"].to_numpy() == found["prediction"].to_numpy())
+    scores = found["score"].to_numpy(dtype=float)
+    return table.assign(full=np.where(there, scores, np.nan), same=same)
