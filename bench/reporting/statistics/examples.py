@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
+from bench.reporting.statistics.measured import lookup_budget, measured_sparsity, numbers
 
 TIMES = ("prefill_ms", "decode_ms_per_token", "prepare_ms", "dense_ms", "index_bytes")
 
@@ -26,21 +26,20 @@ def examples(
     window = None if pd.isna(run["window"]) else int(run["window"])
     nothing = pd.Series(np.nan, index=records.index)
     said = records.get("prediction", nothing)
+    subtask, ids = run["subtask"], records["id"].tolist()
     table = pd.DataFrame(
         {
             "id": records["id"],
-            "subtask": run["subtask"],
-            "example": run["subtask"] + " " + records["id"],
-            "context": run["subtask"] + " " + records["context"],
-            "score": records["score"].astype(float),
+            "subtask": subtask,
+            "example": [f"{subtask} {each}" for each in ids],
+            "context": [f"{subtask} {each}" for each in records["context"].tolist()],
+            "score": numbers(records["score"]),
             "prediction": said,
-            "empty": [str(text).strip() == "" for text in said],
+            "empty": [str(text).strip() == "" for text in said.tolist()],
             "kv_budget": records["kv_budget"],
             "lookup_budget": lookup_budget(records),
             "measured_sparsity": measured_sparsity(records, window),
-            **{
-                name: pd.to_numeric(records[name]) if name in records else nothing for name in TIMES
-            },
+            **{name: numbers(records[name]) if name in records else nothing for name in TIMES},
         }
     )
     table["index_ms"] = table["prepare_ms"] - table["dense_ms"]
