@@ -12,7 +12,12 @@ from bench.config.spec import digest
 from bench.records.files import CONFIG, RECORDS
 from bench.records.stored import read_complete_records, read_identity
 from bench.reporting.statistics.intervals import Interval, cluster_mean, score_mean
-from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
+from bench.reporting.statistics.measured import (
+    lookup_budget,
+    mean,
+    measured_sparsity,
+    numbers,
+)
 from bench.reporting.variants import DENSE, asked, variant
 
 COLUMNS = (
@@ -110,7 +115,8 @@ def _row(
     both = paired(records, full)
     nothing = Interval(np.nan, np.nan, np.nan)
     delta = cluster_mean(both["score"] - both["full"], both["context"]) if len(both) else nothing
-    prompts, haystack = (_only(records, name) for name in ("prompts", "haystack"))
+    metas = records["meta"].tolist()
+    prompts, haystack = (_only(metas, name) for name in ("prompts", "haystack"))
     return {
         "model": model["name"],
         "task": task["name"],
@@ -119,11 +125,11 @@ def _row(
         "method": method["name"],
         "depth": method.get("depth"),
         "sparsity": method.get("sparsity"),
-        "kv_budget": records["kv_budget"].mean(),
+        "kv_budget": mean(numbers(records["kv_budget"])),
         "score": score.mean,
         "score_ci_low": score.low,
         "score_ci_high": score.high,
-        "full_score": both["full"].mean() if len(both) else np.nan,
+        "full_score": mean(numbers(both["full"])),
         "delta": delta.mean,
         "n": len(records),
         "prefill_ms": _median(records, "prefill_ms"),
@@ -132,8 +138,8 @@ def _row(
         "commit": "+".join(sorted(set(records["commit"]))),
         "rule": method.get("rule", ""),
         "variant": variant(identity),
-        "lookup_budget": lookup_budget(records).mean(),
-        "measured_sparsity": measured_sparsity(records, window).mean(),
+        "lookup_budget": mean(lookup_budget(records).to_numpy()),
+        "measured_sparsity": mean(measured_sparsity(records, window).to_numpy()),
         "delta_ci_low": delta.low,
         "delta_ci_high": delta.high,
         "paired_n": len(both),
@@ -170,8 +176,11 @@ def _secondary(records: pd.DataFrame) -> dict[str, float]:
         return {}
     # Records of an older version may have none beside records that have some.
     found = [each if isinstance(each, dict) else {} for each in records["metrics"]]
-    means = pd.DataFrame(found).drop(columns="score", errors="ignore").mean()
-    return {f"{SECONDARY}{name}": float(mean) for name, mean in means.items()}
+    names = dict.fromkeys(name for each in found for name in each if name != "score")
+    return {
+        f"{SECONDARY}{name}": mean(np.array([each.get(name, np.nan) for each in found], float))
+        for name in names
+    }
 
 
 def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
@@ -182,10 +191,12 @@ def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
 
 
 def _median(records: pd.DataFrame, column: str) -> float:
-    return float(pd.to_numeric(records[column]).median())
+    values = numbers(records[column])
+    values = values[~np.isnan(values)]
+    return float(np.median(values)) if len(values) else float("nan")
 
 
-def _only(records: pd.DataFrame, name: str) -> str:
+def _only(metas: list[dict[str, Any]], name: str) -> str:
     """The value of a ``meta`` field, the same in all records; several are joined and so show."""
-    values = {str(meta[name]) for meta in records["meta"] if meta.get(name)}
+    values = {str(meta[name]) for meta in metas if meta.get(name)}
     return "+".join(sorted(values))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.reporting.statistics.measured import lookup_budget, measured_sparsity
+from bench.reporting.statistics.measured import lookup_budget, measured_sparsity, numbers
 
 TIMES = ("prefill_ms", "decode_ms_per_token", "prepare_ms", "dense_ms", "index_bytes")
 
@@ -26,28 +26,30 @@ def examples(
     window = None if pd.isna(run["window"]) else int(run["window"])
     nothing = pd.Series(np.nan, index=records.index)
     said = records.get("prediction", nothing)
+    subtask, ids = run["subtask"], records["id"].tolist()
     table = pd.DataFrame(
         {
             "id": records["id"],
-            "subtask": run["subtask"],
-            "example": run["subtask"] + " " + records["id"],
-            "context": run["subtask"] + " " + records["context"],
-            "score": records["score"].astype(float),
+            "subtask": subtask,
+            "example": [f"{subtask} {each}" for each in ids],
+            "context": [f"{subtask} {each}" for each in records["context"].tolist()],
+            "score": numbers(records["score"]),
             "prediction": said,
-            "empty": [str(text).strip() == "" for text in said],
+            "empty": [str(text).strip() == "" for text in said.tolist()],
             "kv_budget": records["kv_budget"],
             "lookup_budget": lookup_budget(records),
             "measured_sparsity": measured_sparsity(records, window),
-            **{
-                name: pd.to_numeric(records[name]) if name in records else nothing for name in TIMES
-            },
+            **{name: numbers(records[name]) if name in records else nothing for name in TIMES},
         }
     )
     table["index_ms"] = table["prepare_ms"] - table["dense_ms"]
     if full is None:
         return table.assign(full=np.nan, same=np.nan)
-    columns = ["id", "score"] + (["prediction"] if "prediction" in full else [])
-    reference = full[columns].rename(columns={"score": "full", "prediction": "full_prediction"})
-    table = table.merge(reference, on="id", how="left")
-    same = table["prediction"] == table["full_prediction"] if "full_prediction" in table else np.nan
-    return table.assign(same=same)
+    places = pd.Index(full["id"]).get_indexer(records["id"])  # ids are unique; -1: not there
+    found = full.iloc[places]
+    there = places >= 0
+    same: Any = np.nan
+    if "prediction" in full:
+        same = there & (table["prediction"].to_numpy() == found["prediction"].to_numpy())
+    scores = found["score"].to_numpy(dtype=float)
+    return table.assign(full=np.where(there, scores, np.nan), same=same)

@@ -4,11 +4,23 @@ import numpy as np
 import pandas as pd
 
 
+def numbers(column: pd.Series) -> np.ndarray:
+    """A column's numbers as float64; NaN where there is none."""
+    return np.asarray(column.to_numpy(), dtype=float)
+
+
+def mean(values: np.ndarray) -> float:
+    """The mean of the numbers among float64 values; NaN where there is none."""
+    known = ~np.isnan(values)
+    count = int(known.sum())
+    return float(np.where(known, values, 0.0).sum() / count) if count else float("nan")
+
+
 def lookup_budget(records: pd.DataFrame) -> pd.Series:
     """The part of the KV budget that the lookup read; NaN in records from before it was kept."""
     if "lookup_budget" not in records:
         return pd.Series(np.nan, index=records.index)
-    return pd.to_numeric(records["lookup_budget"])
+    return pd.Series(numbers(records["lookup_budget"]), index=records.index)
 
 
 def measured_sparsity(records: pd.DataFrame, window: int | None) -> pd.Series:
@@ -22,6 +34,6 @@ def measured_sparsity(records: pd.DataFrame, window: int | None) -> pd.Series:
     """
     if window is None or "context_tokens" not in records:
         return pd.Series(np.nan, index=records.index)
-    tokens = pd.to_numeric(records["context_tokens"])
-    rows = (records["kv_budget"] - lookup_budget(records)) * tokens
-    return 1 - (rows - window) / (tokens - window)
+    tokens = numbers(records["context_tokens"])
+    rows = (numbers(records["kv_budget"]) - lookup_budget(records).to_numpy()) * tokens
+    return pd.Series(1 - (rows - window) / (tokens - window), index=records.index)
