@@ -11,6 +11,7 @@ import pytest
 from squeezed_kernels import backend
 
 from bench import tasks
+from bench.cli.main import main
 from tests.conftest import forget_task_schemas
 from tests.docs.pages import PAGES, PYTHON, ROOT, Block, blocks, changed
 
@@ -46,6 +47,8 @@ def run(here: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         if words[0] == "make":
             done = subprocess.run(["make", "-n", *words[1:]], capture_output=True, check=False)
             return done.returncode
+        if words[0] == PYTHON.replace("/python", "/squeezed-bench"):
+            return main(words[1:])
         if words[0] != PYTHON:
             return subprocess.run(words, capture_output=True, check=False).returncode
         forget_task_schemas()

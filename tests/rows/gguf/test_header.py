@@ -31,7 +31,7 @@ def test_a_head_says_what_the_file_holds(good: bytes, tmp_path: Path) -> None:
     path = tmp_path / "good.GGUF"
     path.write_bytes(good)
     header = read_header(path)
-    model = gguf_files.random_model("llama", gguf_files.BYTES)
+    model = gguf_files.random_model("llama", gguf_files.FEW)
     assert is_gguf(path)
     assert header.architecture == "llama"
     assert header.values["general.name"] == "tiny llama"
