@@ -114,7 +114,8 @@ def effective_lengths(table: pd.DataFrame) -> pd.DataFrame:
         index=["subtask", "kind"], columns=["label", "context_length"], values="score", sort=False
     )
     rows: list[dict[str, Any]] = []
-    for (subtask, kind), here in scores.iterrows():
+    for place, (subtask, kind) in enumerate(scores.index.to_list()):
+        here = scores.iloc[place]
         by_method = {
             label: here[label].dropna().sort_index() for label in dict.fromkeys(shown["label"])
         }
