@@ -1,17 +1,15 @@
 """What a reference study shows, by the name that its README gives: a whole table, a narrow one, a figure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bench.config.errors import InputError
-from bench.reporting.figures import accuracy, clustering, kernels
+from bench.reporting.figures import accuracy
 from bench.reporting.leaderboard.rows import leaderboard
+from bench.reporting.reference.made import Made, several
 from bench.reporting.reference.packed import read_rows, read_runs
+from bench.reporting.reference.tables import TABLES
 from bench.reporting.statistics.pooled import pool
 from bench.reporting.studies import STUDIES
 from bench.reporting.studies.base import with_interval
@@ -19,33 +17,18 @@ from bench.reporting.tables import overview
 from bench.reporting.variants import labels
 
 
-@dataclass(frozen=True)
-class Made:
-    """A study's content.
-
-    Attributes:
-        whole: for machines. narrow: for people, at most six columns. figure: None without one.
-        facts: what the records say of where they come from, by name.
-    """
-
-    whole: pd.DataFrame
-    narrow: pd.DataFrame
-    figure: Figure | None
-    facts: dict[str, str]
-
-
 def make(kind: str, records: Path) -> Made:
     """The content of a study of a kind.
 
     Args:
-        kind: ``overview``, ``tasks``, the name of a study of ``bench.reporting.studies``, ``kernels`` or
-            ``clustering``. records: the packed file.
+        kind: ``overview``, ``tasks``, the name of a study of ``bench.reporting.studies``, or one of
+            ``TABLES``. records: the packed file.
 
     Raises:
         InputError: an unknown kind, or records that do not make it.
     """
-    if kind in TIMINGS:
-        return TIMINGS[kind](pd.DataFrame(read_rows(records)))
+    if kind in TABLES:
+        return TABLES[kind](pd.DataFrame(read_rows(records)))
     runs = read_runs(records)
     board = leaderboard(runs)
     parts = overview.groups(board)
@@ -61,7 +44,7 @@ def make(kind: str, records: Path) -> Made:
     if kind == "tasks":
         return Made(overview.per_run(part), _by_task(part), accuracy.draw(part), facts)
     if kind not in STUDIES:
-        known = ", ".join(["overview", "tasks", *STUDIES, *TIMINGS])
+        known = ", ".join(["overview", "tasks", *STUDIES, *TABLES])
         raise InputError(f"{records}: unknown kind of study {kind!r}; known: {known}")
     study = STUDIES[kind]
     found = study.cells(cells)
@@ -121,11 +104,11 @@ def _facts(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> dict[str, st
     days = sorted({str(time)[:10] for time in times.dropna()})
     facts = {
         "model": ", ".join(sorted({f"{row.model}, {row.dtype}" for row in part.itertuples()})),
-        "commit": _several(everything["commit"]),
-        "machine": _several([each["device"] for each in origin if "device" in each]),
-        "threads of a process": _several(threads.dropna()),
+        "commit": several(everything["commit"]),
+        "machine": several([each["device"] for each in origin if "device" in each]),
+        "threads of a process": several(threads.dropna()),
         "libraries": ", ".join(
-            f"{name} {_several([each[name] for each in versions if name in each])}"
+            f"{name} {several([each[name] for each in versions if name in each])}"
             for name in ("torch", "transformers")
             if any(name in each for each in versions)
         ),
@@ -134,79 +117,3 @@ def _facts(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> dict[str, st
         f"{everything['context'].nunique()} contexts",
     }
     return {name: fact for name, fact in facts.items() if fact}
-
-
-def _several(values: Any) -> str:
-    return ", ".join(sorted({str(value) for value in values}))
-
-
-def _kernels(rows: pd.DataFrame) -> Made:
-    """Decode steps at sparsity 0.9 and depth 1: how many times as fast as what there is otherwise."""
-    ours = rows[(rows["provider"] == "squeezed") & (rows["query_tokens"] == "1")]
-    ours = ours[(ours["sparsity"] == "0.9") & (ours["depth"] == "1")]
-    shown = pd.DataFrame(
-        {
-            "heads": ours["query_heads"] + "/" + ours["kv_heads"] + ", " + ours["dtype"],
-            "keys": ours["context"].astype(int),
-            "ms, median": ours["median_ms"].astype(float),
-            "times SDPA": ours["vs_sdpa"].astype(float),
-            "times the fastest dense": ours["vs_fastest_dense"].astype(float),
-        }
-    )
-    if "source" in rows:
-        shown = _over_layers(shown.assign(source=ours["source"], cpu=ours["cpu_ms"].astype(float)))
-    figure = kernels.draw(rows.astype(str).to_dict("records"), "speedup")  # type: ignore[arg-type]
-    facts = {
-        "machine": f"{_several(rows['device'])}, {_several(rows['threads'])} threads",
-        "commit": _several(rows["commit"]),
-        "libraries": f"torch {_several(rows['torch'])}, {_several(rows['compiler'])}",
-        "n": f"{len(rows)} timings, each the median of {rows['rounds'].astype(int).min()} rounds or more",
-    }
-    return Made(rows, shown, figure, facts)
-
-
-def _over_layers(timed: pd.DataFrame) -> pd.DataFrame:
-    """A row a source, heads and length: medians over the layers of an index, and how far they go."""
-    rows = []
-    keys = ["source", "heads", "keys"]
-    for (source, heads, length), layers in timed.groupby(keys, sort=False):
-        several = f" ({len(layers)} layers)" if len(layers) > 1 else ""
-        row = {"keys of": f"{source}{several}", "heads": heads, "keys": length}
-        row["ms, median (of CPU)"] = (
-            f"{layers['ms, median'].median():.3f} ({layers['cpu'].median():.3f})"
-        )
-        for name in ("times SDPA", "times the fastest dense"):
-            ratios = layers[name]
-            ends = f" ({ratios.min():.2f} to {ratios.max():.2f})" if several else ""
-            row[name] = f"{ratios.median():.2f}{ends}"
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _clustering(rows: pd.DataFrame) -> Made:
-    """Our K-means beside scikit-learn's: inertia and processor seconds as ratios."""
-    ours = rows[rows["solver"] != "scikit-learn KMeans"]
-    shown = pd.DataFrame(
-        {
-            "keys of": ours["data"],
-            "clusters": ours["clusters"].astype(int),
-            "budget": ours["budget"],
-            "inertia, scikit-learn = 1": ours["inertia / scikit-learn"].astype(float),
-            "time, scikit-learn = 1": ours["time / scikit-learn"].astype(float),
-        }
-    )
-    bars = pd.DataFrame(
-        {
-            "label": ours["data"] + ", " + ours["budget"],
-            "time": ours["time / scikit-learn"].astype(float),
-            "inertia": ours["inertia / scikit-learn"].astype(float),
-        }
-    )
-    facts = {"n": f"{len(rows)} rows, each the mean of {_several(rows['seeds'])} seeds"}
-    return Made(rows, shown, clustering.draw(bars), facts)
-
-
-TIMINGS: dict[str, Callable[[pd.DataFrame], Made]] = {
-    "kernels": _kernels,
-    "clustering": _clustering,
-}
