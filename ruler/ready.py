@@ -1,10 +1,13 @@
-"""Rows that were made before: files of this suite, or of those who publish RULER data."""
+"""Rows that were made before: files of this suite, or of those who make or publish RULER data."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from rows import strict_json
 from rows.row import Row, RowError, read_jsonl
+from ruler.sources import nvidia
 
 ENDINGS = (".parquet", ".jsonl")
 
@@ -84,9 +87,16 @@ def _length(file: Path, root: Path) -> int | None:
 
 def _read(file: Path) -> list[Row]:
     if file.suffix != ".parquet":
-        return read_jsonl(file)
+        return nvidia.read(file) if nvidia.is_nvidia(_first_line(file)) else read_jsonl(file)
     from rows.parquet import (
         read_parquet,
     )  # late: most rows are not Parquet, and its library is slow to load
 
     return read_parquet(file)
+
+
+def _first_line(file: Path) -> object:
+    """The value of a file's first line; ``None`` if it is no JSON, which the reader then says."""
+    with file.open("rb") as lines, contextlib.suppress(ValueError):
+        return strict_json.loads(next(lines, b""))
+    return None

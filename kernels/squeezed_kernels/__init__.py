@@ -5,7 +5,7 @@ called ``kernels``; the import name is ``squeezed_kernels``, because a package i
 would hide the Hugging Face package of that name and break ``import transformers``.
 """
 
-from squeezed_kernels.api import assign, attend, attend_groups, children, lookup, merge
+from squeezed_kernels.api import assign, attend, attend_groups, children, keep_best, lookup, merge
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask
@@ -22,6 +22,7 @@ __all__ = [
     "children",
     "compile_all",
     "empty_table",
+    "keep_best",
     "lookup",
     "merge",
     "resolve_backend",

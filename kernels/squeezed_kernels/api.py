@@ -146,6 +146,32 @@ def children(
     return finer
 
 
+def keep_best(
+    log_scores: torch.Tensor,
+    counts: torch.Tensor,
+    rows: torch.Tensor,
+    least: float = 0.0,
+    *,
+    backend: str = AUTO,
+) -> torch.Tensor:
+    """The best groups of each head, as many keys as asked ``[B, H, T, C]``; see ``reference.keep_best``.
+
+    Every backend keeps the same groups.
+
+    Raises:
+        ValueError: shapes or devices that do not fit, or a backend that cannot run.
+    """
+    if log_scores.ndim != 4:
+        raise ValueError(f"log_scores is {tuple(log_scores.shape)}; expected [B, H, T, C]")
+    _check("counts", counts, (log_scores.shape[1], log_scores.shape[3]), log_scores.device)
+    module = load(resolve_backend(backend, log_scores.device))
+    if log_scores.dtype != torch.float32:
+        module = reference
+    chosen = getattr(module, "keep_best", reference.keep_best)
+    keep: torch.Tensor = chosen(log_scores, counts, rows, least)
+    return keep
+
+
 def merge(
     first: tuple[torch.Tensor, torch.Tensor],
     second: tuple[torch.Tensor, torch.Tensor],

@@ -90,6 +90,31 @@ def children(keep: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     return torch.stack(heads, dim=1)
 
 
+def keep_best(
+    log_scores: torch.Tensor, counts: torch.Tensor, rows: torch.Tensor, least: float = 0.0
+) -> torch.Tensor:
+    """The best groups of each head, until as many keys are kept as asked.
+
+    Groups are whole: the last one is kept if it brings their number nearer to what is asked, or equally near.
+    At least one group is kept. Of equal scores the first comes first.
+
+    Args:
+        log_scores: ``[B, H, T, C]``; ``-inf`` is never kept. counts: keys of each group, integers ``[H, C]``.
+        rows: keys to keep, broadcastable to ``[B, H, T]``.
+        least: keys that must not be missed; the group that reaches them is kept even if most of it is beyond.
+
+    Returns:
+        Boolean ``[B, H, T, C]``.
+    """
+    order = log_scores.argsort(dim=-1, descending=True, stable=True)
+    sizes = counts[:, None].expand_as(log_scores).gather(-1, order)
+    # Taking a group moves the sum closer to the target while at most half of the group lies beyond it.
+    before = sizes.cumsum(-1) - sizes
+    taken = (before + sizes / 2 <= rows.unsqueeze(-1)) | (before < least)
+    taken[..., 0] = True
+    return torch.zeros_like(taken).scatter(-1, order, taken) & (log_scores > -torch.inf)
+
+
 def attend(
     query: torch.Tensor,
     keys: torch.Tensor,

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from longbench.errors import LongBenchError
 from longbench.scoring.metrics import METRICS
-from longbench.tasks import Task
+from longbench.tasks import EXTENDED, Task
 from rows import strict_json
 
 Parsed = TypeVar("Parsed")
@@ -43,6 +43,11 @@ def parse(fields: dict[str, Any], task: Task) -> Record:
         LongBenchError: a field is missing or has a value that cannot be asked or scored.
     """
     need = Fields(fields)
+    of = fields.get("dataset")
+    if of is not None and of not in (task.name, task.name + EXTENDED):
+        raise LongBenchError(
+            f"field 'dataset' is {of!r}; expected {task.name!r}: another task's file"
+        )
     classes = fields.get("all_classes")
     record = Record(
         input=need.text("input", empty=True),
@@ -53,6 +58,8 @@ def parse(fields: dict[str, Any], task: Task) -> Record:
         language=str(fields.get("language") or task.language),
         source_id=str(fields.get("_id") or ""),
     )
+    if task.labels.has_input and task.metric != "code_sim" and not record.input.strip():
+        raise LongBenchError("field 'input' is empty; this task's prompt asks what stands there")
     if task.metric == "classification" and not record.classes:
         raise LongBenchError("field 'all_classes' is empty; this task is scored by its classes")
     if task.metric.startswith("retrieval"):

@@ -71,6 +71,8 @@ def load(source: str, path: Path, compat: bool = False) -> QaData:
 
     Args:
         source: ``squad`` (version 2) or ``hotpotqa`` (distractor setting).
+        path: the authors' JSON, or the hub's rows (``rajpurkar/squad_v2``, ``hotpotqa/hotpot_qa``)
+            as Parquet, JSON lines or a JSON list.
         compat: of HotpotQA all paragraphs of a question are needed, as in the original, and not
             only those that hold its facts.
 
@@ -84,7 +86,7 @@ def load(source: str, path: Path, compat: bool = False) -> QaData:
 def _load(source: str, path: Path, changed: int, compat: bool) -> QaData:
     content = path.read_bytes()
     try:
-        parsed = strict_json.loads(content)
+        parsed = _parsed(content)
         documents: dict[str, int] = {}
         parse = _squad if source == "squad" else _hotpotqa
         items = tuple(parse(parsed, documents, compat))
@@ -95,8 +97,42 @@ def _load(source: str, path: Path, changed: int, compat: bool) -> QaData:
     return QaData(tuple(documents), items, hashlib.sha256(content).hexdigest()[:16])
 
 
+def _parsed(content: bytes) -> Any:
+    """The value of a file: JSON as the authors publish it, or rows in JSON lines or Parquet, as hubs do."""
+    if content.startswith(b"PAR1"):
+        import pyarrow as pa  # late: most files are JSON
+        import pyarrow.parquet as pq
+
+        try:
+            return pq.read_table(pa.BufferReader(content)).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"damaged Parquet: {error}") from error
+    try:
+        return strict_json.loads(content)
+    except ValueError:
+        lines = [line for line in content.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise
+        return [strict_json.loads(line) for line in lines]
+
+
+def _by_article(rows: list[Any]) -> list[dict[str, Any]]:
+    """Articles as in the authors' file, from the hub's rows, of which each is one question."""
+    articles: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for row in rows:
+        answers = [{"text": text} for text in row["answers"]["text"]]
+        paragraphs = articles.setdefault(row["title"], {})
+        paragraphs.setdefault(row["context"], []).append(
+            {"question": row["question"], "answers": answers}
+        )
+    return [
+        {"paragraphs": [{"context": text, "qas": qas} for text, qas in paragraphs.items()]}
+        for paragraphs in articles.values()
+    ]
+
+
 def _squad(content: Any, documents: dict[str, int], compat: bool) -> Iterator[Item]:
-    for article in content["data"]:
+    for article in _by_article(content) if isinstance(content, list) else content["data"]:
         places = [_place(documents, each["context"]) for each in article["paragraphs"]]
         for place, paragraph in zip(places, article["paragraphs"], strict=True):
             related = tuple(dict.fromkeys(each for each in places if each != place))
@@ -108,11 +144,17 @@ def _squad(content: Any, documents: dict[str, int], compat: bool) -> Iterator[It
 
 def _hotpotqa(content: Any, documents: dict[str, int], compat: bool) -> Iterator[Item]:
     for question in content:
+        context, facts = question["context"], question.get("supporting_facts", ())
+        if isinstance(
+            context, dict
+        ):  # a column of titles beside a column of sentences, as on the hub
+            context = zip(context["title"], context["sentences"], strict=True)
+            facts = zip(facts["title"], facts["sent_id"], strict=True) if facts else ()
         places = {
             title: _place(documents, f"{title}\n{''.join(sentences)}")
-            for title, sentences in question["context"]
+            for title, sentences in context
         }
-        needed = [title for title, _ in question.get("supporting_facts", ()) if title in places]
+        needed = [title for title, _ in facts if title in places]
         titles = list(places) if compat or not needed else needed
         gold = tuple(dict.fromkeys(places[title] for title in titles))
         related = tuple(dict.fromkeys(each for each in places.values() if each not in gold))

@@ -1,160 +1,103 @@
-"""This suite's own setting: clusters make a shortlist, and what is left of each key in few bits ranks it.
+"""This suite's own setting: centroids say what keys have in common, a code of each key says the rest.
 
-A centroid says what its keys have in common. What it does not say, the rest of a key, decides which keys of a
-near cluster are worth their bytes. Quantised to two bits an entry the rest costs a thirty-second of a float32
-token, and is read for the shortlist only. Inverted lists with coded residuals are common in nearest-neighbour
-search (Jegou et al., 2011, section IV); for a KV cache, codes of whole keys are (KIVI, arXiv 2402.02750, with
-one step a channel as here).
+A centroid hides the one key of its cluster that a query looks for. What a centroid leaves out of each key,
+the residual, has little variance, and queries look at few of its directions; one bit an entry, spent there,
+ranks single keys almost as their exact logits do. Coded residuals under a coarse quantiser are common in
+nearest-neighbour search (Jegou et al., 2011, section IV), and A2ATS (arXiv 2502.12665) fits its vector
+quantiser to the queries as well.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from squeezed_kernels import children, lookup
 
-from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.base import Size
-from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.methods.sketched import quantised, require_rows, token_bytes
-from squeezed.selection.kept import Selection
-from squeezed.selection.rules import top_rows
-from squeezed.selection.selectors import Selector
+from squeezed.methods.sketched import Sketch, SketchedMethod, as_it_is, quantised
+from squeezed.methods.transform_code import coded
 
-# The step, in standard deviations, with which a uniform quantiser of so many bits loses least of a normally
-# distributed value (J. Max, Quantizing for minimum distortion, 1960, table II).
-STEPS = {1: 1.596, 2: 0.9957, 3: 0.5860, 4: 0.3352, 5: 0.1881, 6: 0.1041, 7: 0.0569, 8: 0.0308}
-SCALE_BYTES = 4  # zero point and step, 16 bits each
+SCALE_BYTES = 4  # zero point and step of a centroid, 16 bits each
+BASES = ("centroid", "mean")
+WEIGHTS = ("queries", "equal")
 
 
 @dataclass(frozen=True)
-class SqueezedBest(RuledMethod):
-    """Centroids in few bits find a shortlist of clusters; codes of its keys say which rows are read.
+class SqueezedBest(SketchedMethod):
+    """Single keys, ranked by centroid and coded residual.
 
-    The lookup reads every centroid of the finest level, and the codes of the shortlist; both count.
+    The lookup reads every centroid of the finest level, the code of every key, and the matrix that turns
+    queries into the basis of the codes; all of it counts.
 
     Attributes:
-        shortlist: rows of the shortlist, as a multiple of the rows that are read.
-        bits: of an entry of a code. centroid_bits: of an entry of a centroid.
+        bits: of an entry of a code, on average over the entries of a key; the whole code is rounded to bits.
+        centroid_bits: of an entry of a centroid.
+        base: what is subtracted from a key before it is coded: its ``centroid``, or the ``mean`` of all keys.
+        weights: what an error of a code is measured by: the window's ``queries``, or all directions
+            ``equal``. Both settings are there to show what each part gains.
 
     Raises:
-        ValueError: a number out of range, or a rule that has no calibration here.
+        ValueError: a number out of range, an unknown name, or a rule other than ``topk`` and ``topp``.
     """
 
     clustered: ClassVar[bool] = True
 
-    rule: str = "topk"
-    shortlist: float = 4.0
-    bits: int = 2
+    bits: float = 1.0
     centroid_bits: int = 8
+    base: str = "centroid"
+    weights: str = "queries"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rule != "topk":
-            raise ValueError(f"rule is {self.rule!r}; squeezed_best has no calibration: topk")
-        if not self.shortlist >= 1:
-            raise ValueError(f"shortlist is {self.shortlist}; expected 1 or more")
-        for name in ("bits", "centroid_bits"):
-            if getattr(self, name) not in STEPS:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 1 to {max(STEPS)}")
+        if not 0 < self.bits <= 8:
+            raise ValueError(f"bits is {self.bits}; expected more than 0 and at most 8")
+        if not 1 <= self.centroid_bits <= 8:
+            raise ValueError(f"centroid_bits is {self.centroid_bits}; expected 1 to 8")
+        for name, known in (("base", BASES), ("weights", WEIGHTS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}"
+                )
 
-    def lookup_floor(self, layer: LayerIndex) -> float:
-        """Tokens that reading the centroids and the steps of the codes is worth."""
+    def code_bits(self, layer: LayerIndex) -> int:
+        """Bits of a key's code, at least one."""
+        return max(1, round(self.bits * layer.keys.shape[2]))
+
+    def sketch_bytes(self, layer: LayerIndex) -> float:
         size = layer.keys.shape[2]
         centroid = size * self.centroid_bits / 8 + SCALE_BYTES
-        steps = size * SCALE_BYTES / 2
-        return (layer.levels[-1].clusters * centroid + steps) / token_bytes(layer)
+        bases = layer.levels[-1].clusters if self.base == "centroid" else 1
+        turned = size * (size * 2 + SCALE_BYTES)  # the matrix, and the step of each component
+        return layer.clustered * self.code_bits(layer) / 8 + bases * centroid + turned
 
-    def code_cost(self, layer: LayerIndex) -> float:
-        """Bytes of a code over those of a token's key and value."""
-        return layer.keys.shape[2] * self.bits / 8 / token_bytes(layer)
+    def sketch(self, layer: LayerIndex) -> Sketch:
+        """The keys as centroid and code decode to.
 
-    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
-        layer = context.layers[number]
-        require_rows(layer, size, self.lookup_floor(layer), 0)
-        centroids, codes = context.derive(
-            ("residual codes", self.bits, self.centroid_bits, number), lambda: self._coded(layer)
-        )
-        return SqueezedBestSelector(
-            self, Rule(self, size, layer, number), centroids, codes, backend
-        )
+        Raises:
+            ValueError: the context kept no window queries.
+        """
+        if self.weights == "queries" and layer.queries is None:
+            raise ValueError(
+                "SqueezedBest weighs by the window's queries, and this context kept none; prepare it with "
+                "keep_queries=True"
+            )
+        found = []
+        for head, base in enumerate(self._bases(layer)):
+            keys = layer.keys[head, : layer.clustered].to(layer.device).float()
+            queries = None
+            if self.weights == "queries" and layer.queries is not None:
+                of_heads = layer.queries.unflatten(0, (layer.heads, -1))[head]
+                queries = of_heads.flatten(0, 1).to(layer.device)
+            found.append(base + coded(keys - base, queries, self.code_bits(layer)))
+        return Sketch(torch.stack(found).to(layer.keys.dtype), as_it_is)
 
-    def _coded(self, layer: LayerIndex) -> tuple[torch.Tensor, torch.Tensor]:
-        """Centroids ``[H, C, D]`` and keys ``[H, M, D]`` as the bits that are read decode to."""
+    def _bases(self, layer: LayerIndex) -> torch.Tensor:
+        """What is subtracted from every key, float32 ``[H, M, D]``."""
+        if self.base == "mean":
+            keys = layer.keys[:, : layer.clustered].to(layer.device).float()
+            return quantised(keys.mean(1, keepdim=True), self.centroid_bits, 2).expand_as(keys)
         level = layer.levels[-1]
         centroids = quantised(level.centroids.to(layer.device), self.centroid_bits, 2)
-        rows = torch.arange(layer.clustered, device=layer.device, dtype=level.offsets.dtype)
-        rows = rows.expand(layer.heads, -1).contiguous()
-        cluster = torch.searchsorted(level.offsets.to(layer.device), rows, right=True) - 1
-        own = centroids.gather(1, cluster.unsqueeze(-1).expand(-1, -1, centroids.shape[2]))
-        keys = layer.keys[:, : layer.clustered].to(layer.device)
-        codes = own + few_bits(keys.float() - own, self.bits)
-        return centroids.to(keys.dtype), codes.to(keys.dtype)
-
-
-def few_bits(values: torch.Tensor, bits: int) -> torch.Tensor:
-    """Values ``[H, M, D]`` about zero as they come back from so many bits; a step a channel."""
-    spread = values.square().mean(dim=1, keepdim=True).sqrt()
-    step = (STEPS[bits] * spread).clamp(min=torch.finfo(torch.float32).tiny)
-    most = 2 ** (bits - 1) - 0.5
-    return ((values / step - 0.5).round() + 0.5).clamp(-most, most) * step
-
-
-@dataclass(frozen=True)
-class SqueezedBestSelector:
-    """The lookup on one layer.
-
-    Attributes:
-        centroids: ``[H, C, D]`` and codes: ``[H, M, D]``, decoded.
-    """
-
-    method: SqueezedBest
-    rule: Rule
-    centroids: torch.Tensor
-    codes: torch.Tensor
-    backend: str
-
-    @property
-    def block(self) -> int | None:
-        return self.rule.block
-
-    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
-        layer, level = self.rule.layer, self.rule.layer.levels[-1]
-        first = self.method.lookup_floor(layer)
-        cost = self.method.code_cost(layer)
-        rows = self.rule.size.rows(layer, first)
-        if (
-            self.rule.size.sparsity is None
-        ):  # of what is left, the codes of the shortlist take a part
-            rows = rows / (1 + self.method.shortlist * cost)
-        scores = self._scores(query, valid, self.centroids, level.counts, None)
-        near = top_rows(scores, level.counts, self.method.shortlist * rows)
-        listed = children(near, level.offsets, total=layer.clustered, backend=self.backend)
-        read = first + listed.sum(-1, dtype=torch.float32) * cost
-        ones = torch.ones(self.codes.shape[:2], dtype=torch.int32, device=self.codes.device)
-        by_code = self._scores(query, valid, self.codes, ones, listed)
-        keep = top_rows(by_code, ones, self.rule.size.rows(layer, read))
-        return Selection(keep & listed, None, read, self.block)
-
-    def _scores(
-        self,
-        query: torch.Tensor,
-        valid: torch.Tensor | None,
-        keys: torch.Tensor,
-        counts: torch.Tensor,
-        candidates: torch.Tensor | None,
-    ) -> torch.Tensor:
-        layer = self.rule.layer
-        return lookup(
-            query,
-            keys,
-            counts,
-            layer.scale,
-            softcap=layer.softcap,
-            block=self.block,
-            reduce=self.method.reduce,
-            valid=valid,
-            candidates=candidates,
-            backend=self.backend,
+        counts = level.counts.to(layer.device).long()
+        return torch.stack(
+            [each.repeat_interleave(n, 0) for each, n in zip(centroids, counts, strict=True)]
         )

@@ -5,6 +5,7 @@ Empty groups and groups that were not scored have ``-inf`` and are never kept.
 """
 
 import torch
+from squeezed_kernels import keep_best
 
 
 def above_threshold(log_scores: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
@@ -38,12 +39,7 @@ def top_rows(
     Returns:
         Boolean ``[B, H, T, C]``.
     """
-    order, sizes = _best_first(log_scores, counts)
-    # Taking a group moves the sum closer to the target while at most half of the group lies beyond it.
-    before = sizes.cumsum(-1) - sizes
-    taken = (before + sizes / 2 <= rows.unsqueeze(-1)) | (before < least)
-    taken[..., 0] = True
-    return _back(taken, order) & (log_scores > -torch.inf)
+    return keep_best(log_scores, counts, rows, least)
 
 
 def top_mass(log_scores: torch.Tensor, counts: torch.Tensor, mass: float) -> torch.Tensor:

@@ -99,7 +99,7 @@ def test_limits_come_from_the_prompt_set(foreign: Path) -> None:
 def test_a_record_that_asks_nothing_is_refused(tmp_path: Path) -> None:
     record = make.records("trec")[0] | {"input": ""}
     (tmp_path / "trec.jsonl").write_text(json.dumps(record))
-    with pytest.raises(LongBenchError, match="trec-0000: the user part is empty"):
+    with pytest.raises(LongBenchError, match="'input' is empty; this task's prompt asks what"):
         rows("trec", find(str(tmp_path), "trec"), SUITE)
 
 

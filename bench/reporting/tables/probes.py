@@ -16,6 +16,7 @@ from probes.generate import TASK
 
 FINEST = 10  # densities below 2 ** -FINEST are one class
 ANSWERED = 0.5  # score from which full attention has answered a question
+KEPT = 0.85  # share of the base score that a length must keep to be effective (NoLiMa, section 4.2)
 ABOUT = ["subtask", "kind", "context_length"]
 
 
@@ -100,16 +101,48 @@ def by_density(table: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["context_length", "density_from"], kind="stable", ignore_index=True)
 
 
+def effective_lengths(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each kind of questions, where there are several lengths: how far every method carries.
+
+    ``base`` is full attention's score at the shortest length. A method's effective length is the longest one
+    up to which each of its scores is at least ``KEPT`` of the base (NoLiMa, arXiv 2502.05167, whose base is
+    the best of its short lengths); 0 if the shortest one is not. So what a method loses against full
+    attention at a short length counts, too.
+    """
+    shown = table[~table["empty"]]
+    scores = shown.pivot_table(
+        index=["subtask", "kind"], columns=["label", "context_length"], values="score", sort=False
+    )
+    rows: list[dict[str, Any]] = []
+    for place, (subtask, kind) in enumerate(scores.index.to_list()):
+        here = scores.iloc[place]
+        by_method = {
+            label: here[label].dropna().sort_index() for label in dict.fromkeys(shown["label"])
+        }
+        full = by_method.get(DENSE)
+        if full is None or len(full) < 2:
+            continue
+        base = float(full.iloc[0])
+        row: dict[str, Any] = {"subtask": subtask, "kind": kind, "base": base}
+        for label, curve in by_method.items():
+            held = (curve >= KEPT * base).cummin() if base > 0 else curve < 0
+            row[str(label)] = int(curve.index[held].max()) if held.any() else 0
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def density_class(density: float) -> int:
     """k for densities above ``2 ** -(k + 1)`` up to ``2 ** -k``; ``FINEST`` for all that are lower."""
     return min(FINEST, max(0, math.floor(-math.log2(density))))
 
 
 def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
-    """Writes ``NAME-controls`` and ``NAME-density`` for every group; returns the paths."""
+    """Writes ``NAME-controls``, ``-effective`` and ``-density`` for every group; returns the paths."""
     paths = []
     for name, table in groups:
         paths += write_table(controls(table), folder, f"{name}-controls")
+        if len(effective := effective_lengths(table)):
+            paths += write_table(effective, folder, f"{name}-effective")
         if len(density := by_density(table)):
             text = density.to_csv(index=False, float_format="%.6g")
             paths.append(write_text(folder / f"{name}-density.csv", text))

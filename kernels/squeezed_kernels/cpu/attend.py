@@ -37,16 +37,21 @@ from squeezed_kernels.cpu.task import (
 )
 from squeezed_kernels.cpu.tile import (
     MANY,
-    SHORT,
     TILE,
     fill_logits,
-    fill_logits_by_columns,
     fill_logits_of_one,
     prefetch_rows,
     softmax,
-    turn,
     weigh,
     weigh_one,
+)
+from squeezed_kernels.cpu.tile_many import (
+    copy_rows,
+    fill_logits_of_many,
+    padded,
+    softmax_of_many,
+    turn_queries,
+    weigh_many,
 )
 
 
@@ -61,12 +66,19 @@ def attend_span(query, keys, values, plan, cap, span, spans, out, lse):
     blocks = count_blocks(plan)[0]
     place, end = plan.work[-1] * span // spans, plan.work[-1] * (span + 1) // spans
     room = groups * plan.sub
+    many, wide, deep = room >= MANY, padded(room), padded(size)
     local, logits = np.empty((room, size), np.float32), np.empty((room, TILE), np.float32)
-    top, total = np.empty(room, np.float32), np.empty(room, np.float32)
+    top, total = np.empty(wide, np.float32), np.empty(wide, np.float32)
     rows, following = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
     starts, next_starts = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
     lengths, next_lengths = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
-    turned = np.empty((size, TILE), np.float32)
+    columns = (size, wide, deep, TILE) if many else (0, 0, 0, 0)
+    turned = np.empty((columns[0], columns[1]), np.float32)
+    across = np.empty((columns[3], columns[1]), np.float32)
+    own_keys = np.empty((columns[3], columns[0]), np.float32)
+    own_values = np.zeros((columns[3], columns[2]), np.float32)
+    weighed = np.empty((room, columns[2]), np.float32)
+    factor, base = np.empty(wide, np.float32), np.empty(wide, np.float32)
     item = last_not_above(plan.work, place)
     while place < end:
         source, low, high = tokens_of(plan, item)
@@ -75,8 +87,11 @@ def attend_span(query, keys, values, plan, cap, span, spans, out, lse):
         used = copy_queries(query, source, blocks, low, high, local)
         mine, part, tile = local[:used], out[slot, :used], logits[:used]
         part[:] = 0
-        top[:used] = NEG_INF
-        total[:used] = 0
+        top[:] = NEG_INF
+        total[:] = 0
+        if used >= MANY:
+            turn_queries(mine, turned)
+            weighed[:] = 0
         # From places among the rows of all items to places among the rows of all sources.
         shift = plan.before[plan.first[source]] - plan.work[item]
         stop = min(end, plan.work[item + 1]) + shift
@@ -94,20 +109,25 @@ def attend_span(query, keys, values, plan, cap, span, spans, out, lse):
                 softmax(tile, count, top, total, part)
                 prefetch_rows(keys, head, next_starts, 0, runs_ahead)
                 weigh_one(tile, values, head, starts, lengths, runs, part)
+            elif used >= MANY:
+                copy_rows(keys, head, rows, count, own_keys)
+                copy_rows(values, head, rows, count, own_values)
+                fill_logits_of_many(own_keys, turned, count, cap, across)
+                softmax_of_many(across, count, top, total, factor, base, weighed[:used])
+                weigh_many(across, own_values, count, weighed[:used])
+                rows_of(next_starts, next_lengths, runs_ahead, rows)
             else:
                 rows_of(next_starts, next_lengths, runs_ahead, following)
                 following[ahead:count] = rows[0]  # nothing more to ask for
-                if used < MANY or size > SHORT:
-                    fill_logits(mine, keys, head, rows, count, cap, values, rows, tile)
-                else:
-                    turn(keys, head, rows, count, turned)
-                    fill_logits_by_columns(mine, turned, count, cap, tile)
+                fill_logits(mine, keys, head, rows, count, cap, values, rows, tile)
                 softmax(tile, count, top, total, part)
                 weigh(tile, keys, values, head, rows, count, following, part)
                 rows, following = following, rows
             starts, next_starts = next_starts, starts
             lengths, next_lengths = next_lengths, lengths
             count, runs = ahead, runs_ahead
+        if used >= MANY:
+            part[:] = weighed[:used, :size]
         for q in range(used):
             lse[slot, q] = NEG_INF if top[q] == NEG_INF else top[q] + np.log(total[q])
             if total[q] > 0:

@@ -1,4 +1,7 @@
-"""The centroid lookup: log scores of clusters."""
+"""The centroid lookup of few queries, a token of each head: log scores of clusters.
+
+Rows of all sources are cut into equal shares, whatever the heads. ``lookup_many`` takes many queries.
+"""
 
 import functools
 from typing import Any
@@ -36,14 +39,10 @@ from squeezed_kernels.cpu.task import (
     work_of,
 )
 from squeezed_kernels.cpu.tile import (
-    MANY,
-    SHORT,
     TILE,
     fill_logits,
-    fill_logits_by_columns,
     fill_logits_of_one,
     prefetch_rows,
-    turn,
 )
 
 SCORE, FOLD, FINISH = 0, 1, 2
@@ -83,7 +82,7 @@ def score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse)
     rows, following = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
     starts, next_starts = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
     lengths, next_lengths = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
-    turned, weights = np.empty((size, TILE), np.float32), np.empty(TILE, np.float32)
+    weights = np.empty(TILE, np.float32)
     source = last_not_above(plan.work, place)
     while place < end:
         _, low, high = tokens_of(plan, source * subs + k)
@@ -105,11 +104,8 @@ def score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse)
             if used == 1:
                 prefetch_rows(centroids, head, next_starts, 0, runs_ahead)
                 fill_logits_of_one(mine, centroids, head, starts, lengths, runs, cap, tile)
-            elif used < MANY or size > SHORT:
-                fill_logits(mine, centroids, head, rows, count, cap, centroids, following, tile)
             else:
-                turn(centroids, head, rows, count, turned)
-                fill_logits_by_columns(mine, turned, count, cap, tile)
+                fill_logits(mine, centroids, head, rows, count, cap, centroids, following, tile)
             for c in range(count):
                 weights[c] = counts[head, rows[c]]
             _add_to_lse(tile, weights, count, top, total)
@@ -141,7 +137,7 @@ def _whole_lse(work, source, spans, lse, used, out):
 
 
 @sums
-def _fold(logits, place, count, lse, skip, low, high, first, top, total, base):
+def fold(logits, place, count, lse, skip, low, high, first, top, total, base):
     """Adds the shares of queries ``low`` to ``high`` to the running log-sum-exp of a tile's clusters;
     ``first``: there is nothing in it yet."""
     if (
@@ -195,7 +191,7 @@ def fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total):
             for row in range(top.shape[0]):
                 low, high = row * together, (row + 1) * together
                 tops, totals = top[row, place : place + count], total[row, place : place + count]
-                _fold(logits, place, count, whole, skip, low, high, k == 0, tops, totals, base)
+                fold(logits, place, count, whole, skip, low, high, k == 0, tops, totals, base)
             place += count
         source = next_item(plan.work, source)
 

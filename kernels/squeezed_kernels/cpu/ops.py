@@ -14,9 +14,10 @@ import torch
 
 from squeezed_kernels import reference
 from squeezed_kernels.cpu import attend as attend_loops
+from squeezed_kernels.cpu import choose, lookup_many, plan, ranges
 from squeezed_kernels.cpu import lookup as lookup_loops
-from squeezed_kernels.cpu import plan, ranges
 from squeezed_kernels.cpu.team import team
+from squeezed_kernels.cpu.tile import MANY
 from squeezed_kernels.memory import centroid_dtype
 
 # How the loops take a type: numbers of a table, and the code of a query.
@@ -69,8 +70,39 @@ def lookup(
     if counts.dtype != torch.int32:
         counts = counts.to(torch.int32)
     valid, candidates = _contiguous(valid), _contiguous(candidates)
-    out = lookup_loops.lookup(
-        team(_address(lookup_loops.lookup_task, centroids.dtype)),
+    groups = query.shape[1] // heads
+    together = max(1, plan.ITEM_QUERIES // groups)
+    alone = batch == 1 or length > 1 or candidates is not None or together == 1
+    if alone or not (valid is None or bool(valid.all())):
+        return _lookup(query, centroids, counts, scale, softcap, block, reduce, valid, candidates)
+    # Members of a batch with a token each: what all of them read is read once for all.
+    parts = [
+        _lookup(_fold(part, heads, len(part)), centroids, counts, scale, softcap, 1, reduce, members=len(part))
+        for part in query.split(together)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _lookup(
+    query: torch.Tensor,
+    centroids: torch.Tensor,
+    counts: torch.Tensor,
+    scale: float,
+    softcap: float | None,
+    block: int,
+    reduce: str,
+    valid: torch.Tensor | None = None,
+    candidates: torch.Tensor | None = None,
+    members: int = 1,
+) -> torch.Tensor:
+    """The lookup of contiguous tensors; ``members`` of a batch may be folded into the query heads."""
+    batch, query_heads, length, _ = query.shape
+    heads, clusters, _ = centroids.shape
+    blocks = -(-length // block)
+    many = query_heads // heads * min(block, length) >= MANY or members > 1
+    loops = lookup_many if many else lookup_loops
+    out = loops.lookup(
+        team(_address(loops.lookup_task, centroids.dtype)),
         _query(query),
         scale,
         softcap or 0.0,
@@ -81,9 +113,12 @@ def lookup(
         0 if candidates is None else candidates.data_ptr(),
         block,
         reduce == "mean",
-        LOGITS,
+        members if many else LOGITS,
     )
-    return torch.from_numpy(out).view(batch, heads, blocks, clusters)
+    scores = torch.from_numpy(out)
+    if members > 1:
+        return scores.view(heads, members, 1, clusters).transpose(0, 1).contiguous()
+    return scores.view(batch, heads, blocks, clusters)
 
 
 def attend_groups(
@@ -188,16 +223,34 @@ def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None
     return out
 
 
+def keep_best(
+    log_scores: torch.Tensor, counts: torch.Tensor, rows: torch.Tensor, least: float
+) -> torch.Tensor:
+    """As ``reference.keep_best``."""
+    taken = torch.empty(log_scores.shape, dtype=torch.bool)
+    choose.keep_best(
+        log_scores.contiguous().numpy(),
+        counts.to(torch.int32).contiguous().numpy(),
+        rows.expand(log_scores.shape[:3]).double().contiguous().numpy(),
+        float(least),
+        taken.numpy(),
+    )
+    return taken
+
+
 def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
     """What is to be compiled for keys of a type: each by a call on a tiny problem."""
     centroids = centroid_dtype(dtype)
     query = torch.zeros(1, 2, 1, 16, dtype=dtype)
+    many = torch.zeros(1, 2, MANY, 16, dtype=dtype)
     keys = torch.zeros(1, 4, 16, dtype=dtype)
     counts, offsets = torch.ones(1, 4, dtype=torch.int32), torch.arange(5, dtype=torch.int32)[None]
     keep = torch.ones(1, 1, 1, 4, dtype=torch.bool)
     part = torch.zeros(1, 2, 1, 16), torch.zeros(1, 2, 1)
     return {
         "lookup": lambda: lookup(query, keys.to(centroids), counts, 1.0),
+        "lookup of many queries": lambda: lookup(many, keys.to(centroids), counts, 1.0),
+        "choice": lambda: keep_best(keep.float(), counts, torch.ones(1), 0.0),
         "attention": lambda: attend_groups(query, keys, keys, keep, offsets, 1.0),
         "merge": lambda: merge(part, part),
         "children": lambda: children(keep, offsets),

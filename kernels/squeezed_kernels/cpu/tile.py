@@ -7,16 +7,15 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from squeezed_kernels.cpu.jit import exact, jit, sums
+from squeezed_kernels.cpu.jit import jit, sums
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, widen
 
 # Rows whose logits are held at once: 64 x 512 bytes of keys stay in the first-level cache.
 TILE = 64
 # Queries that meet a tile together: 8 x 512 bytes stay in the first-level cache beside it.
 QUERIES = 8
-# Turning a tile's keys pays for many queries of short keys (64 queries: 3.3 in place of 6.1 us a tile at head
-# size 32, but 15.5 in place of 12.7 at 128).
-MANY, SHORT = 16, 64
+# Queries from which on a tile is copied and multiplied as a matrix (``tile_many``).
+MANY = 16
 LINE = 64  # bytes of a cache line
 
 
@@ -170,45 +169,6 @@ def _logits_of_run(query, keys, logits):
         for d in range(query.shape[0]):
             s += query[d] * widen(keys[j, d])
         logits[j] = s
-
-
-@exact
-def turn(table, head, rows, count, turned):
-    """Writes a tile's rows as columns of ``turned [D, TILE]``; what is left of the tile becomes 0."""
-    for d in range(turned.shape[0]):
-        for j in range(count, TILE):
-            turned[d, j] = ZERO
-    for j in range(count):
-        for d in range(turned.shape[0]):
-            turned[d, j] = widen(table[head, rows[j], d])
-
-
-@sums
-def fill_logits_by_columns(query, turned, count, cap, logits):
-    """As ``fill_logits`` for many queries: vectors run along the rows, so that none must be summed up."""
-    queries, size = query.shape
-    whole = size - size % 8
-    for q in range(queries):
-        for j in range(TILE):
-            logits[q, j] = ZERO
-        for d in range(0, whole, 8):
-            x0, x1, x2, x3 = query[q, d], query[q, d + 1], query[q, d + 2], query[q, d + 3]
-            x4, x5, x6, x7 = query[q, d + 4], query[q, d + 5], query[q, d + 6], query[q, d + 7]
-            for j in range(TILE):
-                logits[q, j] += (
-                    x0 * turned[d, j]
-                    + x1 * turned[d + 1, j]
-                    + x2 * turned[d + 2, j]
-                    + x3 * turned[d + 3, j]
-                    + x4 * turned[d + 4, j]
-                    + x5 * turned[d + 5, j]
-                    + x6 * turned[d + 6, j]
-                    + x7 * turned[d + 7, j]
-                )
-        for d in range(whole, size):
-            for j in range(TILE):
-                logits[q, j] += query[q, d] * turned[d, j]
-    _cap_all(logits, count, cap)
 
 
 @sums

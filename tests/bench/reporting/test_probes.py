@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bench.reporting.figures import density as figures
@@ -62,6 +63,33 @@ def test_density_counts_what_full_attention_answers(groups: list[tuple[str, Any]
     assert here["score"] == 0.5
     assert here["n"] == 2
     assert here["kv_budget"] == pytest.approx(0.4)
+
+
+def test_effective_length_is_the_longest_up_to_which_the_score_holds() -> None:
+    curves = {
+        "full": {1024: 0.8, 2048: 0.7, 4096: 0.9},  # 0.68 is kept
+        "dips": {1024: 0.7, 2048: 0.6, 4096: 0.9},
+        "weak": {1024: 0.5, 2048: 0.8, 4096: 0.8},
+        "early": {1024: 0.68, 2048: 0.68},
+    }
+    table = pd.DataFrame(
+        [
+            {"subtask": "kv", "kind": "kv", "label": label, "context_length": n, "score": score}
+            for label, curve in curves.items()
+            for n, score in curve.items()
+        ]
+    ).assign(empty=False)
+    (row,) = probes.effective_lengths(table).to_dict("records")
+    assert row["base"] == pytest.approx(0.8)
+    assert {name: row[name] for name in curves} == {
+        "full": 4096,
+        "dips": 1024,
+        "weak": 0,
+        "early": 2048,
+    }
+    nothing = table.assign(score=0.0)
+    assert probes.effective_lengths(nothing)[list(curves)].to_numpy().sum() == 0
+    assert probes.effective_lengths(table[table["context_length"] == 1024]).empty
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,25 @@ def test_every_form_gives_the_same_records(content: bytes) -> None:
         ({"length": -1}, "'length' is -1"),
         ({"length": True}, "'length' is True"),
         ({"all_classes": ["a", None]}, "'all_classes'"),
+        ({"input": " "}, "'input' is empty"),
+        ({"dataset": "trec"}, "'dataset' is 'trec'; expected 'qasper'"),
     ],
 )
 def test_a_bad_value_is_named_with_its_line(change: dict[str, Any], message: str) -> None:
     with pytest.raises(LongBenchError, match=message) as refused:
         read_qasper(lines(GOOD, GOOD | change))
     assert str(refused.value).startswith("qasper.jsonl:2: field ")
+
+
+def test_the_name_of_the_longer_set_and_no_name_are_the_task() -> None:
+    unnamed = {name: value for name, value in GOOD.items() if name != "dataset"}
+    assert read_qasper(lines(GOOD | {"dataset": "qasper_e"}, unnamed)) == [RECORD, RECORD]
+
+
+def test_a_task_that_asks_for_what_comes_next_needs_no_input() -> None:
+    row = GOOD | {"input": "", "dataset": "lcc"}
+    assert parse(row, TASKS["lcc"]).input == ""
+    assert parse(row | {"dataset": "repobench-p"}, TASKS["repobench-p"]).input == ""
 
 
 def test_a_mirror_with_other_fields_is_refused() -> None:
@@ -106,10 +119,10 @@ def test_a_bad_file_is_named(content: bytes, message: str) -> None:
 
 def test_what_a_metric_needs_is_checked() -> None:
     with pytest.raises(LongBenchError, match="scored by its classes"):
-        parse(GOOD, TASKS["trec"])
+        parse(GOOD | {"dataset": "trec"}, TASKS["trec"])
+    name = "passage_retrieval_en"
     with pytest.raises(LongBenchError, match="'Ann' names no paragraph"):
-        parse(GOOD, TASKS["passage_retrieval_en"])
-    assert parse(GOOD | {"input": ""}, TASKS["lcc"]).input == ""
+        parse(GOOD | {"dataset": name}, TASKS[name])
 
 
 QUESTION = {
