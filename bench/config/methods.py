@@ -112,12 +112,8 @@ TABLE = {
     "squeezed": _ruled(
         "threshold", clustered=True, coarse_sparsity=0.5, coarse_score="mean", residual=False
     ),
-    "squeezed_best": Described(
-        RULED | {"rule": "topk", "shortlist": 4.0, "bits": 2, "centroid_bits": 8},
-        clustered=True,
-        rule="topk",
-        rules=("topk",),
-        calibrated=False,
+    "squeezed_best": _uncalibrated(
+        clustered=True, sinks=0, bits=1.0, centroid_bits=8, base="centroid", weights="queries"
     ),
     "streaming": _budgeted(sinks=4),
     "tova": _scored(),
