@@ -6,6 +6,7 @@ method that is not in it is asked itself, so a new one works without an entry, a
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ class Described:
     """A method without its code.
 
     Attributes:
-        parameters: its settings by name. clustered, indexed: as ``squeezed.Method`` says.
+        parameters: its settings and their defaults. clustered, indexed: as ``squeezed.Method`` says.
         rule: that it selects by if none is asked for; None: it has no rules. rules: that it knows.
         calibrated: it has thresholds of its own; without them ``topp`` needs a mass.
     """
 
-    parameters: tuple[str, ...]
+    parameters: Mapping[str, Any]
     clustered: bool = False
     indexed: bool = True
     rule: str | None = None
@@ -40,59 +41,85 @@ class Described:
         return ("name", *self.parameters, *own, *(("calibration_inputs",) if self.rule else ()))
 
 
-SIZES = ("sparsity", "kv_budget", "kv_tokens")
-BUDGETED = (*SIZES, "dense_layers", "question")
-RULED = (*BUDGETED, "rule", "scope", "top_p", "block", "reduce")
-SCORED = (*BUDGETED, "sinks", "share", "floor", "beta")
-WINDOW = (*SCORED, "observe", "queries", "kernel", "pool", "group")
+SIZES = {"sparsity": 0.9, "kv_budget": None, "kv_tokens": None}
+BUDGETED = SIZES | {"dense_layers": 0, "question": "sparse"}
+RULED = BUDGETED | {"scope": "model", "top_p": None, "block": None, "reduce": "mean"}
+SCORED = BUDGETED | {"sinks": 0, "share": "uniform", "floor": 0.2, "beta": 20.0}
+OBSERVING = {"observe": "window", "kernel": 5, "pool": "max", "group": "mean"}
 
 
-def _uncalibrated(*parameters: str, clustered: bool = False) -> Described:
+def _ruled(rule: str = "topk", *, clustered: bool = False, **own: Any) -> Described:
+    """A method that looks keys up by a rule."""
+    return Described(RULED | {"rule": rule} | own, clustered, rule=rule)
+
+
+def _uncalibrated(*, clustered: bool = False, **own: Any) -> Described:
     """A method that looks keys up and has no thresholds of its own."""
-    rules = ("topk", "topp")
-    return Described(parameters, clustered, rule="topk", rules=rules, calibrated=False)
+    known = _ruled(clustered=clustered, **own)
+    return dataclasses.replace(known, rules=("topk", "topp"), calibrated=False)
+
+
+def _scored(**own: Any) -> Described:
+    """A static choice by a score of each key."""
+    return Described(SCORED | own)
+
+
+def _observing(**own: Any) -> Described:
+    """A static choice by what a few queries attend to."""
+    return Described(SCORED | OBSERVING | own)
+
+
+def _budgeted(**own: Any) -> Described:
+    """Another choice of so many keys."""
+    return Described(BUDGETED | own)
 
 
 TABLE = {
-    "adakv": Described(WINDOW),
-    "cake": Described((*WINDOW, "gamma", "tau1", "tau2")),
-    "chunkkv": Described((*WINDOW, "chunk")),
-    "clusterkv": _uncalibrated(*RULED, "sinks", clustered=True),
-    "criticalkv": Described((*WINDOW, "epsilon")),
-    "double_sparsity": _uncalibrated(*RULED, "sinks", "group_factor", "bits"),
-    "duo_attention": Described((*BUDGETED, "pattern", "sinks", "local")),
-    "expected_attention": Described((*SCORED, "epsilon")),
-    "few_bits": _uncalibrated(*RULED, "sinks", "bits", "by", "group"),
-    "full": Described((), indexed=False),
-    "h2o": Described((*BUDGETED, "recent")),
-    "infllm": _uncalibrated(*RULED, "page", "speakers", "sinks"),
-    "keydiff": Described(SCORED),
-    "knorm": Described(SCORED),
-    "kvzip": Described(SCORED),
-    "lava": Described(WINDOW),
-    "loki": _uncalibrated(*RULED, "sinks", "rank"),
-    "magicpig": Described((*BUDGETED, "bits", "tables", "sinks", "seed")),
-    "observed": Described(SCORED),
-    "oracle": Described(RULED, rule="topk"),
-    "pqcache": _uncalibrated(*RULED, "sinks", "parts", "bits", "iterations", "seed"),
-    "pyramidkv": Described(WINDOW),
-    "quest": _uncalibrated(*RULED, "page"),
-    "random": Described((*BUDGETED, "seed")),
-    "retroinfer": _uncalibrated(*RULED, "sinks", "estimated", clustered=True),
+    "adakv": _observing(share="adaptive", queries=32, kernel=7),
+    "cake": _observing(queries=32, pool="mean", gamma=200.0, tau1=1.0, tau2=1.0),
+    "chunkkv": _observing(queries=64, kernel=1, chunk=20),
+    "clusterkv": _uncalibrated(clustered=True, sinks=16),
+    "criticalkv": _observing(queries=64, epsilon=1e-4),
+    "double_sparsity": _uncalibrated(sinks=0, group_factor=2, bits=4),
+    "duo_attention": _budgeted(pattern=None, sinks=64, local=256),
+    "expected_attention": _scored(sinks=4, epsilon=0.0),
+    "few_bits": _uncalibrated(sinks=0, bits=2, by="channel", group=32),
+    "full": Described({}, indexed=False),
+    "h2o": _budgeted(recent=0.5),
+    "infllm": _uncalibrated(page=128, speakers=4, sinks=128),
+    "keydiff": _scored(),
+    "knorm": _scored(),
+    "kvzip": _scored(sinks=4, share="together"),
+    "lava": _observing(queries=32, kernel=7, group="max"),
+    "loki": _uncalibrated(sinks=0, rank=None),
+    "magicpig": _budgeted(bits=10, tables=150, sinks=4, seed=0),
+    "observed": _scored(),
+    "oracle": _ruled(),
+    "pqcache": _uncalibrated(sinks=32, parts=2, bits=6, iterations=10, seed=0),
+    "pyramidkv": _observing(share="pyramid", queries=8, kernel=7),
+    "quest": _uncalibrated(page=16),
+    "random": _budgeted(seed=0),
+    "retroinfer": _uncalibrated(clustered=True, sinks=4, estimated=0.232),
     "rocketkv": Described(
-        (*RULED, "queries", "kernel"), rule="topk", rules=("topk",), calibrated=False
+        RULED | {"rule": "topk", "queries": 32, "kernel": 63},
+        rule="topk",
+        rules=("topk",),
+        calibrated=False,
     ),
-    "shadowkv": _uncalibrated(*RULED, "chunk", "outliers"),
-    "snapkv": Described(WINDOW),
-    "sparq": _uncalibrated(*RULED, "sinks", "rank"),
-    "squeezed": Described(
-        (*RULED, "coarse_sparsity", "coarse_score", "residual"), clustered=True, rule="threshold"
+    "shadowkv": _uncalibrated(reduce="max", chunk=8, outliers=48),
+    "snapkv": _observing(queries=64),
+    "sparq": _uncalibrated(sinks=0, rank=None),
+    "squeezed": _ruled(
+        "threshold", clustered=True, coarse_sparsity=0.5, coarse_score="mean", residual=False
     ),
-    "streaming": Described((*BUDGETED, "sinks")),
-    "tova": Described(SCORED),
-    "twilight": Described((*BUDGETED, "mass", "bits", "page", "first")),
-    "vattention": Described(
-        (*BUDGETED, "sinks", "heavy", "base", "error", "risk", "seed", "first")
+    "squeezed_best": _uncalibrated(
+        clustered=True, sinks=0, bits=1.0, centroid_bits=8, base="centroid", weights="queries"
+    ),
+    "streaming": _budgeted(sinks=4),
+    "tova": _scored(),
+    "twilight": _budgeted(mass=0.85, bits=4, page=16, first=None),
+    "vattention": _budgeted(
+        sinks=128, heavy=0.5, base=0.025, error=0.1, risk=0.1, seed=0, first=None
     ),
 }
 
@@ -123,9 +150,12 @@ def of_class(name: str) -> Described:
     if name not in squeezed.METHODS:
         raise InputError(f"unknown method {name!r}; known: {', '.join(sorted(squeezed.METHODS))}")
     found: Any = squeezed.METHODS[name]
-    defaults: dict[str, Any] = {each.name: each.default for each in dataclasses.fields(found)}
+    try:
+        defaults: dict[str, Any] = vars(found())
+    except TypeError:  # a parameter has no default
+        defaults = {each.name: each.default for each in dataclasses.fields(found)}
     return Described(
-        tuple(defaults), clustered=found.clustered, indexed=found.indexed, rule=defaults.get("rule")
+        defaults, clustered=found.clustered, indexed=found.indexed, rule=defaults.get("rule")
     )
 
 

@@ -11,8 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bench.config.spec import RunSpec
 from rows.gguf import kept
 from rows.redact import redact
@@ -86,6 +84,8 @@ def resolved(spec: RunSpec) -> dict[str, Any]:
 @functools.cache
 def device(name: str) -> str:
     """The device that a name like ``cuda:0`` means on this machine."""
+    import torch  # late: a report asks for the code only
+
     if torch.device(name).type == "cuda":
         return torch.cuda.get_device_name(name)
     return f"{platform.machine()} CPU"

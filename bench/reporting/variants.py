@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from bench.config.errors import InputError
-from bench.config.method_settings import LEVELS, build_method
+from bench.config.methods import described
 from bench.config.schema import IndexConf
+from bench.config.values import LEVELS
 
 DENSE = "full"  # the method that reads everything, and that others are compared with
 SIZES = ("sparsity", "kv_budget", "kv_tokens", "top_p")
@@ -24,8 +25,8 @@ def variant(identity: dict[str, Any]) -> str:
     """
     method, index = identity["method"], identity.get("index", {})
     try:
-        known = vars(build_method(method["name"], ()))
-    except (InputError, KeyError):  # a method that this version no longer has: all is told
+        known = described(method["name"]).parameters
+    except InputError:  # a method that this version no longer has: all is told
         known = {}
     found = {
         name: value

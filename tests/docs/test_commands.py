@@ -106,6 +106,8 @@ def assert_runner(block: Block) -> None:
     script = path.read_text(encoding="utf-8")
     for words in block.commands():
         program = words[2] if words[1:2] == ["-m"] else words[0]
+        if words[0] == PYTHON and words[1].endswith(".py"):
+            program = f'"{Path(words[1]).stem}"'
         assert program in script, f"{block.page}: {place} does not run {' '.join(words)}"
 
 

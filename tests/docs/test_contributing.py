@@ -44,38 +44,55 @@ def recipe(heading: str) -> list[tuple[str, str, str]]:
     return additions(section)
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository without its results and its history."""
+    folder = tmp_path_factory.mktemp("repository")
     for name in COPIED:
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "kernels").symlink_to(ROOT / "kernels")  # their compiled code is kept by the path
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "kernels").symlink_to(ROOT / "kernels")  # their compiled code is kept by the path
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(copy: Path) -> str:
+    """What pytest says of each test, with all recipes followed: a process for each imports for long."""
+    for heading in RECIPES:
+        for kind, path, text in recipe(heading):
+            target = copy / path
+            assert target.exists() == (kind == "line"), path
+            old = target.read_text(encoding="utf-8") if kind == "line" else ""
+            target.write_text(old + text, encoding="utf-8")
+    tests = [each.format(bench=BENCH) for _, asked in RECIPES.values() for each in asked]
+    places = os.pathsep.join([str(copy), str(ROOT / "kernels")])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", NAMED, *tests],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), f"{done.stdout[-3000:]}{done.stderr[-1000:]}"
+    return done.stdout
 
 
 @pytest.mark.parametrize("heading", RECIPES)
-def test_a_recipe_names_every_file_that_changes(heading: str, copy: Path) -> None:
+def test_a_recipe_names_every_file_that_changes(heading: str, copy: Path, outcomes: str) -> None:
     name, tests = RECIPES[heading]
     added = recipe(heading)
     assert len(added) == 4, [path for _, path, _ in added]  # a file, a YAML, a line, a test
-    for kind, path, text in added:
-        target = copy / path
-        assert target.exists() == (kind == "line"), path
-        old = target.read_text(encoding="utf-8") if kind == "line" else ""
-        target.write_text(old + text, encoding="utf-8")
-    places = os.pathsep.join([str(copy), str(ROOT / "kernels")])
-    commands = (
-        ["pytest", "-q", "-p", "no:cacheprovider", NAMED, *(t.format(bench=BENCH) for t in tests)],
-        ["ruff", "check", "--no-cache", *(path for _, path, _ in added if path.endswith(".py"))],
+    for wanted in (NAMED, *(each.format(bench=BENCH) for each in tests)):
+        told = [line for line in outcomes.splitlines() if f" {wanted}" in line]
+        assert told, f"{name}: {wanted} did not run\n{outcomes[-3000:]}"
+        assert all(line.startswith("PASSED") for line in told), f"{name}: {outcomes[-3000:]}"
+    files = [path for _, path, _ in added if path.endswith(".py")]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", *files],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{name}: {done.stdout[-3000:]}{done.stderr[-1000:]}"
+    assert done.returncode == 0, f"{name}: {done.stdout[-3000:]}{done.stderr[-1000:]}"

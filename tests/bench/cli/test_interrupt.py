@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,13 +68,13 @@ def test_a_run_ends_with_one_line_and_goes_on(tiny: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.rglob("attempt.json"))  # it was no death
 
 
-def test_minutes_that_are_over_end_it_in_the_same_way(tiny: Path, tmp_path: Path) -> None:
-    settings = (f"model.path={tiny}", "model.device=cpu", "method=full", *SMALL)
-    process = start(tmp_path, *settings, "minutes=0.3")
-    _, error = process.communicate(timeout=240)
-    assert process.returncode == 130
-    assert "Traceback" not in error
-    assert "stopped after 0.3 minutes, as asked; every answer that is recorded is kept" in error
+def test_minutes_that_are_over_end_it_in_the_same_way(
+    bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = bench("method=full", *SMALL, "minutes=0.05")
+    assert done.code == 130
+    assert "Traceback" not in done.err
+    assert "stopped after 0.05 minutes, as asked; every answer that is recorded is kept" in done.err
     assert not list(tmp_path.rglob("attempt.json"))
 
 

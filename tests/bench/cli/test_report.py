@@ -1,5 +1,7 @@
 """The report's command line; what it makes is tested with the reporting."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,17 @@ def test_what_cannot_be_is_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_report_does_without_the_engine() -> None:
+    program = """
+import sys
+import bench.reporting.leaderboard.board, bench.reporting.page.write, bench.reporting.studies
+from bench.reporting import heads
+from bench.reporting.tables import longbench, needle_places, overview, prefixqa, probes
+from bench.reporting.variants import variant
+assert variant({"method": {"name": "squeezed_best", "bits": 3}}) == "bits=3"
+print(sorted({"torch", "transformers", "numba"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
