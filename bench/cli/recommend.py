@@ -28,8 +28,14 @@ if TYPE_CHECKING:
 
 KEPT = "every answer that is recorded is kept, and the same command goes on with the race"
 EXPERIMENT = "recommend"
-# What is asked where nothing else is said: needles among others like them, short enough for two CPU cores.
-OFFLINE = {"task": "ruler", "task.subtask": "niah_multikey_2", "task.length": "2048"}
+# What is asked where nothing else is said: needles among others like them, for minutes on two CPU cores.
+OFFLINE = {
+    "task": "ruler",
+    "task.subtask": "niah_multikey_2",
+    "task.length": "1536",
+    "task.samples": "16",
+    "task.max_new_tokens": "12",  # the longest answer has fewer; who has lost the needle goes on and on
+}
 ASKED = {"samples": "24", "questions_per_context": "8"}  # of tasks that have them
 DOCUMENTS = "prefixqa"  # the task that documents become
 USAGE = """squeezed-bench recommend [documents=FOLDER] [tolerance=5] [seed=0] [a run's settings]
@@ -115,7 +121,7 @@ def with_defaults(arguments: Sequence[str], settings: Settings) -> list[str]:
         found |= OFFLINE
     task = given.get("task", found.get("task", OFFLINE["task"]))
     fields = TASKS[task].conf.__dataclass_fields__ if task in TASKS else {}
-    found |= {f"task.{name}": value for name, value in ASKED.items() if name in fields}
+    found = {f"task.{name}": value for name, value in ASKED.items() if name in fields} | found
     if "seed" in fields:
         found["task.seed"] = str(settings.seed)
     return [*(f"{key}={value}" for key, value in found.items() if key not in given), *arguments]
