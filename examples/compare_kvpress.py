@@ -1,7 +1,7 @@
 """Our methods beside kvpress's: the keys that both keep, and the scores that both get, on the same prompts.
 
-python examples/compare_kvpress.py --python VENV/bin/python [--model smollm2] [--contexts 10] [--questions 10]
-    [--length 1024] [--keep 0.5] [--work FOLDER] [--out results/reference/kvpress]
+python examples/compare_kvpress.py --python VENV/bin/python [--model smollm2] [--contexts 5] [--questions 20]
+    [--length 1280] [--keep 0.5] [--work FOLDER] [--out results/reference/kvpress]
 python examples/compare_kvpress.py --table [--out FOLDER]      the table again, from the files there
 
 VENV has kvpress 0.5.5 and transformers before 5.3, which it needs. Each of our methods is run twice:
@@ -40,6 +40,7 @@ from rows.frame import make_frame
 NEW_TOKENS = 20
 WINDOW = 100  # of our defaults
 FULL = "full"
+BARE = "kvzip, no instruction"  # not a press of kvpress: is the instruction all that is different?
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,8 @@ PAIRS = {
         {"sinks": 4},
     ),
     "kvzip": Pair({"class": "KVzipPress", "n_sink": 4}, squeezed.KVzip, {"sinks": 4}),
-    # Not a press of kvpress: it tells whether the instruction is all that is different.
-    "kvzip, no instruction": Pair(
-        {"class": "BareKVzip", "n_sink": 4}, squeezed.KVzip, {"sinks": 4}
-    ),
+    BARE: Pair({"class": "BareKVzip", "n_sink": 4}, squeezed.KVzip, {"sinks": 4}),
 }
-STATISTICS = squeezed.statistics_for(
-    [need for pair in PAIRS.values() for need in getattr(pair.method, "needs", ())]
-)
 
 
 @dataclass(frozen=True)
@@ -132,14 +127,20 @@ def ours(model: Any, given: Prompts, keep: float, folder: Path, number: int) -> 
     todo: dict[int, list[tuple[str, Callable[..., Any], dict[str, Any]]]] = {}
     for name, pair in PAIRS.items():
         todo.setdefault(pair.window, []).append((f"aligned-{name}", pair.method, pair.aligned))
-        todo.setdefault(WINDOW, []).append((f"default-{name}", pair.method, {}))
+        if name != BARE:
+            todo.setdefault(WINDOW, []).append((f"default-{name}", pair.method, {}))
     todo[1].insert(0, (f"aligned-{FULL}", squeezed.Full, {}))
     for window, methods in sorted(todo.items()):
         missing = [each for each in methods if not (folder / f"{each[0]}-{number}.json").exists()]
         if not missing:
             continue
+        needs = [need for _, make, _ in missing for need in getattr(make, "needs", ())]
         context = squeezed.prepare(
-            model, ids, levels=(2 / len(given.ids),), window=window, statistics=STATISTICS
+            model,
+            ids,
+            levels=(2 / len(given.ids),),  # clusters, which nothing here looks at
+            window=window,
+            statistics=squeezed.statistics_for(needs),
         )
         for name, make, settings in missing:
             start = time.perf_counter()
@@ -164,12 +165,8 @@ def ours(model: Any, given: Prompts, keep: float, folder: Path, number: int) -> 
 
 def theirs(
     python: str, source: str, all_prompts: Sequence[Prompts], keep: float, out: Path
-) -> None:
-    """Runs kvpress on the same prompts in its own environment.
-
-    Raises:
-        SystemExit: it failed; its message stands above.
-    """
+) -> "subprocess.Popen[bytes]":
+    """Starts kvpress on the same prompts in its own environment."""
     presses: dict[str, Any] = {FULL: None}
     presses |= {name: pair.press | {"compression_ratio": 1 - keep} for name, pair in PAIRS.items()}
     job = {
@@ -182,10 +179,7 @@ def theirs(
     }
     path = write_text(out / "job.json", json.dumps(job))
     side = Path(__file__).with_name("kvpress_side.py")
-    if subprocess.run([python, str(side), str(path)], check=False).returncode:
-        raise SystemExit(
-            "kvpress's side failed; what is done is kept, and the same command goes on"
-        )
+    return subprocess.Popen([python, str(side), str(path)])
 
 
 def collected(
@@ -203,8 +197,7 @@ def collected(
         for number, given in enumerate(all_prompts):
             read = {
                 kind: json.loads((folder / f"{kind}{name}-{number}.json").read_text())
-                for kind in ("", "aligned-", "default-")
-                if name != FULL or kind != "default-"
+                for kind in ("", "aligned-", *(() if name in (FULL, BARE) else ("default-",)))
             }
             for at, row in enumerate(given.rows):
                 said = {kind: each["tokens"][at] for kind, each in read.items()}
@@ -215,7 +208,7 @@ def collected(
                         "question": row.id,
                         "kvpress": scored(said[""], row),
                         "aligned": scored(said["aligned-"], row),
-                        "ours": scored(said["default-"], row) if name != FULL else None,
+                        "ours": scored(said["default-"], row) if "default-" in said else None,
                     }
                 )
             if name != FULL:
@@ -230,11 +223,9 @@ def _shares(read: dict[str, Any]) -> list[dict[str, float]]:
     """For each layer, the share of the keys that kvpress keeps that we keep as well; the mean over heads,
     and the least of a head."""
     found = []
-    for theirs, *ours in zip(
-        *(read[kind]["kept"] for kind in ("", "aligned-", "default-")), strict=True
-    ):
+    for theirs, *ours in zip(*(each["kept"] for each in read.values()), strict=True):
         row = {}
-        for kind, mine in zip(("aligned", "ours"), ours, strict=True):
+        for kind, mine in zip(("aligned", "ours"), ours, strict=False):
             shares = [
                 len(set(a) & set(b)) / max(1, len(a)) for a, b in zip(theirs, mine, strict=True)
             ]
@@ -261,8 +252,9 @@ def table(folder: Path) -> pd.DataFrame:
         common = kept[kept["method"] == name]
         if len(common):
             row["keys in common"] = f"{common['aligned'].mean():.4f}"
-            row["defaults minus kvpress (95 % CI)"] = _difference(part, "ours")
-            row["keys in common, defaults"] = f"{common['ours'].mean():.3f}"
+            if part["ours"].notna().all():
+                row["defaults minus kvpress (95 % CI)"] = _difference(part, "ours")
+                row["keys in common, defaults"] = f"{common['ours'].mean():.3f}"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -284,9 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", help="of the environment with kvpress")
     parser.add_argument("--model", default="smollm2", help="mini, a name, a folder or a hub id")
-    parser.add_argument("--contexts", type=int, default=10)
-    parser.add_argument("--questions", type=int, default=10)
-    parser.add_argument("--length", type=int, default=1024)
+    parser.add_argument("--contexts", type=int, default=5)
+    parser.add_argument("--questions", type=int, default=20)
+    parser.add_argument("--length", type=int, default=1280)
     parser.add_argument("--keep", type=float, default=0.5, help="share of the keys that are kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -305,10 +297,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = (given.contexts, given.questions, given.length)
         asked = prompts(tokenizer, *sizes, given.seed)
         work = given.work / "-".join(map(str, (*sizes, given.keep, given.seed)))
-        theirs(given.python, source, asked, given.keep, work)
+        other = theirs(given.python, source, asked, given.keep, work)
         model, _ = models.load_model(name, path=path)
         for number, each in enumerate(asked):
             ours(model, each, given.keep, work, number)
+        if other.wait():
+            raise SystemExit(
+                "kvpress's side failed; what is done is kept, the same command goes on"
+            )
         for file, rows in zip(("scores", "kept"), collected(work, asked, tokenizer), strict=True):
             write_text(given.out / f"{file}.csv", as_csv(rows))
     write_tables(given.out)

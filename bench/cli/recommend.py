@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import run as cli
-from bench.cli.arguments import read
+from bench.cli.arguments import GROUPS, known_keys, read
 from bench.config.errors import InputError
 from bench.config.guard import guarded
 from bench.config.limit import limited
 from bench.config.plain import parse, setting
 from bench.tasks import TASKS
-from rows.keys import split
+from rows.keys import meant, split
 
 if TYPE_CHECKING:
     from bench.config.spec import RunSpec
@@ -82,7 +82,15 @@ def _all(arguments: list[str]) -> None:
     if {"-h", "--help"} & set(arguments):
         print(USAGE)
         return
-    own = {each.name for each in dataclasses.fields(Settings)}
+    own = [each.name for each in dataclasses.fields(Settings)]
+    for each in arguments:
+        key = split(each)[1]
+        if (
+            "." not in key
+            and key not in (*own, *known_keys(), *GROUPS)
+            and (hint := meant(key, own))
+        ):
+            raise InputError(f"unknown key {key!r}{hint}")
     mine = [each for each in arguments if each.partition("=")[0] in own]
     settings = parse(mine, Settings)
     _check(settings)
@@ -165,12 +173,12 @@ def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Pa
 
 def _race(plan: "list[RunSpec]", settings: Settings) -> None:
     from bench.racing import report
-    from bench.racing.answers import Field, named
+    from bench.racing.answers import Field
     from bench.racing.race import Race
     from bench.runs import guards
     from bench.runs.lengths import check_lengths
 
-    field = Field.of(named(plan), settings.seed)
+    field = Field.of(plan, settings.seed)
     race = Race(list(field.candidates), settings.tolerance / 100, len(field.looks))
     if why := report.too_few(race, field):
         raise InputError(why)

@@ -47,20 +47,19 @@ class Field:
     _shelf: Shelf = field(default_factory=Shelf)
 
     @classmethod
-    def of(cls, candidates: dict[str, RunSpec], seed: int) -> "Field":
-        """The field of some candidates, which share a model and a task.
+    def of(cls, plan: Sequence[RunSpec], seed: int) -> "Field":
+        """The field of some runs: all but full attention are candidates, and share a model and a task.
 
         Raises:
             InputError: there is none, or they do not share them, or as ``bench.runs.questions.contexts``.
         """
-        specs = list(candidates.values())
+        specs = [spec for spec in plan if spec.method.name != DENSE]
         if not specs:
             raise InputError("no candidate is left: full attention is what they are compared with")
         if len({(spec.model, spec.task) for spec in specs}) > 1:
             raise InputError("a race has one model and one task; give each key of theirs one value")
-        method = method_spec(MethodConf(name=DENSE))
-        full = dataclasses.replace(specs[0], method=method, index=specs[0].index)
-        return cls(full, candidates, seed)
+        full = dataclasses.replace(specs[0], method=method_spec(MethodConf(name=DENSE)))
+        return cls(full, named(specs), seed)
 
     def __post_init__(self) -> None:
         self.groups = contexts(self.full.model, self.full.task)
@@ -156,10 +155,9 @@ class Field:
                 return why
 
 
-def named(plan: Sequence[RunSpec]) -> dict[str, RunSpec]:
-    """The candidates among some runs by the names that tables give them: all but full attention."""
+def named(specs: Sequence[RunSpec]) -> dict[str, RunSpec]:
+    """Runs on one model and one task by the names that tables give their methods and sizes."""
     rows = []
-    specs = [spec for spec in plan if spec.method.name != DENSE]
     for spec in specs:
         identity = spec.identity()
         method = identity["method"]
