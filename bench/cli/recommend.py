@@ -33,7 +33,8 @@ OFFLINE = {
     "task": "ruler",
     "task.subtask": "niah_multikey_2",
     "task.length": "1536",
-    "task.samples": "16",
+    "task.samples": "12",
+    "task.questions_per_context": "10",
     "task.max_new_tokens": "12",  # the longest answer has fewer; who has lost the needle goes on and on
 }
 ASKED = {"samples": "24", "questions_per_context": "8"}  # of tasks that have them

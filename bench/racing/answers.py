@@ -168,10 +168,17 @@ def named(specs: Sequence[RunSpec]) -> dict[str, RunSpec]:
 
 
 def answer_seconds(records: Sequence[dict[str, Any]]) -> float:
-    """Time of an answer, question and tokens: the lower quartile, as other work only adds to it."""
+    """Time of an answer, question and tokens: the lower quartile, as other work only adds to it.
+
+    Times of a record are of all questions that were answered together, of which each has its part; records
+    of those with the fewest count, as a race has few together at first and more later.
+    """
+    fewest = min(each["batch"] for each in records)
     times = [
-        (each["prefill_ms"] or 0) + (each["decode_ms_per_token"] or 0) * each["new_tokens"]
+        ((each["prefill_ms"] or 0) + (each["decode_ms_per_token"] or 0) * each["new_tokens"])
+        / fewest
         for each in records
+        if each["batch"] == fewest
     ]
     quartile = statistics.quantiles(times, n=4)[0] if len(times) > 1 else times[0]
     return quartile / 1000
