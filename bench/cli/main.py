@@ -32,6 +32,9 @@ class Entry:
 
 COMMANDS = {
     "run": Entry("bench.cli.run:main", "one run or a sweep; the word may be left out"),
+    "recommend": Entry(
+        "bench.cli.recommend:main", "the method and smallest size that keep a model's answers"
+    ),
     "status": Entry("bench.cli.status:main", "which runs are done, running, failed, missing"),
     "report": Entry("bench.cli.report:main", "tables, figures, leaderboard and page of all runs"),
     "kernels": Entry(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,21 @@ class Prepared:
     prepare_ms: float
     dense_ms: float
     cached: bool
+
+
+@dataclass
+class Shelf:
+    """The context that was used last, kept in memory for whoever asks for the same one next."""
+
+    key: str | None = None
+    prepared: Prepared | None = None
+
+    def take(self, key: str, prepare: Callable[[], Prepared]) -> Prepared:
+        """The context of a key; another one is let go before it is prepared."""
+        if self.prepared is None or key != self.key:
+            self.prepared = None
+            self.prepared, self.key = prepare(), key
+        return self.prepared
 
 
 def prepare(

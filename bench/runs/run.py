@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,11 @@ from bench.records.files import (
 from bench.records.stored import flaw, read_complete_records, read_identity
 from bench.runs.answer import Asking, answer, batches, calibrated, ready, scored
 from bench.runs.compiled import compiled
-from bench.runs.contexts import prepare
+from bench.runs.contexts import Prepared, Shelf, cache_key, prepare
 from bench.runs.lengths import check_rows
 from bench.runs.questions import (
     Context,
+    Example,
     contexts,
     fingerprint,
     loaded_model,
@@ -90,6 +92,31 @@ def execute(spec: RunSpec) -> Outcome:
         InputError: the context cannot be indexed in this way; FailedError: out of memory, or any other
             error of the model or the engine. ``failed.json`` in the run's folder has the reason.
     """
+    outcome, _ = _work(spec, None, None)
+    _warn_if_off(spec, outcome)
+    return outcome
+
+
+def extend(spec: RunSpec, ids: Collection[str], shelf: Shelf) -> list[dict[str, Any]]:
+    """Answers some questions of a run, as far as they are missing; the run is finished with its last one.
+
+    Args:
+        ids: of the questions. shelf: where the last context is kept for other runs of the same method.
+
+    Returns:
+        All records of the run.
+
+    Raises:
+        BusyError, RunError, ImpossibleError, InputError, FailedError: as ``execute``.
+    """
+    _, records = _work(spec, ids, shelf)
+    return records
+
+
+def _work(
+    spec: RunSpec, only: Collection[str] | None, shelf: Shelf | None
+) -> tuple[Outcome, list[dict[str, Any]]]:
+    """What came of the run so far, and its records. ``only``: the questions to ask; None: all."""
     start = time.perf_counter()
     config = {"identity": spec.identity(), "spec": provenance.resolved(spec)}
     with open_records(spec.folder, config, flaw) as records:
@@ -97,23 +124,25 @@ def execute(spec: RunSpec) -> Outcome:
         before = len(records.ids)
         try:
             with attempt(spec.folder, before):
-                _answer(spec, records)
+                whole = _answer(spec, records, only, shelf)
             outcome = _outcome(records.records, time.perf_counter() - start, before)
-            write_json(spec.folder / SUMMARY, dataclasses.asdict(outcome))
+            if whole:
+                write_json(spec.folder / SUMMARY, dataclasses.asdict(outcome))
             (spec.folder / FAILED).unlink(missing_ok=True)
         except OSError as error:  # records have a message of their own
             raise RunError(
                 f"cannot write to {spec.folder}: {error.strerror or error}; its {len(records.ids)} records "
                 "are intact. Make room and run the same command again: it goes on from there"
             ) from error
-    _warn_if_off(spec, outcome)
-    return outcome
+    return outcome, records.records
 
 
-def _answer(spec: RunSpec, records: RecordFile) -> None:
-    """Answers what is missing; a failure leaves its row."""
+def _answer(
+    spec: RunSpec, records: RecordFile, only: Collection[str] | None, shelf: Shelf | None
+) -> bool:
+    """Answers what is missing, and says whether that is all of the run; a failure leaves its row."""
     try:
-        _answer_all(spec, contexts(spec.model, spec.task), records)
+        return _answer_all(spec, contexts(spec.model, spec.task), records, only, shelf)
     except ImpossibleError as error:
         write_json(spec.folder / SKIPPED, {"reason": str(error)})
         raise
@@ -132,13 +161,42 @@ def _answer(spec: RunSpec, records: RecordFile) -> None:
         raise failure from error
 
 
-def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile) -> None:
-    wanted = [(group, scored(spec, group)) for group in groups]
+def _answer_all(
+    spec: RunSpec,
+    groups: tuple[Context, ...],
+    records: RecordFile,
+    only: Collection[str] | None,
+    shelf: Shelf | None,
+) -> bool:
+    every = [(group, scored(spec, group)) for group in groups]
     rows = fingerprint(groups)
     require_same_rows(records.records, groups, rows)
-    if all(each.row.id in records.ids for _, examples in wanted for each in examples):
-        return
-    check_rows(spec, groups)
+    wanted = [
+        (group, [each for each in examples if only is None or each.row.id in only])
+        for group, examples in every
+    ]
+    wanted = [
+        (group, missing)
+        for group, examples in wanted
+        if (missing := [each for each in examples if each.row.id not in records.ids])
+    ]
+    if wanted:
+        _ask(spec, wanted, records, provenance.of(spec, rows) | prompt_date(groups), only, shelf)
+    return all(each.row.id in records.ids for _, examples in every for each in examples)
+
+
+def _ask(
+    spec: RunSpec,
+    wanted: list[tuple[Context, list[Example]]],
+    records: RecordFile,
+    origin: dict[str, Any],
+    only: Collection[str] | None,
+    shelf: Shelf | None,
+) -> None:
+    """Asks questions, context by context; ``origin``: where the records come from."""
+    groups = tuple(group for group, _ in wanted)
+    if only is None:  # whoever asks for some has seen to it once for all
+        check_rows(spec, groups)
     for group in groups:
         if reason := obstacle(spec, group.ids.numel()):
             raise ImpossibleError(f"{spec.title}: {reason}")
@@ -147,21 +205,37 @@ def _answer_all(spec: RunSpec, groups: tuple[Context, ...], records: RecordFile)
     model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
     compiled([spec])
     asking = Asking.of(spec, model, tokenizer)
-    origin = {"provenance": provenance.of(spec, rows) | prompt_date(groups)}
-    total = sum(len(examples) for _, examples in wanted)
-    with tqdm(total=total, desc=spec.title, initial=len(records.ids), leave=False) as bar:
+    missing = sum(len(examples) for _, examples in wanted)
+    bar = tqdm(
+        total=len(records.ids) + missing,
+        desc=spec.title,
+        initial=len(records.ids),
+        leave=False,
+        disable=only is not None,  # whoever asks for some has a bar for all
+    )
+    with bar:
         for group, examples in wanted:
-            missing = [each for each in examples if each.row.id not in records.ids]
-            if not missing:
-                continue
-            prepared = prepare(
-                model, group.ids, index_of(spec), spec.model, spec.cache_dir, spec.cache_max_bytes
-            )
-            prepared = ready(asking, calibrated(asking, group, prepared))
-            for batch in batches(missing, spec.batch_size):
+            prepared = ready(asking, _prepared(asking, group, shelf))
+            for batch in batches(examples, spec.batch_size):
                 for record in answer(asking, group, prepared, batch):
-                    records.append(record | origin)
+                    records.append(record | {"provenance": origin})
                 bar.update(len(batch))
+
+
+def _prepared(asking: Asking, group: Context, shelf: Shelf | None) -> Prepared:
+    """The context of some questions, calibrated as the run says."""
+    spec, index = asking.spec, index_of(asking.spec)
+
+    def make() -> Prepared:
+        return prepare(
+            asking.model, group.ids, index, spec.model, spec.cache_dir, spec.cache_max_bytes
+        )
+
+    if shelf is None:
+        return calibrated(asking, group, make())
+    # By method: what one works out of a context is of no use to another, and would only take memory.
+    key = f"{spec.method.name} {cache_key(group.ids, index, spec.model)}"
+    return calibrated(asking, group, shelf.take(key, make))
 
 
 def index_of(spec: RunSpec) -> IndexSpec:

@@ -29,6 +29,7 @@ PYTHON = ".venv/bin/python"
 COMMANDS = (
     "bench",
     "bench.skew",
+    "bench.recommend",
     "bench.kernels",
     "ruler",
     "longbench",
@@ -76,7 +77,7 @@ def changed(words: list[str], changes: list[str]) -> list[str]:
         key = word.partition("=")[0]
         kept.append(f"{key}={values.pop(key)}" if key in values else word)
     if words[:2] == [PYTHON, "-m"] and words[2] in COMMANDS:
-        bench = words[2] in ("bench", "bench.skew")
+        bench = words[2] in ("bench", "bench.skew", "bench.recommend")
         groups = ("method", "model", "task", "dry_run")
         added = {k: v for k, v in values.items() if ("." in k or k in groups) == bench}
         kept += [f"{key}={value}" for key, value in added.items()]

@@ -55,6 +55,16 @@ def test_an_own_sketch_meets_its_budget_and_counts_its_lookup(run: Run) -> None:
     assert output.startswith("Signs: read")
 
 
+def test_an_own_sketch_is_short() -> None:
+    """A method that looks keys up by a sketch of its own takes at most 25 lines, imports included."""
+    source = (EXAMPLES / "own_sketch.py").read_text(encoding="utf-8")
+    method = source[source.index("@dataclass") :].split("\n\n\n")[0]
+    page = (EXAMPLES.parent / "docs" / "extending.md").read_text(encoding="utf-8")
+    assert method in page
+    imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+    assert len(method.splitlines()) + len(imports) <= 25
+
+
 def test_an_own_method_meets_its_size(run: Run) -> None:
     output = run("own_method")
     assert "largest=True" in output
