@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install models bench figures reference reference-real test fuzz docs gpu-check card format clean help
+.PHONY: install models bench figures reference reference-real test test-harness fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -50,6 +50,10 @@ test: $(STAMP)  ## lint, type-check and run every test
 	$(BIN)/lint-imports --no-cache --no-logo
 	# One worker a core: more threads only wait. Compiled modules are kept, for the tests that start commands.
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+test-harness: $(STAMP)  ## install lm-evaluation-harness (140 MB) and run the tests of its model `squeezed`
+	$(BIN)/python -m pip install --quiet --editable ".[lm-eval]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/bench/harness tests/squeezed/generation/test_likelihood.py
 
 INPUTS ?= 100000
 SEED ?= 0

@@ -41,6 +41,7 @@ COMMANDS = {
     "skew": Entry("bench.cli.heads:main", "what every layer and head reads"),
     "judge": Entry("bench.cli.judge:main", "let a model judge the answers of PreFixQA"),
     "inspect": Entry("bench.cli.inspect:main", "what a stored index holds"),
+    "lm_eval": Entry("bench.cli.lm_eval:main", "lm-evaluation-harness at a KV budget"),
     "models": Entry("bench.cli.models:main", "which models are reproduced exactly, and why not"),
     "ruler": Entry("ruler.__main__:main", "write the rows of RULER tasks"),
     "prefixqa": Entry("prefixqa.__main__:main", "make a PreFixQA set"),
