@@ -47,7 +47,9 @@ COMMANDS = {
     "prefixqa": Entry("prefixqa.__main__:main", "make a PreFixQA set"),
     "longbench": Entry("longbench.__main__:main", "turn LongBench's data into rows"),
     "probes": Entry("probes.__main__:main", "write the rows of sets that each test one thing"),
-    "data": Entry("bench.cli.data:main", "list those sets: what each tests, its floor, its sizes"),
+    "data": Entry(
+        "bench.cli.data:main", "list those sets; publish rows for a hub; import rows of others"
+    ),
     "texts": Entry("texts.__main__:main", "list and fetch real text for haystacks and documents"),
 }
 
