@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Compiled modules are kept, for the commands that start after the first.
 KEPT := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1
 
-.PHONY: install models bench figures reference reference-real test lint compile fuzz docs gpu-check card format clean help
+.PHONY: install models bench figures reference reference-real test test-harness lint compile fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -64,6 +64,10 @@ compile: $(STAMP)  ## compile the loops of the cpu backend, which are kept on di
 	$(KEPT) $(BIN)/python -m bench.runs.compiled cpu float32
 	$(KEPT) $(BIN)/python -m bench.runs.compiled cpu bfloat16
 	$(KEPT) $(BIN)/python -m bench.runs.compiled cpu float16
+
+test-harness: $(STAMP)  ## install lm-evaluation-harness (140 MB) and run the tests of its model `squeezed`
+	$(BIN)/python -m pip install --quiet --editable ".[lm-eval]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/bench/harness tests/squeezed/generation/test_likelihood.py
 
 INPUTS ?= 100000
 SEED ?= 0

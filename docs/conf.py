@@ -34,6 +34,7 @@ THEMES = {
         "docs/prompts.md",
         "docs/figures.md",
         "docs/clusters.md",
+        "docs/lm-eval.md",
         "docs/extending.md",
         "CONTRIBUTING.md",
     ),

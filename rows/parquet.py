@@ -81,7 +81,7 @@ def read_parquet(path: str | Path) -> list[Row]:
             f"{path}: has the columns {', '.join(sorted(columns))}; expected {', '.join(PUBLISHED)}, "
             f"or {', '.join(SCHEMA.names)}"
         )
-    convert = _own if own <= columns else _published
+    convert = _own if own <= columns else published_row
     rows: list[Row] = []
     counts: dict[str, int] = {}
     for number, content in enumerate(_contents(path, table)):
@@ -111,7 +111,8 @@ def _own(content: dict[str, Any], counts: dict[str, int]) -> Row:
     return Row(**{**fields, "meta": strict_json.loads(fields["meta"])})
 
 
-def _published(content: dict[str, Any], counts: dict[str, int]) -> Row:
+def published_row(content: dict[str, Any], counts: dict[str, int]) -> Row:
+    """A row of RULER's published columns; ``counts`` numbers the rows of each task, and is counted on."""
     subtask = content["task"]
     number = counts[subtask] = counts.get(subtask, -1) + 1
     answer = content["answer"]

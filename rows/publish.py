@@ -46,7 +46,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         return {"files": {}}
     try:
         manifest = json.loads(path.read_text())
-        if isinstance(manifest["files"], dict):
+        files = manifest["files"]
+        if isinstance(files, dict) and all(isinstance(each, dict) for each in files.values()):
             return manifest
     except (ValueError, KeyError, TypeError):
         pass

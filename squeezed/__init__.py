@@ -17,6 +17,7 @@ from squeezed.errors import (
 )
 from squeezed.fixed_context import FixedContext, prepare
 from squeezed.generation.greedy import Generation, generate
+from squeezed.generation.likelihood import Likelihood, likelihoods
 from squeezed.index.settings import validate_levels
 from squeezed.methods import (
     CAKE,
@@ -84,6 +85,7 @@ __all__ = [
     "KeyDiff",
     "Knorm",
     "LAVa",
+    "Likelihood",
     "Loki",
     "MagicPIG",
     "Method",
@@ -107,6 +109,7 @@ __all__ = [
     "VAttention",
     "check_ids",
     "generate",
+    "likelihoods",
     "prepare",
     "resolve_backend",
     "statistics_for",

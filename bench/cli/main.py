@@ -44,12 +44,15 @@ COMMANDS = {
     "skew": Entry("bench.cli.heads:main", "what every layer and head reads"),
     "judge": Entry("bench.cli.judge:main", "let a model judge the answers of PreFixQA"),
     "inspect": Entry("bench.cli.inspect:main", "what a stored index holds"),
+    "lm_eval": Entry("bench.cli.lm_eval:main", "lm-evaluation-harness at a KV budget"),
     "models": Entry("bench.cli.models:main", "which models are reproduced exactly, and why not"),
     "ruler": Entry("ruler.__main__:main", "write the rows of RULER tasks"),
     "prefixqa": Entry("prefixqa.__main__:main", "make a PreFixQA set"),
     "longbench": Entry("longbench.__main__:main", "turn LongBench's data into rows"),
     "probes": Entry("probes.__main__:main", "write the rows of sets that each test one thing"),
-    "data": Entry("bench.cli.data:main", "list those sets: what each tests, its floor, its sizes"),
+    "data": Entry(
+        "bench.cli.data:main", "list those sets; publish rows for a hub; import rows of others"
+    ),
     "texts": Entry("texts.__main__:main", "list and fetch real text for haystacks and documents"),
 }
 

@@ -34,13 +34,14 @@ class Plain:
     """A command.
 
     Attributes:
-        name: after ``squeezed-bench``. module: after ``python -m``. settings: the dataclass of its keys.
+        name: after ``squeezed-bench``. module: after ``python -m``; None: no such form.
+        settings: the dataclass of its keys.
         work: does it; returns the exit code, or None for 0. about: what it is for, for the help page.
         examples: settings worth showing. kept: what is there after Ctrl-C.
     """
 
     name: str
-    module: str
+    module: str | None
     settings: type
     work: Callable[[Any], int | None]
     about: str
@@ -61,8 +62,9 @@ class Plain:
 
     def page(self) -> str:
         """The help page."""
+        form = "" if self.module is None else f", or python -m {self.module} [key=value ...]"
         lines = [
-            f"squeezed-bench {self.name} [key=value ...], or python -m {self.module} [key=value ...]",
+            f"squeezed-bench {self.name} [key=value ...]{form}",
             *("", self.about.strip(), "", "Keys and their values here:", ""),
         ]
         fields = dataclasses.fields(self.settings)

@@ -20,6 +20,7 @@ HELP = {
     "bench.report": ("results=results", "study=null", "budgets", "leaderboard"),
     "bench.report leaderboard": ("merge=[]", "check=null", "schema=false"),
     "bench.status": ("check=false", "missing", "Exit codes"),
+    "bench.lm_eval": ("context_field=NAME", "records=FILE.jsonl", "Exit codes"),
     "bench.skew": ("diagnostics", "method.sparsity=0.9"),
     "bench.recommend": ("tolerance=5", "documents=null", "Exit codes"),
     "bench.clustering": ("sets=[mini-4k", "Exit codes"),

@@ -1,0 +1,65 @@
+"""What was measured while the harness asked: the KV budget of each task, and a line for each request."""
+
+import json
+import math
+from collections import defaultdict
+from typing import Any
+
+from bench.harness.settings import Settings
+
+
+class Measured:
+    """Collects measurements; writes each request's to the file of records at once, if there is one."""
+
+    def __init__(self, asked: Settings) -> None:
+        """Raises InputError if the file of records cannot be made."""
+        self._asked = asked
+        self._budgets: dict[str, list[float]] = defaultdict(list)
+        self._contexts: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        if asked.records is not None:
+            asked.records.parent.mkdir(parents=True, exist_ok=True)
+            asked.records.write_text("")
+
+    def context(self, task: str, tokens: int, prepare_ms: float) -> None:
+        """A context was prepared for a task."""
+        self._contexts[task].append((tokens, prepare_ms))
+
+    def note(self, record: dict[str, Any]) -> None:
+        """A request was answered."""
+        self._budgets[record["task"]].append(record["kv_budget"])
+        if self._asked.records is not None:
+            with self._asked.records.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def summary(self) -> dict[str, Any]:
+        """For the harness's results: what was asked for, and of each task what was measured."""
+        return {
+            "method": self._asked.method.slug,
+            "settings": {name: _plain(value) for name, value in self._asked.method.parameters},
+            "window": self._asked.index.window,
+            "levels": list(self._asked.index.levels),
+            "tasks": {task: self._of(task) for task in self._budgets},
+        }
+
+    def line(self, task: str) -> str:
+        """One line for the terminal."""
+        found = self._of(task)
+        return (
+            f"{self._asked.method.slug} read a KV budget of {found['kv_budget']:.3f} (measured, mean of "
+            f"{found['requests']} requests on {found['contexts']} contexts of {found['context_tokens']:.0f} "
+            "tokens)"
+        )
+
+    def _of(self, task: str) -> dict[str, Any]:
+        budgets, contexts = self._budgets[task], self._contexts[task]
+        return {
+            "kv_budget": math.fsum(budgets) / len(budgets),
+            "requests": len(budgets),
+            "contexts": len(contexts),
+            "context_tokens": sum(tokens for tokens, _ in contexts) / len(contexts),
+            "prepare_ms": round(sum(ms for _, ms in contexts) / len(contexts), 1),
+        }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
