@@ -40,6 +40,9 @@ COMMANDS = {
     "kernels": Entry(
         "bench.timing.kernels.command:main", "time the kernels against dense attention"
     ),
+    "timing": Entry(
+        "bench.timing.waits.command:main", "how long a context, a user input and a token take"
+    ),
     "clustering": Entry("bench.timing.command:main", "our clustering against scikit-learn's"),
     "skew": Entry("bench.cli.heads:main", "what every layer and head reads"),
     "judge": Entry("bench.cli.judge:main", "let a model judge the answers of PreFixQA"),

@@ -142,3 +142,33 @@ def test_little_memory_gives_the_same(monkeypatch, limit):
     valid = random(case.batch, case.length, seed=5) > -0.5
     compare("cpu", *inputs("cpu", case), block=case.block, valid=valid, reduce="max")
     compare("cpu", *inputs("cpu", case), block=case.length, valid=valid)
+
+
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize("length", [1, 7, 40])
+def test_shares_below_what_float32_holds_keep_their_order(length, reduce):
+    """Sharp attention: most clusters score e**-200 and less for every query, and still one is the best."""
+    pytest.importorskip("numba")
+    centroids = torch.zeros(2, 130, 16)
+    centroids[:, :, 0] = -3.0 * torch.arange(130)
+    query = torch.ones(2, 6, length, 16)
+    counts = torch.ones(2, 130, dtype=torch.int32)
+    counts[:, ::7] = 0
+    got = lookup(query, centroids, counts, 1.0, reduce=reduce, backend="cpu")
+    want = lookup(query.double(), centroids.double(), counts, 1.0, reduce=reduce)
+    torch.testing.assert_close(got.double(), want, rtol=1e-5, atol=1e-5)
+    assert got.isfinite().sum() == 2 * 2 * int((counts[0] > 0).sum())
+
+
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize(("batch", "share"), [(2, 3), (24, 3), (5, 64), (3, 1)])
+def test_tokens_of_a_batch_score_as_each_alone(batch, share, reduce):
+    """Those that have a token each are looked up together."""
+    pytest.importorskip("numba")
+    query, centroids = random(batch, 2 * share, 1, 24), random(2, 75, 24, seed=1)
+    counts = random(2, 75, seed=2).mul(9).abs().int()
+    valid = torch.ones(batch, 1, dtype=torch.bool)
+    got = lookup(query, centroids, counts, 0.3, reduce=reduce, valid=valid, backend="cpu")
+    for member in range(batch):
+        alone = lookup(query[member, None], centroids, counts, 0.3, reduce=reduce, backend="cpu")
+        torch.testing.assert_close(got[member], alone[0], rtol=2e-6, atol=2e-6)

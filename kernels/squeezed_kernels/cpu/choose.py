@@ -98,7 +98,8 @@ def _choose(scores, counts, rows, least, members, taken):
 
 @exact
 def keep_best(scores, counts, rows, least, out):
-    """``reference.keep_best``: ``scores [B, H, T, C]``, ``counts [H, C]``, ``rows [B, H, T]``; sets ``out``."""
+    """``reference.keep_best`` of ``scores [B, H, T, C]``, ``counts [H, C]`` and ``rows [B, H, T]``, into
+    ``out``."""
     batch, heads, blocks, groups = scores.shape
     members = np.empty(groups, np.int64)
     for b in range(batch):

@@ -2,8 +2,8 @@
 
 An item, a few query tokens of a source, meets all rows of the source at once, so that its logits stay in the
 processor's cache, and each is exponentiated once. A tile's exponentials are kept beside their maximum; when
-the query's sum over all tiles is known, its shares are a product away. What is too small for that, in the eyes
-of all queries, is computed again in log space.
+the query's sum over all tiles is known, its shares are a product away. What is too small for that, in the
+eyes of all queries, is computed again in log space.
 """
 
 import functools
@@ -239,7 +239,9 @@ def lookup_task(stored: Any) -> Any:
 
 
 @exact
-def lookup(team, query, scale, cap, centroids, counts, shape, valid, candidates, block, mean, members):
+def lookup(
+    team, query, scale, cap, centroids, counts, shape, valid, candidates, block, mean, members
+):
     """Log scores ``[sources * members, C]`` of clusters; arguments as for ``lookup.lookup``.
 
     ``members``: equal parts of the query heads of a KV head that are scored each for itself.

@@ -77,7 +77,16 @@ def lookup(
         return _lookup(query, centroids, counts, scale, softcap, block, reduce, valid, candidates)
     # Members of a batch with a token each: what all of them read is read once for all.
     parts = [
-        _lookup(_fold(part, heads, len(part)), centroids, counts, scale, softcap, 1, reduce, members=len(part))
+        _lookup(
+            _fold(part, heads, len(part)),
+            centroids,
+            counts,
+            scale,
+            softcap,
+            1,
+            reduce,
+            members=len(part),
+        )
         for part in query.split(together)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -1,7 +1,8 @@
 """Small matrix products whose sums stay in the processor's registers.
 
-LLVM's own vectors of a loop over a row load and store the row's sums at every step, which takes longer than the
-arithmetic. Here four rows of sixteen sums are held while the inner dimension passes by.
+LLVM's own vectors of a loop over a row load and store the row's sums at every step, which takes longer than
+the arithmetic. Here four rows of sixteen sums are held while the inner dimension passes by (measured at 63 x
+64 x 64: 7.0 in place of 12.6 us).
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ ROWS = 4
 
 
 def _held(rows: int) -> Any:
-    """An intrinsic: ``c[i, lane] (+)= sum over k of a[i, k] b[k, lane]`` for ``rows`` rows and ``LANES`` lanes.
+    """An intrinsic: ``c[i, lane] (+)= sum over k of a[i, k] b[k, lane]``, ``rows`` rows of ``LANES``.
 
     It takes addresses, the distances in bytes between rows (of ``a`` also between columns), the length of k,
     and whether to add to ``c``.

@@ -1,7 +1,7 @@
 """What is done with a tile for many queries: products whose sums stay in registers (``products``).
 
-Queries stand in columns, ``[D, Q]`` and logits ``[TILE, Q]``: then neither the tile's rows nor its weights have to be
-turned, and a softmax is many in parallel. Q is padded to whole vectors, by queries of zeros.
+Queries stand in columns, ``[D, Q]`` and logits ``[TILE, Q]``: then neither the tile's rows nor its weights
+have to be turned, and a softmax is many in parallel. Q is padded to whole vectors, by queries of zeros.
 """
 
 import numpy as np

@@ -1,0 +1,222 @@
+"""Measures what the settings ask for, and keeps each line in the table as soon as it is done."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tqdm import tqdm
+from transformers import DynamicCache
+
+import squeezed
+from bench.models import load_model
+from bench.records.provenance import commit
+from bench.timing.kernels.clock import FEWEST, MOST, Times, summary
+from bench.timing.kernels.machine import processor_name
+from bench.timing.kernels.table import Table
+from bench.timing.waits.command import Settings
+from bench.timing.waits.steps import FLOOR, OWN_ATTENTION, THEIRS, Pass, Server, servers, using
+from ruler.generate import generate
+
+KEYS = ("device", "commit", "model", "dtype", "threads", "length", "what", "tokens", "batch")
+FIELDS = (
+    *KEYS, "kv_budget", "who", "median_ms", "low_ms", "high_ms", "cpu_ms", "rounds", "cpu_above_floor",
+    "cpu_share", "torch",
+)  # fmt: skip
+CONTEXT, QUESTION, TOKEN = "context", "question", "token"
+PREFILL, INDEX = "prefill", "index"
+RULER_TASK, RULER_SEED = "niah_multikey_2", 1
+
+
+def run(settings: Settings) -> None:
+    """Measures all lines that are not in the table yet."""
+    table = Table(settings.results / "timing" / "waits.csv", FIELDS, KEYS)
+    model, tokenizer = load_model(settings.model, path=settings.path, dtype=settings.dtype)
+    before = torch.get_num_threads()
+    lines = len(settings.lengths) * len(settings.threads)
+    lines *= 1 + len(settings.batches) * len(settings.questions)
+    try:
+        with tqdm(total=lines, unit="line") as progress:
+            for length in settings.lengths:
+                ids = context_ids(tokenizer, length)
+                for threads in settings.threads:
+                    torch.set_num_threads(threads)
+                    of = _Lines(settings, table, model, ids, threads, progress)
+                    of.measure()
+    finally:
+        torch.set_num_threads(before)
+    print(f"wrote {table.path}")
+
+
+def context_ids(tokenizer: Any, length: int) -> torch.Tensor:
+    """Token ids ``[length]`` of a RULER context, begun anew where it is too short."""
+    row = next(generate(RULER_TASK, tokenizer, length, samples=1, seed=RULER_SEED))
+    ids = torch.tensor(tokenizer(row.context)["input_ids"])
+    return ids.repeat(-(-length // len(ids)))[:length]
+
+
+@dataclass
+class _Lines:
+    """All lines of one context length and number of threads."""
+
+    settings: Settings
+    table: Table
+    model: Any
+    ids: torch.Tensor
+    threads: int
+    progress: Any
+
+    def measure(self) -> None:
+        todo = [
+            (what, tokens, batch)
+            for what, tokens, batch in self._wanted()
+            if self.settings.fresh or not self.table.has(self._key(what, tokens, batch))
+        ]
+        self.progress.update(self._count() - len({line[1:] for line in todo}))
+        if not todo:
+            return
+        context = squeezed.prepare(self.model, self.ids)
+        if (CONTEXT, len(self.ids), 1) in todo:
+            self._keep(CONTEXT, len(self.ids), 1, self._contexts())
+            self.progress.update()
+        asked = sorted({line[1:] for line in todo if line[0] != CONTEXT})
+        if not asked:
+            return
+        size = sum(each.nbytes for layer in context.layers for each in (layer.keys, layer.values))
+        serving = servers(self.model, self.ids, context, _methods(self.settings))
+        for tokens, batch in asked:
+            here = dict(serving)
+            if size * batch > 1e9 * self.settings.memory:
+                del here[THEIRS]
+                tqdm.write(
+                    f"transformers' cache of {batch} x {len(self.ids)} tokens would take "
+                    f"{size * batch / 1e9:.1f} GB, more than memory={self.settings.memory:g}: left out"
+                )
+            for what, times in self._conversations(here, tokens, batch).items():
+                self._keep(what, tokens, batch, times)
+            self.progress.update()
+
+    def _wanted(self) -> list[tuple[str, int, int]]:
+        """What, tokens and batch of every line."""
+        given = self.settings
+        asked = [(n, batch) for batch in given.batches for n in given.questions]
+        lines = [(what, *each) for each in asked for what in (QUESTION, TOKEN)]
+        return [(CONTEXT, len(self.ids), 1), *lines]
+
+    def _count(self) -> int:
+        return len({line[1:] for line in self._wanted()})
+
+    def _contexts(self) -> dict[str, Times]:
+        """The dense prefill in a single pass, ours in chunks, and the index; by turns."""
+        found: dict[str, list[tuple[float, float]]] = {THEIRS: [], PREFILL: [], INDEX: []}
+        for _ in range(self.settings.contexts):
+            with torch.inference_mode(), using(self.model, OWN_ATTENTION):
+                start = _now()
+                self.model.base_model(
+                    input_ids=self.ids[None].to(self.model.device), past_key_values=DynamicCache()
+                )
+                found[THEIRS].append(_since(start))
+            ends: list[tuple[float, float]] = []
+
+            def after(*_: object, ends: list[tuple[float, float]] = ends) -> None:
+                ends.append(_now())  # the index is all that comes after the last pass
+
+            hook = self.model.base_model.register_forward_hook(after)
+            start = _now()
+            try:
+                squeezed.prepare(self.model, self.ids)
+            finally:
+                hook.remove()
+            found[INDEX].append(_since(ends[-1]))
+            found[PREFILL].append((ends[-1][0] - start[0], ends[-1][1] - start[1]))
+        return {name: _times(each) for name, each in found.items()}
+
+    def _conversations(
+        self, serving: Mapping[str, Server], tokens: int, batch: int
+    ) -> dict[str, dict[str, Times]]:
+        """Times of the user inputs' pass and of a token's, of every server by turns."""
+        inputs = self.ids[:tokens].repeat(batch, 1).to(self.model.device)
+        passes = {name: Pass(self.model, each, inputs) for name, each in serving.items()}
+        found: dict[str, dict[str, list[tuple[float, float]]]] = {QUESTION: {}, TOKEN: {}}
+        started = time.perf_counter()
+        for number in range(-1, MOST):  # the first one warms up
+            if number >= FEWEST and time.perf_counter() - started > self.settings.seconds:
+                break
+            for name, each in passes.items():
+                each.ready()
+                with using(self.model, each.server.implementation):
+                    for what, step in ((QUESTION, each.ask), (TOKEN, each.step)):
+                        took = _timed(step)
+                        if number >= 0:
+                            found[what].setdefault(name, []).append(took)
+        return {
+            what: {name: _times(each) for name, each in of.items()} for what, of in found.items()
+        }
+
+    def _key(self, what: str, tokens: int, batch: int) -> dict[str, object]:
+        given = self.settings
+        machine = (processor_name(), commit(), given.model, given.dtype, self.threads)
+        return dict(zip(KEYS, (*machine, len(self.ids), what, tokens, batch), strict=True))
+
+    def _keep(self, what: str, tokens: int, batch: int, times: Mapping[str, Times]) -> None:
+        """Writes a line's rows.
+
+        ``cpu_share``: above the floor, over transformers' own; of a context, over its single pass.
+        """
+        floor = times[FLOOR].cpu if FLOOR in times else 0.0
+        theirs = times[THEIRS].cpu if THEIRS in times else None
+        rows = []
+        for who, each in times.items():
+            assert each.cpu is not None
+            assert floor is not None
+            above = each.cpu - floor
+            share = above / (theirs - floor) if theirs is not None and theirs > floor else ""
+            rows.append(
+                {
+                    **self._key(what, tokens, batch),
+                    "kv_budget": self.settings.kv_budget,
+                    "who": who,
+                    "median_ms": each.median,
+                    "low_ms": each.low,
+                    "high_ms": each.high,
+                    "cpu_ms": each.cpu,
+                    "rounds": each.rounds,
+                    "cpu_above_floor": above,
+                    "cpu_share": share,
+                    "torch": torch.__version__,
+                }
+            )
+        self.table.replace(rows)
+
+
+def _methods(settings: Settings) -> dict[str, squeezed.Method]:
+    budget = settings.kv_budget
+    known: dict[str, squeezed.Method] = {
+        "full": squeezed.Full(),
+        "topk": squeezed.Squeezed(kv_budget=budget, rule="topk"),
+        "best": squeezed.SqueezedBest(kv_budget=budget),
+    }
+    return {name: known[name] for name in settings.methods}
+
+
+def _timed(step: Callable[[], object]) -> tuple[float, float]:
+    start = _now()
+    step()
+    return _since(start)
+
+
+def _now() -> tuple[float, float]:
+    """Seconds on the clock, and of the processor."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter(), time.process_time()
+
+
+def _since(start: tuple[float, float]) -> tuple[float, float]:
+    now = _now()
+    return now[0] - start[0], now[1] - start[1]
+
+
+def _times(pairs: list[tuple[float, float]]) -> Times:
+    return summary([1e3 * wall for wall, _ in pairs], [1e3 * cpu for _, cpu in pairs])

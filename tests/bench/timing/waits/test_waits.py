@@ -1,0 +1,64 @@
+"""The waits of a user are measured by turns, kept line by line, and gone on with."""
+
+import csv
+
+import pytest
+import torch
+
+from bench.timing.waits import command
+
+SMALL = (
+    "lengths=320",
+    "batches=1,2",
+    "questions=5",
+    "threads=1",
+    "seconds=0",
+    "contexts=1",
+    "kv_budget=0.6",
+)
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def rows(folder):
+    with (folder / "timing" / "waits.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_line_has_ours_beside_transformers_and_is_measured_once(tmp_path, monkeypatch):
+    asked = [f"results={tmp_path}", "methods=full,topk", *SMALL]
+    assert command.main(asked) == 0
+    first = rows(tmp_path)
+    lines = {(row["what"], row["batch"]): [] for row in first}
+    for row in first:
+        lines[row["what"], row["batch"]].append(row["who"])
+        assert float(row["cpu_ms"]) > 0
+    assert lines[("context", "1")] == ["transformers", "prefill", "index"]
+    for what in ("question", "token"):
+        for batch in ("1", "2"):
+            assert lines[what, batch] == ["floor", "transformers", "full", "topk"]
+    assert {row["cpu_share"] for row in first if row["who"] == "transformers"} <= {"1", ""}
+    monkeypatch.setattr("squeezed.prepare", None)  # nothing is measured a second time
+    assert command.main(asked) == 0
+    assert rows(tmp_path) == first
+
+
+def test_a_cache_that_does_not_fit_is_left_out(tmp_path, capsys):
+    asked = ["methods=topk", "memory=0.000001", *SMALL[:1], "batches=1", *SMALL[2:]]
+    assert command.main([f"results={tmp_path}", *asked]) == 0
+    found = {row["who"] for row in rows(tmp_path) if row["what"] == "token"}
+    assert found == {"floor", "topk"}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["lengths=1", "batches=0", "methods=foo", "kv_budget=2", "model=foo", "threads=0"]
+)
+def test_what_cannot_be_is_refused_in_one_line(wrong, tmp_path, capsys):
+    assert command.main([f"results={tmp_path}", wrong]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
