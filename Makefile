@@ -45,6 +45,7 @@ REAL := results/real
 
 reference-real: models  ## the studies on SmolLM2, into results/real; call it again until it ends with exit code 0
 	$(BIN)/python -m bench experiment=real_budgets results=$(REAL) minutes=$(MINUTES)
+	$(BIN)/python -m bench experiment=real_ablation results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench experiment=real_centroids results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench.report results=$(REAL)
 
