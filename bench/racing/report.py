@@ -58,13 +58,17 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "candidate": rows["candidate"],
             "read": rows["read"],
-            "MB a step": rows["mb"].round(1),
-            "ms an answer": rows["ms"].round(0),
+            "a step": [_with_unit(value, ".1f", "MB") for value in rows["mb"]],
+            "an answer": [_with_unit(value, ".0f", "ms") for value in rows["ms"]],
             "points from full": [points(row) for row in rows.itertuples()],
             "questions": [str(n) if n else "" for n in rows["n"]],
             "verdict": rows["verdict"],
         }
     )
+
+
+def _with_unit(value: float, form: str, unit: str) -> str:
+    return "" if math.isnan(value) else f"{value:{form}} {unit}"
 
 
 def sentence(race: Race, field: Field, *, over: bool = False) -> str:
