@@ -194,8 +194,8 @@ IMPORT = Plain(
     Import,
     _import,
     """Reads rows of others into the row contract. Which they are, their columns say: the contract's own,
-RULER as it is published for kvpress (Parquet or JSONL), SCBench (each turn asked by itself on the shared context).
-Exit codes: 0 done, 2 bad input.""",
+RULER as it is published for kvpress (Parquet or JSONL), SCBench (each turn asked by itself on the shared
+context). Exit codes: 0 done, 2 bad input.""",
     (
         "rows=0000.parquet out=data/ruler.jsonl",
         "rows=hub:OWNER/NAME/FILE.parquet out=data/set.jsonl",

@@ -24,6 +24,10 @@ class Report:
 
     results: Path = setting(Path("results"), "folder of results; their records are below its runs")
     out: Path | None = setting(None, "folder to write to; null: the folder of results")
+    site: Path | None = setting(
+        None, "write the leaderboard as a site into this folder, and nothing else"
+    )
+    merge: list[Path] = setting([], "leaderboards of others to take into the site")
     study: str | None = setting(None, "write this study only, and show its tables", STUDY_NAMES)
     formats: list[str] = setting([], "files beside CSV, Markdown and PNG", ("tex", "pdf"))
 
@@ -48,12 +52,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(settings: Report) -> int:
+    if settings.merge and settings.site is None:
+        raise InputError("merge is for a site: say site=DIR, or use report leaderboard merge=[...]")
+    if settings.site is not None:
+        return _site(settings, settings.site)
     runs_folder = records_below(settings.results)
     import pandas as pd  # late: with all that draws
 
     # Tables of a few hundred rows, thousands of times: Arrow's texts cost more than they save.
     with pd.option_context("mode.string_storage", "python"):
         return _make(settings, runs_folder, settings.out or settings.results)
+
+
+def _site(settings: Report, out: Path) -> int:
+    for path in settings.merge:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+    runs = settings.results / "runs" if settings.merge else records_below(settings.results)
+    from bench.reporting.site.write import write as write_site  # late: with pandas
+
+    page, refused = write_site(runs if runs.is_dir() else None, settings.merge, out)
+    for name, number, reason in refused:
+        print(f"refused: {name}, row {number}: {reason}")
+    print(f"wrote {page}; open it in a browser, it needs no server")
+    return 0
 
 
 def _make(settings: Report, runs_folder: Path, out: Path) -> int:
@@ -173,9 +195,15 @@ REPORT = Plain(
     Report,
     _report,
     """Makes tables, figures, leaderboard and page from all records of all runs: RESULTS/tables,
-RESULTS/figures, RESULTS/leaderboard.csv, RESULTS/report.html. Exit codes: 0 done, 1 damaged records,
+RESULTS/figures, RESULTS/leaderboard.csv, RESULTS/report.html. site=DIR makes a page of the leaderboard
+alone, with filters and with what each row is from. Exit codes: 0 done, 1 damaged records,
 2 bad input. The leaderboard alone, checked or merged: squeezed-bench report leaderboard --help""",
-    ("results=results", "study=budgets formats=tex,pdf", "leaderboard check=theirs.csv"),
+    (
+        "results=results",
+        "site=site merge=[theirs.csv]",
+        "study=budgets formats=tex,pdf",
+        "leaderboard check=theirs.csv",
+    ),
 )
 BOARD = Plain(
     "report leaderboard",

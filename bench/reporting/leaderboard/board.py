@@ -1,6 +1,7 @@
 """The leaderboard alone: written, checked, and merged with others."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,43 @@ def merged(paths: list[Path]) -> pd.DataFrame:
         InputError: a row of one of them is refused, or contradicts one of another; names file and row.
     """
     return _together(_files(paths))
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Rows of several leaderboards that may stand together, and those that may not.
+
+    Attributes:
+        rows: as text, each run once, each with the ``origin`` that it is from.
+        refused: file or folder, number of the row in it (1 is the first), and why.
+    """
+
+    rows: list[dict[str, str]]
+    refused: list[tuple[str, int, str]]
+
+
+def sifted(boards: list[tuple[str, list[dict[str, str]]]]) -> Sifted:
+    """Takes out of several leaderboards every row that is refused, alone or beside the others.
+
+    Where rows contradict each other, the leaderboard that comes first keeps its own.
+    """
+    refused: list[tuple[str, int, str]] = []
+    kept: list[tuple[str, int, dict[str, str]]] = []
+    for name, rows in boards:
+        wrong = {problem.number: problem.reason for problem in problems(rows)}
+        refused += [(name, number, reason) for number, reason in wrong.items()]
+        others = [row for _, _, row in kept]
+        for number, row in enumerate(rows, start=1):
+            if number not in wrong and row not in others:
+                kept.append((name, number, row))
+    # A dense row that is refused leaves the rows that were compared with it alone.
+    while found := problems([row for _, _, row in kept]):
+        for problem in reversed(found):
+            name, number, _ = kept.pop(problem.number - 1)
+            refused.append((name, number, f"beside the other rows {problem.reason}"))
+    order = {name: place for place, (name, _) in enumerate(boards)}
+    refused.sort(key=lambda each: (order[each[0]], each[1]))
+    return Sifted([{"origin": name, **row} for name, _, row in kept], refused)
 
 
 def _files(paths: list[Path]) -> list[tuple[str, list[dict[str, str]]]]:

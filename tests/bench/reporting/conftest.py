@@ -22,7 +22,12 @@ def squeezed(**more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def write_run(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a run under ``tmp_path/runs``: two contexts with two questions each.
+    """Writes a run under ``tmp_path/runs``; see ``run_writer``."""
+    return run_writer(tmp_path)
+
+
+def run_writer(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a run under ``tmp_path/runs``: two contexts with two questions each.
 
     ``scores``: of the four questions. ``budget``, ``lookup``: of every record. ``context_tokens`` is 1000.
     """
