@@ -40,8 +40,8 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
 
 PROBED = 7  # a position at which a single token is turned visibly, and far from wrapping around
 CHUNK = 2048  # fixed-context tokens that a forward pass processes at least, where there are as many
-# Bytes that a layer's activations may take in a pass (the KV cache is beside them). A single pass needs no mask
-# and is the fastest: two of 2,048 tokens take 1.2 times as long as one of 4,096 (SmolLM2, CPU).
+# Bytes that a layer's activations may take in a pass (the KV cache is beside them). A single pass needs no
+# mask and is the fastest: two of 2,048 tokens take 1.2 times as long as one of 4,096 (SmolLM2, CPU).
 ACTIVATIONS = 1 << 28
 
 
@@ -231,8 +231,8 @@ def chunk_for(model: PreTrainedModel, kinds: Sequence[Attends]) -> int:
     """Tokens a forward pass, so that a layer's activations stay within ``ACTIVATIONS``; ``CHUNK`` at least.
 
     What the matrices of a layer give a token is about the layer's parameters over the model's width. Layers
-    with a window gain nothing by longer passes: they would multiply, and mask, what is outside of it. Of other
-    layers, of attention that models write out, and of packed weights, a token's memory is not known.
+    with a window gain nothing by longer passes: they would multiply, and mask, what is outside of it. Of
+    other layers, of attention that models write out, and of packed weights, a token's memory is not known.
     """
     weights = [each for each in model.parameters() if each.ndim > 1]
     plain = all(kind.kind == FULL for kind in kinds) and families.calls_interface(model)
