@@ -25,7 +25,7 @@ from squeezed.index.build import build_layer
 from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
 from squeezed.methods.base import Method
 from squeezed.model import attention, fingerprint
-from squeezed.model.prefill import CHUNK, prefill
+from squeezed.model.prefill import prefill
 from squeezed.model.states import sort_out
 from squeezed.model.statistics import REPLAY_ATTENTION, statistics_for
 from squeezed.storage.load import load_context
@@ -149,7 +149,7 @@ def prepare(
     balance: float | None = None,
     statistics: Sequence[str] = (),
     keep_queries: bool = True,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> FixedContext:
     """Prefills a fixed context, clusters its keys and calibrates the thresholds (paper section 3.1).
 
@@ -168,7 +168,8 @@ def prepare(
             their ``needs``); kept and stored with the index.
         keep_queries: keep the window's queries, for calibrations at other coarse drops and for methods that
             observe them.
-        chunk: tokens that one forward pass of the prefill processes.
+        chunk: tokens that one forward pass of the prefill processes; ``None``: as many as 256 MiB of a
+            layer's activations allow, 2,048 at least.
 
     Raises:
         ValueError: levels out of range, an unknown statistic, a context not longer than the window, or token

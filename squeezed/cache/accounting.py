@@ -6,53 +6,79 @@ that is selected for in blocks counts the mean over its blocks, as full attentio
 Layers with a sliding window have no index and count on neither side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 
-@dataclass
-class LayerReads:
-    """What one layer read, a step an entry; each tensor is ``[B, H]``, a share of the full K and V bytes.
-
-    Tensors stay on the device, so that counting does not wait for it.
+@dataclass(frozen=True)
+class Step:
+    """What one layer read in one step, in tokens (the bytes of a key and a value).
 
     Attributes:
-        steps: bytes read. rows: the part of it that is keys and values. active: which members of the batch
-            were still generating, boolean ``[B]``; others do not count.
+        rows: kept rows ``[B, H]``, without those that are always read. always: those.
+        lookup: ``[B, H]``, or one number for all. active: which members of the batch were still generating,
+            boolean ``[B]``, others do not count; ``None``: all.
     """
 
-    steps: list[torch.Tensor] = field(default_factory=list)
-    rows: list[torch.Tensor] = field(default_factory=list)
-    active: list[torch.Tensor] = field(default_factory=list)
+    rows: torch.Tensor
+    always: int
+    lookup: torch.Tensor | float
+    active: torch.Tensor | None
 
-    def add(
-        self, rows: torch.Tensor, lookup: torch.Tensor, tokens: int, active: torch.Tensor
-    ) -> None:
-        """One step: ``rows`` and ``lookup`` ``[B, H]`` in tokens (the bytes of a key and a value), of
-        ``tokens`` fixed tokens; ``active`` ``[B]``."""
-        self.steps.append((rows + lookup) / tokens)
-        self.rows.append(rows / tokens)
-        self.active.append(active)
+    def read(self) -> torch.Tensor:
+        """Rows of keys and values ``[B, H]``."""
+        return self.rows + self.always
+
+    def counts(self) -> torch.Tensor:
+        """1 for a member that counts, else 0, ``[B, 1]``."""
+        if self.active is None:
+            return torch.ones(len(self.rows), 1, device=self.rows.device)
+        return self.active.to(self.rows.device).float().unsqueeze(-1)
+
+
+@dataclass
+class LayerReads:
+    """What one layer read, a step an entry.
+
+    A step is noted as it is, and all steps are summed up when somebody asks: a token would feel it. Tensors
+    stay on the device, so that counting does not wait for it.
+
+    Attributes:
+        tokens: of the fixed context.
+    """
+
+    tokens: int
+    steps: list[Step] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forgets all steps."""
-        for kept in (self.steps, self.rows, self.active):
-            kept.clear()
+        self.steps.clear()
 
     def per_member_after(self, steps: int) -> torch.Tensor:
         """Mean KV budget of every member over its active steps behind the first ones, ``[B]``; NaN: none."""
         if len(self.steps) <= steps:
-            return torch.full(self.active[0].shape, torch.nan)
-        return _mean(self.steps[steps:], self.active[steps:]).mean(1)
+            return torch.full((len(self.steps[0].rows),), torch.nan)
+        return self._mean(self.steps[steps:]).mean(1)
 
     def per_head(self) -> torch.Tensor:
         """Mean KV budget of every head over steps and active members, ``[H]``; NaN before the first."""
-        return _mean(self.steps, self.active).nanmean(0)
+        return self._mean(self.steps).nanmean(0)
 
     def per_member(self) -> torch.Tensor:
         """Mean KV budget of every member of the batch over its active steps and heads, ``[B]``."""
-        return _mean(self.steps, self.active).mean(1)
+        return self._mean(self.steps).mean(1)
+
+    def rows_per_member(self) -> torch.Tensor:
+        """The part of it that is keys and values, ``[B]``."""
+        return self._mean(self.steps, lookup=False).mean(1)
+
+    def _mean(self, steps: Sequence[Step], lookup: bool = True) -> torch.Tensor:
+        """Mean share of the full K and V over the steps in which a member was active, ``[B, H]``."""
+        read = [step.read() + step.lookup if lookup else step.read() for step in steps]
+        weights = torch.stack([step.counts() for step in steps])
+        return (torch.stack(read) / self.tokens * weights).sum(0) / weights.sum(0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +111,7 @@ def summarise(
     """The statistics of all layers together; ``passes``: those that the user inputs took."""
     members = torch.stack([layer.per_member().cpu() for layer in reads]).mean(0)
     heads = [layer.per_head().tolist() for layer in reads]
-    rows = torch.stack([_mean(layer.rows, layer.active).mean(1).cpu() for layer in reads]).mean(0)
+    rows = torch.stack([layer.rows_per_member().cpu() for layer in reads]).mean(0)
     return GenerationStats(
         kv_budget=members.mean().item(),
         kv_budgets=tuple(members.tolist()),
@@ -115,9 +141,3 @@ def mean_budget(reads: list[LayerReads]) -> tuple[float, tuple[float, ...]]:
         return float("nan"), tuple(float("nan") for _ in reads)
     stats = summarise(reads, 1, float("nan"), float("nan"))
     return stats.kv_budget, stats.budget_per_layer
-
-
-def _mean(steps: list[torch.Tensor], active: list[torch.Tensor]) -> torch.Tensor:
-    """Mean over the steps in which a member was active, ``[B, H]``."""
-    weights = torch.stack(active).float().unsqueeze(-1)
-    return (torch.stack(steps).float() * weights).sum(0) / weights.sum(0)

@@ -5,7 +5,7 @@ import math
 import torch
 from squeezed_kernels import attend, attend_groups, causal_mask, merge
 
-from squeezed.cache.accounting import LayerReads
+from squeezed.cache.accounting import LayerReads, Step
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
 from squeezed.cache.placing import valid_tokens
 from squeezed.errors import IndexMismatchError
@@ -27,7 +27,7 @@ class FixedContextLayer(OwnTokensLayer):
     ) -> None:
         super().__init__(fixed.tokens, progress)
         self.fixed, self.selector, self.backend = fixed, selector, backend
-        self.reads = LayerReads()
+        self.reads = LayerReads(fixed.tokens)
 
     def attend(
         self,
@@ -50,7 +50,7 @@ class FixedContextLayer(OwnTokensLayer):
         aligned, valid = align(wide, valid_tokens(mask), block)
         scale, softcap, backend = logits.scale, logits.softcap, self.backend
         self._require_same(scale, softcap)
-        if mask is None:
+        if mask is None and length > 1:  # a single token sees all
             mask = causal_mask(length, keys.shape[2], query.device)
         from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
         selection = self._select(aligned, valid, from_own[1], keys.shape[2])
@@ -134,19 +134,20 @@ class FixedContextLayer(OwnTokensLayer):
     def _count(
         self, selection: Selection | None, query: torch.Tensor, valid: torch.Tensor | None
     ) -> None:
-        fixed, batch = self.fixed, len(query)
-        rows = torch.full((batch, fixed.heads), float(fixed.tokens), device=fixed.device)
-        lookup = torch.zeros_like(rows)
-        if selection is not None:
+        fixed, active = self.fixed, self.progress.active
+        if selection is None:
+            everything = torch.zeros(len(query), fixed.heads, device=fixed.device)
+            self.reads.steps.append(Step(everything, fixed.tokens, 0.0, active))
+            return
+        kept, read = selection.rows(), selection.lookup
+        if query.shape[2] == 1 and kept.shape[2] == 1:  # a token: one block, and no padding
+            kept = kept[..., 0]
+            read = read.expand(*kept.shape, 1)[..., 0] if isinstance(read, torch.Tensor) else read
+        else:
             weights = block_weights(query, valid, selection.block)[:, None]  # [B, 1, T]
-            kept = selection.rows()
-            read = torch.as_tensor(selection.lookup, device=kept.device).expand_as(kept)
-            rows = (kept * weights).sum(-1) + fixed.window
-            lookup = (read * weights).sum(-1)
-        active = self.progress.active
-        if active is None:
-            active = torch.ones(batch, dtype=torch.bool)
-        self.reads.add(rows, lookup, fixed.tokens, active.to(rows.device))
+            read = torch.as_tensor(read, device=kept.device).expand_as(kept)
+            kept, read = (kept * weights).sum(-1), (read * weights).sum(-1)
+        self.reads.steps.append(Step(kept, fixed.window, read, active))
 
 
 def attend_weighted(

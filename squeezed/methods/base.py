@@ -85,8 +85,10 @@ class Size:
         """Clustered rows to keep after a lookup of that many tokens, broadcastable to ``[B, H, T]``."""
         if self.sparsity is not None:
             return torch.tensor((1 - self.sparsity) * layer.clustered, device=layer.device)
-        left = torch.as_tensor(self.tokens - layer.window - lookup, device=layer.device)
-        return left.clamp(0, layer.clustered)
+        left = self.tokens - layer.window - lookup
+        if isinstance(left, torch.Tensor):
+            return left.clamp(0, layer.clustered)
+        return torch.tensor(float(min(max(left, 0), layer.clustered)), device=layer.device)
 
     def row_count(self, layer: LayerIndex) -> int:
         """Clustered rows to keep without any lookup, at least 1."""

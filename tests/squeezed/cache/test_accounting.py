@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import squeezed
-from squeezed.cache.accounting import LayerReads, mean_budget, summarise
+from squeezed.cache.accounting import LayerReads, Step, mean_budget, summarise
 from tests.squeezed.conftest import WINDOW, first_pass, random_ids
 
 QUESTION = random_ids(12, seed=3)
@@ -176,10 +176,10 @@ def test_a_stop_token_leaves_the_steps_before_it_counted(model, ctx):
 
 
 def test_steps_of_members_that_have_stopped_do_not_count():
-    reads = LayerReads()
-    lookup = torch.zeros(2, 1)
-    reads.add(torch.tensor([[10.0], [20.0]]), lookup, 100, torch.tensor([True, True]))
-    reads.add(torch.tensor([[30.0], [90.0]]), lookup + 10, 100, torch.tensor([True, False]))
+    reads = LayerReads(100)
+    reads.steps.append(Step(torch.tensor([[4.0], [14.0]]), 6, 0.0, None))
+    lookup, stopped = torch.full((2, 1), 10.0), torch.tensor([True, False])
+    reads.steps.append(Step(torch.tensor([[24.0], [84.0]]), 6, lookup, stopped))
     found = summarise([reads], 1, 0.0, 0.0)
     assert found.kv_budgets == pytest.approx((0.25, 0.2))
     assert found.kv_budget == pytest.approx(0.225)
@@ -189,7 +189,7 @@ def test_steps_of_members_that_have_stopped_do_not_count():
 
 
 def test_no_step_no_budget():
-    budget, by_layer = mean_budget([LayerReads()])
+    budget, by_layer = mean_budget([LayerReads(100)])
     assert budget != budget
     assert by_layer[0] != by_layer[0]
 
