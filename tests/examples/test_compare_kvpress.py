@@ -1,7 +1,6 @@
 """The committed comparison with kvpress: its tables come from its rows, and the page says what they say."""
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
