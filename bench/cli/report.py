@@ -84,6 +84,10 @@ def _make(settings: Report, runs_folder: Path, out: Path) -> int:
     from bench.reporting.output import as_markdown
     from bench.reporting.tables import overview
 
+    if settings.study is None and (only := _heads_alone(runs_folder, out, settings.formats)):
+        for path in only:
+            print(f"wrote {path}")
+        return 0
     runs = load_runs(runs_folder)
     board = leaderboard(runs)
     if settings.study is not None:
@@ -101,6 +105,14 @@ def _make(settings: Report, runs_folder: Path, out: Path) -> int:
     for path in paths:
         print(f"wrote {path}")
     return max((fail(1, line) for line in failed), default=0)
+
+
+def _heads_alone(runs: Path, out: Path, formats: Sequence[str]) -> list[Path]:
+    """Tables and figures of ``squeezed-bench skew`` in a folder without any record; else nothing."""
+    from bench.records.files import RECORDS
+    from bench.reporting import heads
+
+    return [] if any(runs.rglob(RECORDS)) else heads.write(runs, out, formats)
 
 
 def write(

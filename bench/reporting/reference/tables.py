@@ -102,12 +102,13 @@ def _by_layer(table: pd.DataFrame) -> Figure:
     """Attention that is held, layer by layer: mean over heads, and the span from the worst to the best."""
     figure, grid = style.panels(1, 1, width=6.0, height=3.0)
     axes, look = grid[0][0], looks(table["label"])
+    colours = style.colours(map(str, table["label"]))  # few methods: each with a colour of its own
     for label, here in table.groupby("label", sort=False):
         layers = here.groupby("layer")["mass"].agg(["mean", "min", "max"])
-        drawn = look[str(label)]
-        axes.plot(layers.index, layers["mean"], label=label, markersize=3, lw=1.2, **drawn.drawn())
+        drawn = {**look[str(label)].drawn(), "color": colours[str(label)]}
+        axes.plot(layers.index, layers["mean"], label=label, markersize=4, lw=1.2, **drawn)
         axes.fill_between(
-            layers.index, layers["min"], layers["max"], color=drawn.colour, alpha=0.08
+            layers.index, layers["min"], layers["max"], color=colours[str(label)], alpha=0.08
         )
     axes.set_xlabel("layer")
     axes.set_ylabel("attention held by\nwhat is read")

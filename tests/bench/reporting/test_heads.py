@@ -30,7 +30,7 @@ def test_budget_by_head_is_the_mean_over_steps(tmp_path: Path, write_run: Any) -
 def test_the_command_looks_and_the_report_draws(
     bench: Callable[..., Any], tiny: Path, tmp_path: Path
 ) -> None:
-    assert bench("method=squeezed_topk").code == 0  # so that there are records to report
+    # There is no record beside the diagnostics: the report is of them alone.
     results = tmp_path / "results"
     small = ["task.length=512", "task.samples=1", "task.max_new_tokens=2", "model.device=cpu"]
     where = [f"model.path={tiny}", f"results={results}", "cache_dir=null"]
