@@ -38,8 +38,8 @@ def make(kind: str, records: Path) -> Made:
     """The content of a study of a kind.
 
     Args:
-        kind: ``overview``, ``tasks``, the name of a study of ``bench.reporting.studies``, ``kernels`` or
-            ``clustering``. records: the packed file.
+        kind: ``overview``, ``tasks``, the name of a study of ``bench.reporting.studies``, ``kernels``,
+            ``clustering`` or ``harness``. records: the packed file.
 
     Raises:
         InputError: an unknown kind, or records that do not make it.
@@ -206,7 +206,41 @@ def _clustering(rows: pd.DataFrame) -> Made:
     return Made(rows, shown, clustering.draw(bars), facts)
 
 
+def _harness(rows: pd.DataFrame) -> Made:
+    """Tasks of lm-evaluation-harness: means over documents, standard errors, and what was read."""
+    found = []
+    for (task, method), part in rows.groupby(["task", "method"], sort=False):
+        scores = pd.DataFrame(part["scores"].tolist())
+        for metric in scores:
+            found.append(
+                {
+                    "task": task,
+                    "metric": metric,
+                    "method": method or f"({part['model'].iloc[0]})",
+                    "read": part["kv_budget"].iloc[0],
+                    "score": scores[metric].mean(),
+                    "stderr": scores[metric].sem(),
+                    "n": len(part),
+                }
+            )
+    whole = pd.DataFrame(found)
+    order = whole["read"].astype(float).fillna(2)
+    whole = whole.assign(order=-order).sort_values(["task", "metric", "order"], kind="stable")
+    whole = whole.drop(columns="order").reset_index(drop=True)
+    shown = whole.assign(
+        task=whole["task"] + ", " + whole["metric"],
+        score=[f"{s:.3f} ({e:.3f})" for s, e in zip(whole["score"], whole["stderr"], strict=True)],
+    ).rename(columns={"score": "score (standard error)"})
+    facts = {
+        "model": _several(rows["checkpoint"]),
+        "libraries": f"lm_eval {_several(rows['lm_eval'])}, transformers {_several(rows['transformers'])}",
+        "n": f"{len(rows)} answers in {rows.groupby(['task', 'method']).ngroups} cells",
+    }
+    return Made(whole, shown.drop(columns=["metric", "stderr"]), None, facts)
+
+
 TIMINGS: dict[str, Callable[[pd.DataFrame], Made]] = {
     "kernels": _kernels,
     "clustering": _clustering,
+    "harness": _harness,
 }
