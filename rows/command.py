@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rows.extras import missing
 from rows.keys import SettingError, keys_of, meant, quoted, split
 from rows.redact import redact
 
@@ -52,6 +53,11 @@ class Command:
         except BrokenPipeError:  # whoever read the output has enough of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        except ModuleNotFoundError as error:
+            hint = missing(error)
+            if hint is None:
+                raise
+            return self._fail(hint, 2)
         except UnfinishedError as error:
             return self._fail(str(error), 1)
         except OSError as error:

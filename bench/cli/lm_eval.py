@@ -30,6 +30,7 @@ Examples:
   squeezed-bench lm_eval --tasks drop --model_args pretrained=PATH,kv_budget=0.2,context_field=passage
   squeezed-bench lm_eval --tasks race --model_args pretrained=PATH,method=full,context_field=article
   squeezed-bench lm_eval table out/          scores beside measured budgets, of all results below a folder
+  squeezed-bench lm_eval pack out/ FILE      what --log_samples kept of each document, in one file
 
 Exit codes: 0 done, 1 not all could be done, 2 a setting is wrong, 130 stopped by Ctrl-C.
 Also: python -m bench.lm_eval"""
@@ -42,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         if given in ([], ["-h"], ["--help"]):
             print(HELP)
-        elif given[0] == "table":
-            from bench.harness.table import print_table
+        elif given[0] in ("table", "pack"):
+            from bench.harness import table
 
-            print_table(given[1:])
+            {"table": table.print_table, "pack": table.pack}[given[0]](given[1:])
         else:
             _evaluate(given)
 

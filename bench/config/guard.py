@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bench.config.errors import InputError, RunError, fail
 from bench.config.limit import TimeIsUp
+from rows.extras import missing
 from rows.keys import SettingError
 
 STOPPED = (
@@ -32,5 +33,10 @@ def guarded(work: Callable[[], int | None], kept: str = "nothing was changed") -
         return fail(1, str(error))
     except (InputError, SettingError) as error:
         return fail(2, str(error))
+    except ModuleNotFoundError as error:
+        hint = missing(error)
+        if hint is None:
+            raise
+        return fail(2, hint)
     except OSError as error:
         return fail(2, f"cannot write: {error}; give another folder: results=DIR")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.config.errors import InputError
 from bench.reporting.output import as_markdown
+from bench.reporting.reference.packed import write_rows
 
 
 def print_table(arguments: Sequence[str]) -> None:
@@ -48,6 +49,57 @@ def table(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows.values()).sort_values(
         ["task", "metric"], kind="stable", ignore_index=True
     )
+
+
+def pack(arguments: Sequence[str]) -> None:
+    """Writes what ``--log_samples`` kept of each document into one file, for a reference study.
+
+    Raises:
+        InputError: not a folder and a file, or no samples.
+    """
+    if len(arguments) != 2:
+        raise InputError(
+            "give a folder and a file: squeezed-bench lm_eval pack FOLDER FILE.parquet"
+        )
+    rows = documents(Path(arguments[0]))
+    print(f"wrote {write_rows(rows, Path(arguments[1]))}: {len(rows)} documents")
+
+
+def documents(folder: Path) -> list[dict[str, Any]]:
+    """One row a document of every run below a folder, without the document itself.
+
+    Raises:
+        InputError: no samples.
+    """
+    rows = []
+    for path in sorted(folder.rglob("results_*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        own = found["config"].get("squeezed") or {}
+        for task in found["results"]:
+            name = path.name.replace("results_", f"samples_{task}_", 1) + "l"
+            samples = path.with_name(name)
+            if not samples.exists():
+                continue
+            budget = own.get("tasks", {}).get(task, {}).get("kv_budget")
+            for line in samples.read_text(encoding="utf-8").splitlines():
+                sample = json.loads(line)
+                rows.append(
+                    {
+                        "task": task,
+                        "document": sample["doc_id"],
+                        "model": found["config"]["model"],
+                        "method": own.get("method", ""),
+                        "kv_budget": budget,
+                        "answer": json.dumps(sample["filtered_resps"]),
+                        "scores": {name: float(sample[name]) for name in sample["metrics"]},
+                        "checkpoint": Path(str(found["config"]["model_args"]["pretrained"])).name,
+                        "lm_eval": found["lm_eval_version"],
+                        "transformers": found["transformers_version"],
+                    }
+                )
+    if not rows:
+        raise InputError(f"no samples below {folder}; lm_eval writes them with --log_samples")
+    return rows
 
 
 def _rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
