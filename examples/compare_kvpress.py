@@ -8,8 +8,7 @@ VENV has kvpress 0.5.5 and transformers before 5.3, which it needs. Each of our 
 *aligned*, with kvpress's settings (the window as small as can be, or SnapKV's own; its pooling), where the
 kept keys must be the same ones; and with *our* defaults. Prompts are PreFixQA's, without a chat template, as
 token ids. All results of one context are kept in FOLDER, and the same command goes on. A row a question goes
-to ``scores.csv``, a row a method, context and layer to ``kept.csv``, and from these two come ``table.csv``
-and ``table.md``.
+to ``scores.csv``, a row a method, context and layer to ``kept.csv``; tables of both stand beside them.
 """
 
 import argparse
@@ -234,9 +233,8 @@ def _shares(read: dict[str, Any]) -> list[dict[str, float]]:
     return found
 
 
-def table(folder: Path) -> pd.DataFrame:
-    """The table of the two files in a folder: scores, paired differences from kvpress, and keys in common."""
-    scores, kept = pd.read_csv(folder / "scores.csv"), pd.read_csv(folder / "kept.csv")
+def table_of_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of both sides, and paired differences from kvpress with contexts as what is drawn."""
     rows = []
     for name, part in scores.groupby("method", sort=False):
         row: dict[str, Any] = {
@@ -244,18 +242,29 @@ def table(folder: Path) -> pd.DataFrame:
             "kvpress": part["kvpress"].mean(),
             "aligned": part["aligned"].mean(),
             "aligned minus kvpress (95 % CI)": _difference(part, "aligned"),
-            "keys in common": "",
             "our defaults": part["ours"].mean(),
             "defaults minus kvpress (95 % CI)": "",
-            "keys in common, defaults": "",
         }
-        common = kept[kept["method"] == name]
-        if len(common):
-            row["keys in common"] = f"{common['aligned'].mean():.4f}"
-            if part["ours"].notna().all():
-                row["defaults minus kvpress (95 % CI)"] = _difference(part, "ours")
-                row["keys in common, defaults"] = f"{common['ours'].mean():.3f}"
+        if part["ours"].notna().all():
+            row["defaults minus kvpress (95 % CI)"] = _difference(part, "ours")
         rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def table_of_keys(kept: pd.DataFrame) -> pd.DataFrame:
+    """Shares of the keys that kvpress keeps which we keep as well: means, and of the worst head."""
+    rows = []
+    for name, part in kept.groupby("method", sort=False):
+        rows.append(
+            {
+                "method": name,
+                "keys in common, aligned": f"{100 * part['aligned'].mean():.2f} %",
+                "worst head, aligned": f"{100 * part['aligned_least'].min():.1f} %",
+                "keys in common, our defaults": ""
+                if part["ours"].isna().all()
+                else f"{100 * part['ours'].mean():.1f} %",
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -264,11 +273,14 @@ def _difference(part: pd.DataFrame, ours: str) -> str:
     return f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
-def write_tables(folder: Path) -> None:
-    """Writes ``table.csv`` and ``table.md`` from the two files in a folder."""
-    found = table(folder)
-    write_text(folder / "table.csv", as_csv(found))
-    write_text(folder / "table.md", as_markdown(found) + "\n")
+def write_tables(folder: Path) -> str:
+    """Writes the tables of the rows in a folder, ``scores.md`` and ``kept.md``; returns both as text."""
+    shown = []
+    for name, make in (("scores", table_of_scores), ("kept", table_of_keys)):
+        if (folder / f"{name}.csv").exists():
+            shown.append(as_markdown(make(pd.read_csv(folder / f"{name}.csv"))) + "\n")
+            write_text(folder / f"{name}.md", shown[-1])
+    return "\n".join(shown)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -307,8 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         for file, rows in zip(("scores", "kept"), collected(work, asked, tokenizer), strict=True):
             write_text(given.out / f"{file}.csv", as_csv(rows))
-    write_tables(given.out)
-    print((given.out / "table.md").read_text(encoding="utf-8"))
+    print(write_tables(given.out))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("page", ["README.md", "bench/models/mini/README.md", "docs/recommend.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "bench/models/mini/README.md", "docs/recommend.md", "docs/baselines.md"]
+)
 def test_quoted_tables_are_the_committed_ones(page):
     text = (ROOT / page).read_text()
     quoted = re.findall(r"<!-- begin (\S+) -->\n(.*?)<!-- end -->", text, re.DOTALL)

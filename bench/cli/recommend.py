@@ -32,7 +32,7 @@ EXPERIMENT = "recommend"
 OFFLINE = {
     "task": "ruler",
     "task.subtask": "niah_multikey_2",
-    "task.length": "1536",
+    "task.length": "2048",
     "task.samples": "12",
     "task.questions_per_context": "10",
     "task.max_new_tokens": "12",  # the longest answer has fewer; who has lost the needle goes on and on
