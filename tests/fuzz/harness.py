@@ -3,6 +3,7 @@
 import contextlib
 import random
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-SECONDS = 20  # that one input may take
+SECONDS = 20  # of the processor that one input may take; a busy machine is no hang
+WAIT = 15  # times as many may pass on the clock, for what waits and does nothing
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,14 @@ class Crash:
 
 @dataclass
 class Tally:
-    """What became of a loader's inputs; seeds, which must be accepted, count too."""
+    """What became of a loader's inputs; seeds, which must be accepted, count too.
+
+    ``slowest``: seconds of the processor that one of them took at most.
+    """
 
     accepted: int = 0
     refused: int = 0
+    slowest: float = 0.0
 
     @property
     def inputs(self) -> int:
@@ -92,6 +98,7 @@ def fuzz(loader: Loader, count: int, seed: int, folder: Path) -> tuple[Tally, li
 
 
 def _one(loader: Loader, number: int, content: bytes, folder: Path, tally: Tally) -> Crash | None:
+    start = time.process_time()
     try:
         with time_limit(SECONDS):
             loader.read(content, folder)
@@ -101,6 +108,8 @@ def _one(loader: Loader, number: int, content: bytes, folder: Path, tally: Tally
         return Crash(loader.name, number, content, error)
     else:
         tally.accepted += 1
+    finally:
+        tally.slowest = max(tally.slowest, time.process_time() - start)
     return None
 
 
@@ -111,10 +120,16 @@ def time_limit(seconds: float) -> Iterator[None]:
     def over(signum: int, frame: FrameType | None) -> NoReturn:
         raise TooSlowError(f"more than {seconds:g} seconds")
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = (
+        (signal.ITIMER_PROF, signal.SIGPROF, seconds),
+        (signal.ITIMER_REAL, signal.SIGALRM, WAIT * seconds),
+    )
+    before = [signal.signal(number, over) for _, number, _ in timers]
+    for timer, _, limit in timers:
+        signal.setitimer(timer, limit)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (timer, number, _), old in zip(timers, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, old)

@@ -10,12 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from prefixqa.document import Document
+from prefixqa.extractive import extract
 from prefixqa.output.folder import MANIFEST
 from prefixqa.output.write import manifest_of
 from prefixqa.service import reply, schema
 from prefixqa.sources.arxiv import from_source
+from prefixqa.sources.clean import clean
 from prefixqa.sources.load import Filter, accept, read
-from prefixqa.sources.raw import SourceError
+from prefixqa.sources.pdf import readable
+from prefixqa.sources.raw import Raw, SourceError
 from prefixqa.tokens import TokenCounter
 from tests.fuzz import kinds
 from tests.fuzz.damage import damaged_bytes
@@ -67,6 +71,29 @@ def pdf_files(folder: Path) -> list[bytes]:
     made = io.BytesIO()
     figure.savefig(made, format="pdf")
     return [b".pdf\n" + made.getvalue()]
+
+
+def page_texts(folder: Path) -> list[bytes]:
+    """Text as a PDF gives it: lines cut anywhere, accents apart, contents with leaders, a running head."""
+    contents = "Contents\n1 Tides . . . . . . . 3\n1.1 The moon ....... 4\nReferences\n[1] A. Holm. 1999.\n"
+    body = (
+        "On tides 3\nThe tide at Ellmouth rises by 4.2 metres in spring, and it falls by measur-\n"
+        "ing it. A weir is a low dam. It is named after Maren \u00b4 Holt (see Fig. 2).\n\n"
+        "The mud contains shells, sand and clay, and the bay is warmer than the open sea.\n\f"
+    )
+    return [contents.encode() + body.encode(), body.encode() * 3]
+
+
+def read_page_text(content: bytes, folder: Path) -> None:
+    """Judged, cleaned, and asked about by rule; each answer stands where its evidence says."""
+    page = content.decode("utf-8", "replace")
+    if not readable(page):
+        raise SourceError("not readable")
+    text = clean(Raw("fuzzed", page, "fuzzed", wrapped=True))
+    for pair in extract(Document("fuzzed", "fuzzed", text, ""), 6, 0).pairs:
+        (evidence,) = pair.evidence
+        assert text[evidence.start : evidence.end] == evidence.text
+        assert pair.answers[0] in evidence.text
 
 
 def read_source(content: bytes, folder: Path) -> None:
@@ -195,6 +222,7 @@ LOADERS = (
     Loader(
         "PreFixQA sources (PDF)", 1, pdf_files, kinds.named(damaged_bytes), read_source, REFUSED
     ),
+    Loader("PDF text, questions", 4, page_texts, damaged_bytes, read_page_text, REFUSED),
     Loader("arXiv packages", 4, packages, damaged_bytes, read_package, REFUSED),
     Loader("service replies", 5, replies, REPLIES, read_reply, (reply.ReplyError,)),
     Loader("kept replies", 3, kept_replies, REPLIES, read_kept, (reply.ReplyError,)),
