@@ -15,7 +15,7 @@ from bench.records.provenance import commit
 from bench.timing.kernels.clock import FEWEST, MOST, Times, summary
 from bench.timing.kernels.machine import processor_name
 from bench.timing.kernels.table import Table
-from bench.timing.waits.command import Settings
+from bench.timing.waits.settings import Settings
 from bench.timing.waits.steps import FLOOR, OWN_ATTENTION, THEIRS, Pass, Server, servers, using
 from ruler.generate import generate
 
