@@ -3,16 +3,18 @@
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 
 from prefixqa.document import Document, Pair
-from prefixqa.extractive.rules import RULES, Candidate, endings, problem
+from prefixqa.extractive.rules import GUESSED, OPEN, RULES, Candidate, endings, problem
 from prefixqa.made import Made, Rejected
 from prefixqa.mix import quotas
 from prefixqa.sentences import Sentence, sentences
 from prefixqa.spread import Strata
 
 NAME = "extractive"
-GENERATOR = "extractive-2"  # goes into every row; other pairs for one text need another version
+GENERATOR = "extractive-3"  # goes into every row; other pairs for one text need another version
+SUBJECT = 0.01  # share of sentences from which on a name is what the document is about
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
 
@@ -38,6 +40,8 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
     words = Repeats(text)
     every = sentences(text)
     key = key_sentences(every)
+    subjects = everywhere(every)
+    common = set(re.findall(r"\b[a-z]{3,}\b", text))
     for sentence in every:
         rules = [rule for rule in RULES if rule is not endings or sentence in key]
         for candidate in (each for rule in rules for each in rule(sentence)):
@@ -46,12 +50,28 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
                 flaw = "the sentence comes more than once"
             elif flaw is None and words.repeated(candidate.prefix):
                 flaw = "the words before the answer come more than once"
+            guessed = candidate.answer in subjects or is_common(candidate.answer, common)
+            if candidate.type == "factual" and guessed:
+                candidate = replace(candidate, rank=GUESSED)
             if flaw is None:
                 found.append(candidate)
             else:
                 shown = {"question": candidate.question, "answer": candidate.answer}
                 rejected.append(Rejected(document.id, "rule", flaw, shown))
     return found, rejected
+
+
+def everywhere(every: list[Sentence]) -> set[str]:
+    """Capitalised words that come in so many sentences that one guesses them without reading."""
+    found = Counter(
+        word for each in every for word in set(re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", each.text))
+    )
+    return {word for word, count in found.items() if count > max(4, SUBJECT * len(every))}
+
+
+def is_common(answer: str, common: set[str]) -> bool:
+    """Whether a capitalised word is no name: the document has it in small letters, too."""
+    return answer[:1].isupper() and answer.lower() in common and answer[1:].islower()
 
 
 class Repeats:
@@ -103,11 +123,11 @@ def key_sentences(every: list[Sentence]) -> set[Sentence]:
 def choose(
     rng: random.Random, found: list[Candidate], questions: int, length: int
 ) -> list[Candidate]:
-    """A choice in the proportions of ``MIX``, one from each sentence as long as there are others."""
+    """A choice in the proportions of ``MIX``, one from each sentence; higher ranks where no lower is left."""
     wanted = quotas(questions, MIX)
     supply = Counter(each.type for each in found)
     strata = Strata(rng, questions, length)
-    left = list(found)
+    left = [each for each in found if each.rank == 0]
     chosen: list[Candidate] = []
 
     def take(pool: list[Candidate]) -> None:
@@ -120,8 +140,11 @@ def choose(
         for _ in range(wanted[name]):
             if pool := [each for each in left if each.type == name]:
                 take(pool)
-    while len(chosen) < questions and left:
-        take(left)
+    for rank in (0, OPEN, GUESSED):
+        taken = {each.sentence for each in chosen}
+        left[:] = [each for each in found if each.rank == rank and each.sentence not in taken]
+        while len(chosen) < questions and left:
+            take(left)
     return chosen
 
 

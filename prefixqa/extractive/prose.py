@@ -12,8 +12,14 @@ _POINTS_ELSEWHERE = re.compile(
     r"\b(?:as follows|the following|"
     r"see (?:also )?(?:section|chapter|figure|table|above|below)|shown (?:above|below)|"
     r"(?:above|below|next|previous|last|following) (?:example|figure|table|section|chapter|paragraph)|"
+    r"(?:example|figure|table|section|chapter|paragraph) (?:above|below)|"
     r"this (?:example|figure|table|section|chapter|page|document|manual))\b",
     re.IGNORECASE,
+)
+# Where a reference, a link or a formula stood that the text has lost: "refer to for", "read by A".
+_HOLE = re.compile(
+    r"\b(?:to|in|of|see|from|with|the|a|an) (?:for|or|and|by|of|in|,|is|are)\b(?! and\b)|"
+    r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]"
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
 _SMALL = frozenset(
@@ -92,6 +98,8 @@ def flaw(sentence: str) -> str | None:
         return "code, grammar or names of files in the sentence"
     if _JOINED.search(sentence):
         return "two sentences, or a part of one"
+    if _HOLE.search(sentence):
+        return "a word is missing from the sentence"
     if _POINTS_ELSEWHERE.search(sentence):
         return "the sentence points to another place"
     visible = [each for each in sentence if not each.isspace()]

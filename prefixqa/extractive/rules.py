@@ -6,18 +6,23 @@ before the gap, so a model goes on as the document does.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefixqa.extractive.prose import flaw
 from prefixqa.sentences import Sentence
 
 GAP = "____"
 MAX_WORDS = 8  # of an answer
+OPEN, GUESSED = 1, 2  # ranks of candidates
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A possible question: the answer is ``sentence.text[start:end]``."""
+    """A possible question: the answer is ``sentence.text[start:end]``.
+
+    ``rank``: 0; ``OPEN`` if other words might end the sentence as well; ``GUESSED`` for a name that one may
+    guess. Those of a higher rank are asked only where there is nothing better.
+    """
 
     type: str
     sentence: Sentence
@@ -25,6 +30,7 @@ class Candidate:
     end: int
     question: str
     prefix: str
+    rank: int = 0
 
     @property
     def answer(self) -> str:
@@ -76,6 +82,21 @@ _NO_THING = re.compile(
     r" (?:become|becomes|becoming|software|does|do|did|can|may|will|would|must|should|has|have|be|been|being|"
     r"if|so|all|any|each|only|also|not|more|less|such|there|then|these|those|free)$"
 )
+# In front of a number, capitalised and yet no name that the number belongs to.
+_NO_OWNER = re.compile(
+    r"^(?:January|February|March|April|May|June|July|August|September|October|November|December|"
+    r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?|I)$"
+)
+_OF_A_NAME = re.compile(
+    r"^(?:[A-Z][\w'&/-]*|[A-Z]\.|van|von|der|den|de|di|la|le|Mr\.|Mrs\.|Dr\.|St\.)$"
+)
+_VAGUE = re.compile(
+    r"^an? (?:(?:very|quite|rather|really) )?(?:good|bad|nice|great|common|simple|small|new|different|"
+    r"special|single|useful|similar|valid|possible|normal|little|bit|lot|few|number|set|list|kind|sort|type|part|case|"
+    r"matter|question|way|thing|result|string|value|name|file|number)(?: (?:idea|thing|way|one|case|practice|"
+    r"example|choice|option|of \w+(?: \w+)?|to \w+|that \w+))?\s*$"
+)
+MIN_DEFINITION = 3  # words of what something is: "a file" tells nothing
 _CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}")
 _STARTS = re.compile(
     r"^(?:It|This|That|These|Those|There|He|She|They|We|What|Here|Which|Thus|Then|If|When|Another|Other|One|Each|Such|All|Both|Note)\b"
@@ -142,7 +163,7 @@ def endings(sentence: Sentence) -> Iterator[Candidate]:
         body,
     )
     if last and last.start() > 0 and len(body.split()) >= 10:
-        yield completion("factual", sentence, *last.span("value"))
+        yield replace(completion("factual", sentence, *last.span("value")), rank=OPEN)
 
 
 RULES: tuple[Rule, ...] = (definitions, methods, comparisons, lists, numbers, names, endings)
@@ -167,15 +188,47 @@ def poor_gap(candidate: Candidate) -> str | None:
     if candidate.type == "definition":
         if not _TERM.match(left):
             return "no term that stands for itself"
+        if len(answer.split()) < MIN_DEFINITION or _VAGUE.match(answer):
+            return "a definition that tells nothing"
     elif re.search(r"[^\s\"'(]$|\w\($", left) or re.match(r"[^\s,;:.!?)\"']|[.,:]\w", right):
         return "a part of a longer word or number"
+    if (
+        candidate.type in ("numeric", "factual")
+        and candidate.rank != OPEN
+        and _in_a_name(candidate)
+    ):
+        return "a part of a longer name, or its version"
     if candidate.type == "numeric" and answer.strip("+-").isdigit() and not right.strip(" .!?"):
         return "a number without what it counts"
-    if re.search(r"\d [a-z]+$", answer) and _NO_THING.search(answer):
-        return "a number and a word that is no thing"
+    if re.search(r"\d [a-z]+$", answer):
+        cut = re.match(r" ([a-z-]+)", right)
+        if _NO_THING.search(answer) or (
+            not answer.endswith("s") and cut and not re.match(_NO_UNIT, cut[1])
+        ):
+            return "a number and a word that is no thing"
+    if candidate.type == "numeric" and re.search(r"[\w/] ?\($", left) and right.startswith(")"):
+        return "the section of a manual page"
+    if '"' in answer:
+        return "an answer with quotes in it"
     if candidate.type in ("factual", "method") and not _CONTENT.search(answer):
         return "an answer of small words"
     return None
+
+
+def _in_a_name(candidate: Candidate) -> bool:
+    """Whether the words beside an answer belong to it: "LaTeX 2.09", "van der Goot", "TeX Live"."""
+    left, right = (
+        candidate.sentence.text[: candidate.start],
+        candidate.sentence.text[candidate.end :],
+    )
+    before, after = re.search(r"[\"'(]*(\S+) $", left), re.match(r" (\S+)", right)
+    first = before is not None and before.start() == 0  # capitalised because a sentence begins
+    owner = before[1] if before and not first else ""
+    if candidate.type == "numeric":
+        return bool(_OF_A_NAME.match(owner) and owner[:1].isupper() and not _NO_OWNER.match(owner))
+    if re.search(r"\w [A-Z]\w+ of $|[(\"'][A-Z]\w+ of $", left):  # the University of somewhere
+        return True
+    return bool(_OF_A_NAME.match(owner) or (after and re.match(r"[A-Z\d]", after[1])))
 
 
 def problem(candidate: Candidate) -> str | None:

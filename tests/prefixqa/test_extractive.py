@@ -1,11 +1,13 @@
 """Questions by rule."""
 
+import re
+
 import pytest
 from documents import PARAGRAPH
 
 from prefixqa.document import Document
 from prefixqa.extractive import extract
-from prefixqa.extractive.rules import GAP, RULES
+from prefixqa.extractive.rules import GAP, RULES, problem
 from prefixqa.sentences import Sentence, sentences
 
 
@@ -53,6 +55,64 @@ def test_pairs_are_answerable_and_do_not_give_their_answer_away() -> None:
         if pair.answer_prefix:
             assert text.count(pair.answer_prefix.strip() + " ") == 1
     assert len({pair.evidence for pair in made.pairs}) == len(made.pairs)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "flaw"),
+    [
+        ("The fallback for plain LaTeX 2.09 is still given to all users.", "2.09", "longer name"),
+        ("The macros come from the file of Marcel R. van der Goot.", "Goot", "longer name"),
+        ("The code can hold any valid LaTeX 2e construct that there is.", "LaTeX", "longer name"),
+        (
+            "A copy stands on the file server of it (University of Georgia).",
+            "Georgia",
+            "longer name",
+        ),
+        ("The whole of it is told by the manual page of dpkg (8).", "8", "manual page"),
+        ("For more of this you should read by Leslie Lamport.", "Leslie Lamport", "missing"),
+        ("In the figure below the graph of Maren is the largest of all.", "Maren", "points"),
+        ("The name follows the old 8.3 fat file system of the machine.", "8.3 fat", "no thing"),
+        ("A conffile is a file that the package owns.", "a file that the package owns", None),
+        (
+            "A conffile is a list of files that it is about.",
+            "a list of files that it is about",
+            None,
+        ),
+        ("A second copy is a good idea.", "a good idea", "too short|tells nothing"),
+        ("A second copy of it is a good idea, as all of them say.", "a good idea", "tells nothing"),
+        ("The work on it began in August 1993 with a new effort.", "1993", None),
+        ("It was dredged by the engineer Maren Holt in that year.", "Maren Holt", None),
+    ],
+)
+def test_flaws(sentence: str, answer: str, flaw: str | None) -> None:
+    found = [each for rule in RULES for each in rule(Sentence(0, sentence))]
+    problems = [problem(each) for each in found if each.answer == answer]
+    assert problems, [each.answer for each in found]
+    for each in problems:
+        assert each is None if flaw is None else re.search(flaw, each or "")
+
+
+def test_what_might_end_otherwise_is_asked_last() -> None:
+    """Endings are open: other words might stand there; names and numbers come first."""
+    extra = "\n\nThe whole town of the coast draws much of its water from the lower valley."
+    made = extract(document(PARAGRAPH + extra), 3, seed=0)
+    assert len(made.pairs) == 3
+    assert not any("lower valley" in pair.answers[0] for pair in made.pairs)
+
+
+def test_names_that_are_guessed_or_are_none() -> None:
+    """Of Ellmouth all sentences speak; "Customization" comes in small letters as well, and is no name."""
+    text = " ".join(
+        f"The harbour on the {side} coast is a part of Ellmouth, and is the smallest of its ports."
+        for side in ("northern", "southern", "eastern", "western", "rocky", "sandy", "open")
+    )
+    text += f" {PARAGRAPH.replace('Ellmouth', 'Harsted')}"
+    text += " Much of the work is explained in the Customization overview. All customization is easy for you."
+    guessed = {"Ellmouth", "Customization"}
+    few, many = (extract(document(text), count, seed=0).pairs for count in (2, 99))
+    assert len(few) == 2
+    assert not guessed & {pair.answers[0] for pair in few}
+    assert guessed & {pair.answers[0] for pair in many}  # better than nothing
 
 
 def test_the_seed_decides_the_choice() -> None:
