@@ -29,6 +29,12 @@ class Result:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Checkpoint folder of a random two-layer Llama with the embedded model's tokenizer."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_tiny(folder)
+    return folder
+
+
+def write_tiny(folder: Path) -> None:
+    """The model of ``tiny``, written into ``folder``."""
     tokenizer = AutoTokenizer.from_pretrained(models.MINI)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -46,7 +52,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

@@ -194,9 +194,9 @@ def stores(tries: int, seed: int, folder: Path) -> Outcome:
 
 
 INJURIES = {
-    "kill -9 at any request": (kills, 1),
-    "`max_cost` reached at any request": (limits, 1),
-    "replies damaged in any way": (replies, 2),
-    "a kept answer cut off on the disk": (stores, 1),
-    "kill -9 while a set is written": (writes, 5),
+    "kill -9 at any request": (kills, 1.0),
+    "`max_cost` reached at any request": (limits, 1.0),
+    "replies damaged in any way": (replies, 2.0),
+    "a kept answer cut off on the disk": (stores, 1.0),
+    "kill -9 while a set is written": (writes, 5.0),
 }

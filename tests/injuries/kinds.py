@@ -1,0 +1,5 @@
+"""All injuries by name: what does it, and how many times as many tries it gets."""
+
+from tests.injuries import paid, runs
+
+INJURIES = {**paid.INJURIES, **runs.INJURIES}
