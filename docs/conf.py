@@ -20,6 +20,8 @@ THEMES = {
     "Start": (
         "docs/README.md",
         "docs/results.md",
+        "docs/findings-real-models.md",
+        "docs/recommend.md",
         "docs/real-models.md",
         "docs/datasets.md",
         "docs/documents.md",

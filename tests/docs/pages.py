@@ -81,6 +81,8 @@ def changed(words: list[str], changes: list[str]) -> list[str]:
         groups = ("method", "model", "task", "dry_run")
         added = {k: v for k, v in values.items() if ("." in k or k in groups) == bench}
         kept += [f"{key}={value}" for key, value in added.items()]
+    if words[0] == PYTHON.replace("/python", "/squeezed-bench"):
+        kept += [f"{key}={value}" for key, value in values.items()]
     return kept
 
 

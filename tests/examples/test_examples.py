@@ -102,7 +102,13 @@ def test_a_model_is_checked(run: Run) -> None:
 def test_every_example_has_a_test() -> None:
     tested = Path(__file__).read_text()
     for path in EXAMPLES.glob("*.py"):
-        elsewhere = ("gathered_backend", "lm_eval_tasks", "ten_questions")
+        elsewhere = (
+            "compare_kvpress",
+            "gathered_backend",
+            "kvpress_side",
+            "lm_eval_tasks",
+            "ten_questions",
+        )
         assert f'"{path.stem}"' in tested or path.stem in elsewhere, path.name
 
 

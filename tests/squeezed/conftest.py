@@ -58,6 +58,11 @@ def first_pass(model, ctx, method, question):
     return cache
 
 
+def lookup_of(step) -> torch.Tensor:
+    """What a layer's lookup read in one step, in tokens, ``[B, H]``."""
+    return torch.as_tensor(step.lookup).expand_as(step.rows)
+
+
 def layer_of(keys, positions=None, offsets=((0, 6, 10),), window=2, **fields) -> LayerIndex:
     """A layer made by hand, one KV head: ``keys`` in cluster order, then the window's."""
     keys = torch.as_tensor(keys, dtype=torch.float32)

@@ -15,7 +15,7 @@ RUNS = (
     ["method=full", "task.length=1024"],
     ["method=squeezed", "method.sparsity=0.9", "method.depth=2", "method.coarse_sparsity=0.4"],
     ["method=squeezed_topk", "method.kv_budget=0.2", "method.levels=[0.02,0.1]", "index.window=50"],
-    ["method=squeezed_best", "method.kv_budget=0.2", "method.own.shortlist=6"],
+    ["method=squeezed_best", "method.kv_budget=0.2", "method.own.bits=2"],
     ["method=squeezed_topp", "method.top_p=0.9"],
     ["method=squeezed_calibrated", "method.sparsity=0.8", "task.questions_per_context=8"],
     ["method=snapkv", "method.kv_budget=0.3", "method.question=dense", "index.seed=3"],

@@ -126,7 +126,7 @@ def test_other_files_are_other_data(tokenizer: Any, squad: Path, tmp_path: Path)
     ("source", "content", "message"),
     [
         ("squad", "[", "not a file of that data set"),
-        ("squad", "[]", "not a file of that data set"),
+        ("squad", "[]", "no question with an answer"),
         ("squad", '{"data": [{"paragraphs": [{"context": "x"}]}]}', "'qas'"),
         ("squad", '{"data": []}', "no question with an answer"),
         ("hotpotqa", '{"data": []}', "not a file of that data set"),

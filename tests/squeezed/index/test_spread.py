@@ -16,6 +16,7 @@ from tests.squeezed.conftest import (
     first_pass,
     kept_places,
     layer_of,
+    lookup_of,
     random_ids,
 )
 
@@ -81,9 +82,7 @@ def test_the_spread_that_is_read_is_counted(model, deep):
     for method in (MEAN, SPREAD):
         cache = first_pass(model, deep[2], method, QUESTION)
         layers = zip(cache.reads, deep[2].layers, strict=True)
-        read[method.coarse_score] = [
-            ((reads.steps[0] - reads.rows[0]) * deep[2].tokens, layer) for reads, layer in layers
-        ]
+        read[method.coarse_score] = [(lookup_of(reads.steps[0]), layer) for reads, layer in layers]
     for (mean, layer), (spread, _) in zip(read["mean"], read["spread"], strict=True):
         # 20 coarse clusters a head; the fine ones scored may differ, in whole centroids.
         fine = (spread - 20 * layer.spread_cost - mean) / layer.lookup_cost
@@ -116,7 +115,8 @@ def test_one_level_has_nothing_to_spread(model, deep):
     assert Coarse((), "topk", "spread") == Coarse()
     a, b = (first_pass(model, deep[1], each, QUESTION).reads for each in (MEAN, SPREAD))
     for first, second in zip(a, b, strict=True):
-        assert torch.equal(first.steps[0], second.steps[0])
+        assert torch.equal(first.steps[0].read(), second.steps[0].read())
+        assert torch.equal(lookup_of(first.steps[0]), lookup_of(second.steps[0]))
 
 
 def test_it_is_stored_with_the_index(tmp_path, model):

@@ -182,4 +182,4 @@ def test_rules_without_a_calibration_are_refused(name):
 @pytest.mark.parametrize("name", GROUPED)
 def test_blocks_select_for_themselves(model, ctx, name):
     cache = first_pass(model, ctx, GROUPED[name](sparsity=0.8, block=5), QUESTION)
-    assert all(bool(reads.steps[0].isfinite().all()) for reads in cache.reads)
+    assert all(bool(reads.per_head().isfinite().all()) for reads in cache.reads)

@@ -7,19 +7,15 @@ import torch
 
 import squeezed
 from squeezed.index.layer import cluster_counts
-from tests.squeezed.conftest import LEVELS, WINDOW, first_pass, random_ids
+from tests.squeezed.conftest import LEVELS, WINDOW, first_pass, lookup_of, random_ids
 
 QUESTION = random_ids(12, seed=3)
 
 
 def centroid_rows(cache, ctx) -> float:
     """Centroids scored in a cache's steps, a mean over layers and heads."""
-    shares = [
-        (total - rows).mean()
-        for reads in cache.reads
-        for total, rows in zip(reads.steps, reads.rows, strict=True)
-    ]
-    return torch.stack(shares).mean().item() * ctx.tokens / ctx.layers[0].lookup_cost
+    read = [lookup_of(step).mean() for reads in cache.reads for step in reads.steps]
+    return torch.stack(read).mean().item() / ctx.layers[0].lookup_cost
 
 
 @pytest.mark.parametrize("depth", [2, 3])
@@ -112,7 +108,7 @@ def test_few_large_coarse_clusters_do_not_keep_the_fine_level_from_its_number(mo
     method = squeezed.Squeezed(sparsity=0.5, rule="topk")
     cache = first_pass(model, deep[3], method, QUESTION)
     for reads in cache.reads:
-        kept = reads.rows[0] * deep[3].tokens - WINDOW
+        kept = reads.steps[0].read() - WINDOW
         assert bool((kept >= 0.47 * 2000).all())
 
 

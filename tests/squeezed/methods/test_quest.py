@@ -8,7 +8,14 @@ import torch
 
 import squeezed
 from squeezed.methods.quest import build_pages
-from tests.squeezed.conftest import context_of, first_pass, kept_places, layer_of, random_ids
+from tests.squeezed.conftest import (
+    context_of,
+    first_pass,
+    kept_places,
+    layer_of,
+    lookup_of,
+    random_ids,
+)
 
 PAGE = 16
 
@@ -75,10 +82,11 @@ def test_the_last_page_is_shorter_and_counted_so(ctx):
 def test_lookup_counts_two_bounds_a_page(model, ctx):
     cache = first_pass(model, ctx, squeezed.Quest(sparsity=0.5), random_ids(9, 1))
     pages = 33
-    rows = torch.stack([reads.rows[0] for reads in cache.reads])
-    steps = torch.stack([reads.steps[0] for reads in cache.reads])
-    torch.testing.assert_close(steps - rows, torch.full_like(steps, pages / 613))
-    assert rows.mean().item() == pytest.approx((100 + 0.5 * 513) / 613, abs=0.02)
+    steps = [reads.steps[0] for reads in cache.reads]
+    lookups = torch.stack([lookup_of(step) for step in steps])
+    torch.testing.assert_close(lookups, torch.full_like(lookups, pages))
+    rows = torch.stack([step.read() for step in steps]).float().mean().item()
+    assert rows == pytest.approx(100 + 0.5 * 513, abs=0.02 * 613)
 
 
 def test_top_p_keeps_more_with_more_mass(model, ctx):

@@ -11,7 +11,14 @@ from squeezed.methods.double_sparsity import outlier_channels
 from squeezed.methods.pqcache import codebook, decoded, nearest
 from squeezed.methods.sketched import quantised
 from squeezed.methods.sparq import on_largest
-from tests.squeezed.conftest import context_of, first_pass, kept_places, layer_of, random_ids
+from tests.squeezed.conftest import (
+    context_of,
+    first_pass,
+    kept_places,
+    layer_of,
+    lookup_of,
+    random_ids,
+)
 
 SKETCHED = {
     "pqcache": squeezed.PQCache,
@@ -153,7 +160,7 @@ def test_the_measured_lookup_is_the_sketch(model, ctx, name):
     method = SKETCHED[name](sparsity=0.7)
     cache = first_pass(model, ctx, method, QUESTION)
     for layer, reads in zip(ctx.layers, cache.reads, strict=True):
-        read = (reads.steps[0] - reads.rows[0]).mean().item() * ctx.tokens
+        read = lookup_of(reads.steps[0]).mean().item()
         assert read == pytest.approx(method.lookup_floor(layer), rel=1e-4)
 
 
