@@ -22,6 +22,7 @@ from bench.reporting.leaderboard.rows import Run
 from bench.reporting.output import write_file
 
 RUN, IDENTITY = "run", "identity"
+PLACES = ("results", "cache_dir")
 JSON_COLUMNS = b"json_columns"
 TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 
@@ -43,10 +44,19 @@ def pack(runs: Path, folders: Iterable[str], path: Path) -> Path:
         records = read_complete_records(runs / folder / RECORDS)
         if not records:
             raise InputError(f"{runs / folder} has no record yet")
-        rows += [{RUN: folder, IDENTITY: identity, **record} for record in records]
+        rows += [{RUN: folder, IDENTITY: identity, **_elsewhere(record)} for record in records]
     if not rows:
         raise InputError(f"no run in {runs} to pack")
     return write_rows(rows, path)
+
+
+def _elsewhere(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record without the folders of the machine that made it, which say nothing to others."""
+    provenance = record.get("provenance")
+    if not isinstance(provenance, dict) or not isinstance(provenance.get("config"), dict):
+        return record
+    kept = {name: value for name, value in provenance["config"].items() if name not in PLACES}
+    return {**record, "provenance": {**provenance, "config": kept}}
 
 
 def write_rows(rows: list[dict[str, Any]], path: Path) -> Path:

@@ -63,6 +63,22 @@ def test_packed_runs_are_the_runs(tmp_path: Path, write_run: Any) -> None:
         pd.testing.assert_frame_equal(ours, theirs)
 
 
+def test_folders_of_the_machine_are_left_out(tmp_path: Path, write_run: Any) -> None:
+    run = write_run(FULL, length=2048)
+    path = run / "records.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    config = {"results": "/home/me/results", "cache_dir": "/home/me/cache", "batch_size": 2}
+    for record in records:
+        record["provenance"] = {"commit": "abc", "config": config}
+        record.pop("check", None)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    packed = pack(tmp_path / "runs", [run.relative_to(tmp_path / "runs").as_posix()], tmp_path / "p")
+    rows = read_rows(packed)
+    assert {json.dumps(row["provenance"]) for row in rows} == {
+        '{"commit": "abc", "config": {"batch_size": 2}}'
+    }
+
+
 def test_no_run_or_another_file_is_one_line(tmp_path: Path, write_run: Any) -> None:
     write_run(FULL, length=2048)
     with pytest.raises(InputError, match="no run"):
