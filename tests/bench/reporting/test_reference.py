@@ -72,7 +72,9 @@ def test_folders_of_the_machine_are_left_out(tmp_path: Path, write_run: Any) -> 
         record["provenance"] = {"commit": "abc", "config": config}
         record.pop("check", None)
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    packed = pack(tmp_path / "runs", [run.relative_to(tmp_path / "runs").as_posix()], tmp_path / "p")
+    packed = pack(
+        tmp_path / "runs", [run.relative_to(tmp_path / "runs").as_posix()], tmp_path / "p"
+    )
     rows = read_rows(packed)
     assert {json.dumps(row["provenance"]) for row in rows} == {
         '{"commit": "abc", "config": {"batch_size": 2}}'
