@@ -31,6 +31,12 @@ def contains(prediction: str, answers: Sequence[str]) -> float:
     return float(any(answer in prediction for answer in answers))
 
 
+def strict_and_contained(prediction: str, answers: Sequence[str]) -> dict[str, float]:
+    """``score`` and ``strict``: as ``strict``; ``official``: as ``contains``."""
+    found = strict(prediction, answers)
+    return {"score": found, "official": contains(prediction, answers), "strict": found}
+
+
 def as_set(prediction: str) -> set[str]:
     """The answers in the first line of a prediction, commas or blanks between them."""
     line = next((each for each in prediction.splitlines() if each.strip()), "")

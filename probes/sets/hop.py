@@ -70,12 +70,7 @@ def _filler(request: Request, taken: set[str]) -> Iterator[Line]:
 
 def scores(row: Row, prediction: str) -> dict[str, float]:
     """Only the number counts, not the boxes on the way. ``official``: it stands anywhere."""
-    found = score.strict(prediction, row.answers)
-    return {
-        "score": found,
-        "official": score.contains(prediction, row.answers),
-        "strict": found,
-    }
+    return score.strict_and_contained(prediction, row.answers)
 
 
 SET = ProbeSet(

@@ -54,12 +54,7 @@ def _filler(request: Request, taken: set[str]) -> Iterator[Line]:
 
 def scores(row: Row, prediction: str) -> dict[str, float]:
     """``official`` as SCBench: the value stands anywhere in the prediction."""
-    found = score.strict(prediction, row.answers)
-    return {
-        "score": found,
-        "official": score.contains(prediction, row.answers),
-        "strict": found,
-    }
+    return score.strict_and_contained(prediction, row.answers)
 
 
 SET = ProbeSet(

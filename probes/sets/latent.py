@@ -123,12 +123,7 @@ def _filler(request: Request) -> Iterator[Line]:
 
 def scores(row: Row, prediction: str) -> dict[str, float]:
     """``official`` as NoLiMa: the name stands anywhere in the prediction, case and all."""
-    found = score.strict(prediction, row.answers)
-    return {
-        "score": found,
-        "official": score.contains(prediction, row.answers),
-        "strict": found,
-    }
+    return score.strict_and_contained(prediction, row.answers)
 
 
 def effective_length(

@@ -13,6 +13,22 @@ from squeezed_kernels import capped, causal_mask
 from squeezed.index.layer import LayerIndex
 
 
+def window_queries(layer: LayerIndex, use: str) -> torch.Tensor:
+    """The observation window's queries by KV head, ``[H, G, W, D]``, where they are kept.
+
+    Args:
+        use: who does what with them, for the message: ``SnapKV observes``.
+
+    Raises:
+        ValueError: the context kept no window queries.
+    """
+    if layer.queries is None:
+        raise ValueError(
+            f"{use} the window's queries, and this context kept none; prepare it with keep_queries=True"
+        )
+    return layer.queries.unflatten(0, (layer.heads, -1))
+
+
 def window_weights(layer: LayerIndex, queries: int, method: str) -> Iterator[torch.Tensor]:
     """Weights of the last window queries on the clustered rows, for one KV head after the other.
 
@@ -25,12 +41,7 @@ def window_weights(layer: LayerIndex, queries: int, method: str) -> Iterator[tor
     Raises:
         ValueError: the context kept no window queries.
     """
-    if layer.queries is None:
-        raise ValueError(
-            f"{method} observes the window's queries, and this context kept none; prepare it with "
-            "keep_queries=True"
-        )
-    last = layer.queries[:, -queries:].unflatten(0, (layer.heads, -1))
+    last = window_queries(layer, f"{method} observes")[:, :, -queries:]
     for head in range(layer.heads):
         keys = layer.keys[head].to(layer.device)
         logits = _logits(layer, last[head].to(layer.device), keys)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.sketched import Sketch, SketchedMethod, quantised
 
@@ -40,12 +41,7 @@ class DoubleSparsity(SketchedMethod):
         return max(1, layer.keys.shape[2] // self.group_factor)
 
     def sketch(self, layer: LayerIndex) -> Sketch:
-        if layer.queries is None:
-            raise ValueError(
-                "DoubleSparsity chooses channels by the window's queries, and this context kept none; "
-                "prepare it with keep_queries=True"
-            )
-        queries = layer.queries.unflatten(0, (layer.heads, -1)).to(layer.device)  # [H, G, W, D]
+        queries = window_queries(layer, "DoubleSparsity chooses channels by").to(layer.device)
         best = outlier_channels(
             queries, layer.keys[:, layer.clustered :].to(layer.device), self.channels(layer)
         )

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 
 from squeezed.context.data import Context
+from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
 from squeezed.methods.sketched import require_rows, token_bytes
@@ -55,11 +56,7 @@ class MagicPIG(BudgetedMethod):
 
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
-        if layer.queries is None:
-            raise ValueError(
-                "MagicPIG fits its tables to the window's queries, and this context kept none; prepare it "
-                "with keep_queries=True"
-            )
+        window_queries(layer, "MagicPIG fits its tables to")
         always = layer.positions < self.sinks
         require_rows(layer, size, 0.0, int(always.sum(1).max()))
         key = ("magicpig", self.bits, self.tables, self.seed, number)

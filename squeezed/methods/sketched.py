@@ -89,6 +89,33 @@ class SketchedMethod(RuledMethod):
         )
 
 
+@dataclass(frozen=True)
+class RankedSketch(SketchedMethod):
+    """Sketches that have ``rank`` numbers of the keys' type for each key.
+
+    Attributes:
+        rank: numbers; ``None``: a quarter of the head size.
+
+    Raises:
+        ValueError: below 1.
+    """
+
+    rank: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank is not None and self.rank < 1:
+            raise ValueError(f"rank is {self.rank}; expected at least 1")
+
+    def numbers(self, layer: LayerIndex) -> int:
+        """Numbers of a key that a lookup reads."""
+        size = layer.keys.shape[2]
+        return min(size, self.rank if self.rank is not None else max(1, size // 4))
+
+    def sketch_bytes(self, layer: LayerIndex) -> float:
+        return layer.clustered * self.numbers(layer) * layer.keys.itemsize
+
+
 def token_bytes(layer: LayerIndex) -> int:
     """Bytes of a token's key and value in one KV head."""
     return sum(each.shape[2] * each.itemsize for each in (layer.keys, layer.values))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.sketched import Sketch, SketchedMethod
+from squeezed.methods.sketched import RankedSketch, Sketch
 
 
 @dataclass(frozen=True)
-class SparQ(SketchedMethod):
+class SparQ(RankedSketch):
     """Logits from the ``rank`` channels with the largest ``|q|``, chosen anew for the queries of every block.
 
     ``|q|`` is summed over the query heads of a KV head (and the block's tokens); logits are scaled as if the
@@ -23,20 +23,8 @@ class SparQ(SketchedMethod):
         ValueError: below 1.
     """
 
-    rank: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rank is not None and self.rank < 1:
-            raise ValueError(f"rank is {self.rank}; expected at least 1")
-
-    def channels(self, layer: LayerIndex) -> int:
-        """Channels that a lookup reads."""
-        size = layer.keys.shape[2]
-        return min(size, self.rank if self.rank is not None else max(1, size // 4))
-
     def sketch(self, layer: LayerIndex) -> Sketch:
-        count = self.channels(layer)
+        count = self.numbers(layer)
 
         def largest(
             query: torch.Tensor, valid: torch.Tensor | None, block: int | None
@@ -45,9 +33,6 @@ class SparQ(SketchedMethod):
             return on_largest(query, seen, layer.heads, count, block)
 
         return Sketch(layer.keys[:, : layer.clustered].to(layer.device), largest)
-
-    def sketch_bytes(self, layer: LayerIndex) -> float:
-        return layer.clustered * self.channels(layer) * layer.keys.itemsize
 
 
 def on_largest(

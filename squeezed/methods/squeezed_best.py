@@ -7,11 +7,13 @@ nearest-neighbour search (Jegou et al., 2011, section IV), and A2ATS (arXiv 2502
 quantiser to the queries as well.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
+from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.sketched import Sketch, SketchedMethod, as_it_is, quantised
 from squeezed.methods.transform_code import coded
@@ -75,19 +77,13 @@ class SqueezedBest(SketchedMethod):
         Raises:
             ValueError: the context kept no window queries.
         """
-        if self.weights == "queries" and layer.queries is None:
-            raise ValueError(
-                "SqueezedBest weighs by the window's queries, and this context kept none; prepare it with "
-                "keep_queries=True"
-            )
+        queries: torch.Tensor | Sequence[None] = [None] * layer.heads
+        if self.weights == "queries":
+            queries = window_queries(layer, "SqueezedBest weighs by").flatten(1, 2).to(layer.device)
         found = []
         for head, base in enumerate(self._bases(layer)):
             keys = layer.keys[head, : layer.clustered].to(layer.device).float()
-            queries = None
-            if self.weights == "queries" and layer.queries is not None:
-                of_heads = layer.queries.unflatten(0, (layer.heads, -1))[head]
-                queries = of_heads.flatten(0, 1).to(layer.device)
-            found.append(base + coded(keys - base, queries, self.code_bits(layer)))
+            found.append(base + coded(keys - base, queries[head], self.code_bits(layer)))
         return Sketch(torch.stack(found).to(layer.keys.dtype), as_it_is)
 
     def _bases(self, layer: LayerIndex) -> torch.Tensor:

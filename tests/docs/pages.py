@@ -26,6 +26,7 @@ PAGES = (
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
 )
 PYTHON = ".venv/bin/python"
+SCRIPT = ".venv/bin/squeezed-bench"
 COMMANDS = (
     "bench",
     "bench.skew",
@@ -81,7 +82,7 @@ def changed(words: list[str], changes: list[str]) -> list[str]:
         groups = ("method", "model", "task", "dry_run")
         added = {k: v for k, v in values.items() if ("." in k or k in groups) == bench}
         kept += [f"{key}={value}" for key, value in added.items()]
-    if words[0] == PYTHON.replace("/python", "/squeezed-bench"):
+    if words[0] == SCRIPT:
         kept += [f"{key}={value}" for key, value in values.items()]
     return kept
 

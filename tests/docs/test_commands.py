@@ -13,7 +13,7 @@ from squeezed_kernels import backend
 from bench import tasks
 from bench.cli.main import main
 from tests.conftest import forget_task_schemas
-from tests.docs.pages import PAGES, PYTHON, ROOT, Block, blocks, changed
+from tests.docs.pages import PAGES, PYTHON, ROOT, SCRIPT, Block, blocks, changed
 
 SHELL = ("sh", "bash", "shell", "console")
 TESTED = [page for page in PAGES if any(each.how in ("run", "run with") for each in blocks(page))]
@@ -47,7 +47,7 @@ def run(here: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         if words[0] == "make":
             done = subprocess.run(["make", "-n", *words[1:]], capture_output=True, check=False)
             return done.returncode
-        if words[0] == PYTHON.replace("/python", "/squeezed-bench"):
+        if words[0] == SCRIPT:
             return main(words[1:])
         if words[0] != PYTHON:
             return subprocess.run(words, capture_output=True, check=False).returncode
