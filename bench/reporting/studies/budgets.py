@@ -84,7 +84,10 @@ def draw(found: Pool, title: str) -> style.Drawn:
         line[0].set_ylabel(f"score of\n{name}")
     for axes in grid[-1]:
         axes.set_xlabel("measured KV budget (1 = all read)")
-    grid[0][0].set_xlim(left=0)  # shared, as the heights; here, where all is drawn
+    widest = max(here.loc[~here["dense"], "kv_budget"].max() for _, here in lengths)
+    grid[0][0].set_xlim(
+        0, 1.05 * widest
+    )  # shared, as the heights; room also where all read the same
     style.heights(grid[0][0], table)
     figure.suptitle(f"{title}, with 95 % intervals")
     style.legend(figure)
