@@ -1,7 +1,7 @@
 """Our methods beside kvpress's: the keys that both keep, and the scores that both get, on the same prompts.
 
 python examples/compare_kvpress.py --python VENV/bin/python [--model smollm2] [--contexts 5] [--questions 20]
-    [--length 1280] [--keep 0.5] [--work FOLDER] [--out results/reference/kvpress]
+    [--length 1280] [--keep 0.5] [--chat] [--work FOLDER] [--out results/reference/kvpress/MODEL]
 python examples/compare_kvpress.py --table [--out FOLDER]      the table again, from the files there
 
 VENV has kvpress 0.5.5 and transformers before 5.3, which it needs. Each of our methods is run twice:
@@ -308,7 +308,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tokenizer = loaded_tokenizer(source)
         sizes = (given.contexts, given.questions, given.length)
         asked = prompts(tokenizer, *sizes, given.seed)
-        work = given.work / "-".join(map(str, (*sizes, given.keep, given.seed)))
+        # A folder a model: of two models with one name, such as two folders', the answers would mix.
+        work = given.work / Path(source).name / "-".join(map(str, (*sizes, given.keep, given.seed)))
         other = theirs(given.python, source, asked, given.keep, work)
         model, _ = models.load_model(name, path=path)
         for number, each in enumerate(asked):

@@ -93,6 +93,7 @@ TABLE = {
     "lava": _observing(queries=32, kernel=7, group="max"),
     "loki": _uncalibrated(sinks=0, rank=None),
     "magicpig": _budgeted(bits=10, tables=150, sinks=4, seed=0),
+    "multipole": _uncalibrated(clusters=0.0625, sinks=10, iterations=10, seed=0),
     "observed": _scored(),
     "oracle": _ruled(),
     "pqcache": _uncalibrated(sinks=32, parts=2, bits=6, iterations=10, seed=0),
@@ -108,7 +109,7 @@ TABLE = {
     ),
     "shadowkv": _uncalibrated(reduce="max", chunk=8, outliers=48),
     "snapkv": _observing(queries=64),
-    "sparq": _uncalibrated(sinks=0, rank=None),
+    "sparq": _uncalibrated(sinks=0, rank=None, mean_value=False),
     "squeezed": _ruled(
         "threshold", clustered=True, coarse_sparsity=0.5, coarse_score="mean", residual=False
     ),

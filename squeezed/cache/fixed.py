@@ -12,7 +12,7 @@ from squeezed.errors import IndexMismatchError
 from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
-from squeezed.selection.kept import Selection, StandIns
+from squeezed.selection.kept import Rest, Selection, StandIns
 from squeezed.selection.selectors import Observing, Selector
 
 
@@ -128,7 +128,9 @@ class FixedContextLayer(OwnTokensLayer):
             stand_ins = attend_stand_ins(
                 query, selection.stand_ins, selection.block, scale, softcap
             )
-            return merge((out, lse), stand_ins)
+            out, lse = merge((out, lse), stand_ins)
+        if selection is not None and selection.rest is not None:
+            out, lse = merge((out, lse), attend_rest(selection.rest))
         return out, lse
 
     def _count(
@@ -209,3 +211,10 @@ def attend_stand_ins(
     bias = stand_ins.counts.clamp(min=1).float().log()
     keys, values = stand_ins.keys[None], stand_ins.values[None]
     return attend(query, keys, values, mask, scale, softcap=softcap, bias=bias)
+
+
+def attend_rest(rest: Rest) -> tuple[torch.Tensor, torch.Tensor]:
+    """The value that stands for what is dropped as a part of the attention: output and log-sum-exp."""
+    group = rest.logits.shape[1] // len(rest.values)
+    by_query_head = rest.values.float().repeat_interleave(group, 0)[None, :, None]
+    return by_query_head.expand(*rest.logits.shape, -1), rest.logits

@@ -1,5 +1,6 @@
 """Offline step 3: the keys of a fixed context in clusters, and clusters of clusters."""
 
+from squeezed.clustering.euclidean import euclidean_kmeans, nearest
 from squeezed.clustering.hierarchy import STRATEGIES, Hierarchy, check_levels, cluster_levels
 from squeezed.clustering.kmeans import spherical_kmeans
 from squeezed.clustering.partition import Clustering, segment_means
@@ -13,6 +14,8 @@ __all__ = [
     "check_levels",
     "cluster_levels",
     "cluster_statistics",
+    "euclidean_kmeans",
+    "nearest",
     "segment_means",
     "spherical_kmeans",
 ]

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from squeezed_kernels import lookup
+from squeezed_kernels import capped, lookup
 
 from squeezed.context.data import Context
 from squeezed.errors import BudgetError
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.selection.kept import Selection
-from squeezed.selection.selectors import Selector
+from squeezed.selection.kept import Rest, Selection
 
 QueryMap = Callable[[torch.Tensor, torch.Tensor | None, int | None], torch.Tensor]
 
@@ -75,7 +74,7 @@ class SketchedMethod(RuledMethod):
     def lookup_floor(self, layer: LayerIndex) -> float:
         return self.sketch_bytes(layer) / token_bytes(layer)
 
-    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> "SketchSelector":
         layer = context.layers[number]
         alike = replace(
             self, sparsity=0.0, kv_budget=None, kv_tokens=None, top_p=None, rule="topk", block=None
@@ -142,6 +141,7 @@ class SketchSelector:
 
     Attributes:
         always: rows that are kept whatever they score, boolean ``[H, M]``. read: tokens that a lookup reads.
+        mean: value that stands for all rows that are not kept, ``[H, D]``, if one does.
     """
 
     rule: Rule
@@ -149,6 +149,7 @@ class SketchSelector:
     always: torch.Tensor
     read: float
     backend: str
+    mean: torch.Tensor | None = None
 
     @property
     def block(self) -> int | None:
@@ -157,8 +158,9 @@ class SketchSelector:
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
         layer, method, keys = self.rule.layer, self.rule.method, self.sketch.keys
         counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
+        asked = self.sketch.query(query, valid, self.block).to(keys.dtype)
         scores = lookup(
-            self.sketch.query(query, valid, self.block).to(keys.dtype),
+            asked,
             keys,
             counts,
             layer.scale,
@@ -169,7 +171,18 @@ class SketchSelector:
             backend=self.backend,
         )
         keep = keep_with(self.rule, scores, counts, self.read, self.always)
-        return Selection(keep, None, self.read, self.block)
+        rest = None if self.mean is None else Rest(self.mean, self._dropped(asked, keep))
+        return Selection(keep, None, self.read, self.block, rest=rest)
+
+    def _dropped(self, asked: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        """Log-sum-exp of the dropped rows' estimated logits, ``[B, Hq, L]``; ``keep`` is ``[B, H, T, M]``."""
+        layer, length = self.rule.layer, asked.shape[2]
+        kept = keep.repeat_interleave(length // keep.shape[2], dim=2)
+        found = []
+        for head, own in enumerate(asked.float().unflatten(1, (layer.heads, -1)).unbind(1)):
+            logits = capped(layer.scale * own @ self.sketch.keys[head].float().T, layer.softcap)
+            found.append(logits.masked_fill(kept[:, head, None], -torch.inf).logsumexp(-1))
+        return torch.cat(found, dim=1)
 
 
 def keep_with(

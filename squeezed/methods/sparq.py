@@ -1,11 +1,13 @@
 """SparQ (Ribar et al., arXiv 2312.04985): the channels in which the query is large."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.sketched import RankedSketch, Sketch
+from squeezed.methods.base import Size
+from squeezed.methods.sketched import RankedSketch, Sketch, SketchSelector
 
 
 @dataclass(frozen=True)
@@ -14,14 +16,31 @@ class SparQ(RankedSketch):
 
     ``|q|`` is summed over the query heads of a KV head (and the block's tokens); logits are scaled as if the
     other channels were like these. Reads these channels of all keys from a second, transposed copy.
-    Deviation: the mean value that the authors mix into the output for what was dropped is left out.
 
     Attributes:
         rank: channels; ``None``: a quarter of the head size.
+        mean_value: the mean of the context's values speaks for all keys that are dropped, with the weight
+            that their estimated logits give them; it is read and counted. An option of the authors' code.
 
     Raises:
         ValueError: below 1.
     """
+
+    mean_value: bool = False
+
+    def sketch_bytes(self, layer: LayerIndex) -> float:
+        mean = layer.values.shape[2] * layer.values.itemsize if self.mean_value else 0
+        return super().sketch_bytes(layer) + mean
+
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> SketchSelector:
+        found = super().selector(context, number, size, backend)
+        if not self.mean_value:
+            return found
+        layer = context.layers[number]
+        mean = context.derive(
+            ("mean value", number), lambda: layer.values.float().mean(1).to(layer.device)
+        )
+        return replace(found, mean=mean)
 
     def sketch(self, layer: LayerIndex) -> Sketch:
         count = self.numbers(layer)
