@@ -12,7 +12,7 @@ from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size, statistic
 from squeezed.methods.grouped import Groups, GroupSelector, means_of
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.methods.sketched import require_rows, token_bytes
+from squeezed.methods.sketched import token_bytes
 from squeezed.model.statistics import TURNED_KEYS
 from squeezed.selection.selectors import Selector
 
@@ -64,10 +64,12 @@ class Multipole(RuledMethod):
         coded = max(0, layer.clustered - self.sinks)
         return sum(max(1, round(self.clusters * size)) for size in block_sizes(coded))
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
+
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         always = layer.positions < self.sinks
-        require_rows(layer, size, self.lookup_floor(layer), int(always.sum(1).max()))
         key = ("multipole", self.clusters, self.sinks, self.iterations, self.seed, number)
         groups, values = context.derive(key, lambda: self._clustered(layer, always))
         cost = row_tokens(layer)

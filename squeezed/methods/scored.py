@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from squeezed.context.data import Context
-from squeezed.errors import BudgetError
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import SPARSE, BudgetedMethod, Size
 from squeezed.selection import allocate
@@ -56,6 +55,9 @@ class ScoredMethod(BudgetedMethod):
         Raises:
             ValueError: the context lacks what the score is made of.
         """
+
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
 
     def always(self, layer: LayerIndex) -> torch.Tensor:
         """Rows that are kept whatever they score, boolean ``[H, M]``."""
@@ -107,7 +109,6 @@ class ScoredMethod(BudgetedMethod):
             for number, layer in zip(numbers, layers, strict=True)
         ]
         rows = float(size.rows(layers[0], 0.0))
-        self._require_room(layers[0], size, rows)
         counts = self.shared(context, first, scores, rows)
         return [
             Static(self.kept(context, number, each, self.counted(context.layers[number], count)))
@@ -123,16 +124,6 @@ class ScoredMethod(BudgetedMethod):
     def counted(self, layer: LayerIndex, counts: torch.Tensor) -> torch.Tensor:
         """Rows to keep of each head, of which those that are always kept are a part."""
         return counts.to(layer.device).maximum(self.always(layer).sum(-1))
-
-    def _require_room(self, layer: LayerIndex, size: Size, rows: float) -> None:
-        always = int(self.always(layer).sum(-1).max())
-        if size.sparsity is None and rows < always:
-            least = (layer.window + always) / layer.tokens
-            raise BudgetError(
-                f"a budget of {size.tokens:.0f} of {layer.tokens} tokens does not cover the observation "
-                f"window ({layer.window} tokens) and the {always} rows that are always kept; ask for at "
-                f"least kv_budget={least + 0.0005:.3f}"
-            )
 
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         """Of one layer, as if those before it were dense."""

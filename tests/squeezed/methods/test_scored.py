@@ -102,21 +102,23 @@ def test_chunkkv_keeps_whole_chunks_and_cuts_the_last():
 
 
 def test_the_window_belongs_into_the_denominator():
-    """A head with most of its mass on the window has little to say; of keys alone it would say as much."""
+    """A head with 90 % of its mass on the window has little to say; of keys alone it would say as much."""
     sharp = by_place([4.0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     layer = two_heads(sharp)
     keys = layer.keys.clone()
-    keys[1, 10:] = 12.0  # head 1 looks at the window
+    keys[1, 10:] = math.log(
+        9 * (math.exp(4) + 9) / 2
+    )  # nine times the sum of the others, in two keys
     layer = dataclasses.replace(layer, keys=keys, queries=torch.ones(2, 2, 1))
     ctx = context_of(layer)
-    scores = squeezed.SnapKV(kernel=1).scores(ctx, 0)
-    window_free = scores.sum(1)
-    assert window_free[0] > 0.9
-    assert window_free[1] < 0.01
-    counts = [len(each) for each in rows_of_heads(ctx, squeezed.AdaKV(sparsity=0.7, floor=0.0))]
-    assert counts[0] > counts[1]
-    assert sum(counts) == 6
-    even = [len(each) for each in rows_of_heads(ctx, squeezed.SnapKV(sparsity=0.7))]
+    last = {"kernel": 1, "queries": 1}  # the last query sees all of the window
+    scores = squeezed.SnapKV(**last).scores(ctx, 0)
+    free = (math.exp(4) + 9) / (math.exp(4) + 11)
+    torch.testing.assert_close(scores.sum(1), torch.tensor([free, 0.1]))
+    # Six keys of two heads. The best: .83 of head 0, .086 of head 1, then four of head 0 at .015.
+    method = squeezed.AdaKV(sparsity=0.7, floor=0.0, **last)
+    assert [len(each) for each in rows_of_heads(ctx, method)] == [5, 1]
+    even = [len(each) for each in rows_of_heads(ctx, squeezed.SnapKV(sparsity=0.7, **last))]
     assert even == [3, 3]
 
 
