@@ -77,9 +77,9 @@ def _budgeted(**own: Any) -> Described:
 TABLE = {
     "adakv": _observing(share="adaptive", queries=32, kernel=7),
     "cake": _observing(queries=32, pool="mean", gamma=200.0, tau1=1.0, tau2=1.0),
-    "chunkkv": _observing(queries=64, kernel=1, chunk=20),
+    "chunkkv": _observing(queries=64, kernel=1, chunk=20, first=None),
     "clusterkv": _uncalibrated(clustered=True, sinks=16),
-    "criticalkv": _observing(queries=64, epsilon=1e-4),
+    "criticalkv": _observing(queries=64, epsilon=1e-4, first=None),
     "double_sparsity": _uncalibrated(sinks=0, group_factor=2, bits=4),
     "duo_attention": _budgeted(pattern=None, sinks=64, local=256),
     "expected_attention": _scored(sinks=4, epsilon=0.0),

@@ -59,6 +59,16 @@ def test_methods_tasks_and_studies_are_all_named() -> None:
         assert not missing, f"{page}: {missing}"
 
 
+def test_every_method_of_the_field_has_a_paragraph_with_its_source() -> None:
+    """Those that are ours, or references, are explained elsewhere."""
+    text = (ROOT / "docs" / "baselines.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=\n#|\Z)", text, re.MULTILINE | re.DOTALL))
+    others = {"full", "oracle", "random", "squeezed", "squeezed_best"}
+    assert set(parts) == set(squeezed.METHODS) - others
+    for name, part in parts.items():
+        assert "arxiv.org/abs/" in part or "no published method" in part.lower(), name
+
+
 def test_settings_that_pages_set_exist() -> None:
     """Keys of the bench that stand in the text as ``method.x=...`` or ``hydra.launcher.x=...``."""
     from bench.config.schema import Config, IndexConf, MethodConf, ModelConf

@@ -154,6 +154,40 @@ def test_one_threshold_keeps_the_best_of_all_layers(ctx):
     assert len({int(each.keep.sum()) for each in bound}) > 1
 
 
+def test_layers_of_any_score_can_share_a_size_as_cakes_do(ctx):
+    def sizes(method):
+        return [int(each.keep.sum()) for each in method.bind(ctx, "reference")]
+
+    cake = sizes(squeezed.CAKE(sparsity=0.8))
+    assert len(set(cake)) > 1
+    assert sizes(squeezed.Knorm(sparsity=0.8, share="cake")) == cake
+    assert sizes(squeezed.Knorm(sparsity=0.8)) != cake
+    for own in (squeezed.CAKE, squeezed.LAVa):
+        with pytest.raises(ValueError, match="divides a size in a way of its own"):
+            own(share="adaptive")
+
+
+def test_chunks_and_the_weight_in_the_output_go_around_any_score():
+    layer = by_place([3.0, 1, 9, 9, 9, 9, 2, 2, 9, 9])  # Knorm keeps the smallest
+    norms = torch.ones(10)
+    norms[6] = 1000.0
+    stored = norms[layer.positions[0].long()][None]
+    ctx = context_of(dataclasses.replace(layer, statistics={"output_norm": stored}))
+    assert kept_places(ctx, squeezed.Knorm(sparsity=0.8), NOTHING) == [1, 6]
+    chunks = squeezed.ChunkKV(sparsity=0.8, chunk=2, first=squeezed.Knorm())
+    assert kept_places(ctx, chunks, NOTHING) == [0, 1]  # means 2 and 2: the first of equals
+    scores = squeezed.KeyDiff()
+    keys = torch.full((10, 1), 1.0)
+    keys[1], keys[6] = -1.0, -1.0
+    ctx = context_of(dataclasses.replace(by_place(keys), statistics={"output_norm": stored}))
+    assert kept_places(ctx, dataclasses.replace(scores, sparsity=0.9), NOTHING) == [1]
+    critical = squeezed.CriticalKV(sparsity=0.9, first=scores)
+    assert kept_places(ctx, critical, NOTHING) == [6]
+    for around in (squeezed.ChunkKV, squeezed.CriticalKV):
+        with pytest.raises(ValueError, match="expected a method that scores every key once"):
+            around(first=squeezed.Quest())
+
+
 def test_criticalkv_fills_the_second_half_by_the_products():
     values = [0.0] * 10
     values[2], values[5], values[7] = 3.0, 2.0, 1.0
