@@ -130,7 +130,7 @@ class FixedContextLayer(OwnTokensLayer):
             )
             out, lse = merge((out, lse), stand_ins)
         if selection is not None and selection.rest is not None:
-            out, lse = merge((out, lse), attend_rest(selection.rest))
+            out, lse = merge((out, lse), attend_rest(selection.rest, lse))
         return out, lse
 
     def _count(
@@ -213,8 +213,11 @@ def attend_stand_ins(
     return attend(query, keys, values, mask, scale, softcap=softcap, bias=bias)
 
 
-def attend_rest(rest: Rest) -> tuple[torch.Tensor, torch.Tensor]:
-    """The value that stands for what is dropped as a part of the attention: output and log-sum-exp."""
-    group = rest.logits.shape[1] // len(rest.values)
-    by_query_head = rest.values.float().repeat_interleave(group, 0)[None, :, None]
-    return by_query_head.expand(*rest.logits.shape, -1), rest.logits
+def attend_rest(rest: Rest, lse: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The value that stands for what is dropped as a part of the attention: output and log-sum-exp.
+
+    Args:
+        lse: log-sum-exp over what is kept and the window, ``[B, Hq, L]``.
+    """
+    by_query_head = rest.values.float().repeat_interleave(lse.shape[1] // len(rest.values), 0)
+    return by_query_head[None, :, None].expand(*lse.shape, -1), lse + rest.log_ratio

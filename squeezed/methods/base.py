@@ -230,8 +230,9 @@ class BudgetedMethod(Method):
             wanted = [
                 part for part, there in zip(parts, (1, lookup, always, dense), strict=True) if there
             ]
+            together = " and ".join(filter(None, [", ".join(wanted[:-1]), wanted[-1]]))
             raise BudgetError(
-                f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover "
-                f"{' and '.join(wanted)}; ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
+                f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover {together}; "
+                f"ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
             )
         return Size(None, tokens)

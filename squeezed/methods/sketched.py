@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from squeezed_kernels import capped, lookup
+from squeezed_kernels import lookup
 
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.selection.kept import Rest, Selection
+from squeezed.selection.kept import Selection
 
 QueryMap = Callable[[torch.Tensor, torch.Tensor | None, int | None], torch.Tensor]
 
@@ -127,7 +127,6 @@ class SketchSelector:
 
     Attributes:
         always: rows that are kept whatever they score, boolean ``[H, M]``. read: tokens that a lookup reads.
-        mean: value that stands for all rows that are not kept, ``[H, D]``, if one does.
     """
 
     rule: Rule
@@ -135,7 +134,6 @@ class SketchSelector:
     always: torch.Tensor
     read: float
     backend: str
-    mean: torch.Tensor | None = None
 
     @property
     def block(self) -> int | None:
@@ -144,9 +142,8 @@ class SketchSelector:
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
         layer, method, keys = self.rule.layer, self.rule.method, self.sketch.keys
         counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
-        asked = self.sketch.query(query, valid, self.block).to(keys.dtype)
         scores = lookup(
-            asked,
+            self.sketch.query(query, valid, self.block).to(keys.dtype),
             keys,
             counts,
             layer.scale,
@@ -157,18 +154,7 @@ class SketchSelector:
             backend=self.backend,
         )
         keep = keep_with(self.rule, scores, counts, self.read, self.always)
-        rest = None if self.mean is None else Rest(self.mean, self._dropped(asked, keep))
-        return Selection(keep, None, self.read, self.block, rest=rest)
-
-    def _dropped(self, asked: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-        """Log-sum-exp of the dropped rows' estimated logits, ``[B, Hq, L]``; ``keep`` is ``[B, H, T, M]``."""
-        layer, length = self.rule.layer, asked.shape[2]
-        kept = keep.repeat_interleave(length // keep.shape[2], dim=2)
-        found = []
-        for head, own in enumerate(asked.float().unflatten(1, (layer.heads, -1)).unbind(1)):
-            logits = capped(layer.scale * own @ self.sketch.keys[head].float().T, layer.softcap)
-            found.append(logits.masked_fill(kept[:, head, None], -torch.inf).logsumexp(-1))
-        return torch.cat(found, dim=1)
+        return Selection(keep, None, self.read, self.block)
 
 
 def keep_with(

@@ -62,9 +62,9 @@ class Rest:
 
     Attributes:
         values: of each KV head, ``[H, D]``.
-        logits: log of the sum of the exponentials of the dropped rows' logits, as they are estimated,
-            float32 ``[B, Hq, L]``; ``-inf`` where nothing is dropped.
+        log_ratio: log of the dropped rows' share of the softmax over that of the kept ones and the window, as
+            it is estimated, float32 ``[B, Hq, L]``; ``-inf`` where nothing is dropped.
     """
 
     values: torch.Tensor
-    logits: torch.Tensor
+    log_ratio: torch.Tensor

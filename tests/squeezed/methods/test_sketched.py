@@ -142,7 +142,7 @@ def test_the_mean_value_speaks_for_what_is_dropped_as_the_paper_mixes_it():
     kept = ctx.layers[0].values[0, [*selection.keep[0, 0, 0].nonzero()[:, 0].tolist(), 5, 6], 0]
     assert len(kept) == 4
     exact = kept.mean().view(1, 1, 1, 1), torch.tensor(4.0).log().view(1, 1, 1)
-    mixed, _ = merge(exact, attend_rest(selection.rest), backend="reference")
+    mixed, _ = merge(exact, attend_rest(selection.rest, exact[1]), backend="reference")
     assert mixed.item() == pytest.approx(4 / 7 * kept.mean().item() + 3 / 7 * 3.0)
     # Read: one channel of each key, and the mean value; 4 bytes each, of tokens of 8.
     assert selection.lookup == pytest.approx((5 + 1) * 4 / 8)
