@@ -1,4 +1,4 @@
-"""Every injury, a few times in each test run; ``python -m tests.injuries`` does it at length."""
+"""Most injuries, a few times in each test run; ``python -m tests.injuries`` does it at length."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,15 +8,17 @@ import pytest
 from tests.injuries.kinds import INJURIES
 from tests.injuries.world import Outcome
 
+# Those that start Python several times a try are for the long form; tests/chaos kills a worker once.
+SAMPLED = {name: kind for name, kind in INJURIES.items() if kind[1] >= 1}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "trust.md"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("injure", "times"), INJURIES.values(), ids=INJURIES)
+@pytest.mark.parametrize(("injure", "times"), SAMPLED.values(), ids=SAMPLED)
 def test_nothing_is_lost_leaked_or_paid_twice(
     injure: Callable[[int, int, Path], Outcome], times: float, tmp_path: Path
 ) -> None:
-    tries = max(1, round(2 * times))
+    tries = round(2 * times)
     found = injure(tries, 1, tmp_path)
     assert found.tried == found.survived == tries
     assert (found.lost, found.leaked) == (0, 0)
