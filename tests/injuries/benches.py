@@ -32,17 +32,17 @@ class Bench:
         assert self.run(self.results) == 0
         self.records = contents(self.results)
 
-    def arguments(self, results: Path, cache: Path | None = None, samples: int = 3) -> list[str]:
+    def arguments(self, results: Path, cache: Path | None = None) -> list[str]:
         # The backend of plain torch: nothing is compiled for a few tries.
         return [
             *("-m", METHODS, f"model.path={self.tiny}", "model.device=cpu", "backend=reference"),
             *(f"results={results}", f"cache_dir={cache or self.cache}"),
-            *("task.length=512", f"task.samples={samples}", "task.max_new_tokens=2"),
+            *("task.length=512", "task.samples=3", "task.max_new_tokens=2"),
         ]
 
-    def run(self, results: Path, cache: Path | None = None, samples: int = 3) -> int:
+    def run(self, results: Path, cache: Path | None = None) -> int:
         """The sweep in this process; its exit code."""
-        return quiet(cli.main, self.arguments(results, cache, samples))
+        return quiet(cli.main, self.arguments(results, cache))
 
     def start(self, results: Path) -> Any:
         """The sweep in a process of its own."""

@@ -8,7 +8,7 @@ import pytest
 from tests.injuries.kinds import INJURIES
 from tests.injuries.world import Outcome
 
-# Those that start Python several times a try are for the long form; tests/chaos kills a worker once.
+# Those with workers start Python three times a try: they are for the long form.
 SAMPLED = {name: kind for name, kind in INJURIES.items() if kind[1] >= 1}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "trust.md"
 
