@@ -1,6 +1,6 @@
 """One sweep through many injuries in turn: in the end its records are those of one that nothing disturbed.
 
-Every disturbance is real: a process that is killed, a file system that is full, changed bytes on the disk, and
+Every disturbance is real: a killed process, a file system that is full, changed bytes on the disk, and
 indexes that go away while they are read. This is a small sample: ``python -m tests.injuries`` does each of
 them many times, and kills workers. SIGTERM to a process with workers: ``tests/bench/cli/test_interrupt.py``.
 """
