@@ -213,7 +213,6 @@ def gone(pid: int, seconds: float = 30) -> bool:
     return False
 
 
-# Those with workers start Python three times a try, so that they are for the long form alone.
 INJURIES = {
     "kill -9 of a sweep at any record": (kills, 1.0),
     "a full disk under a sweep": (disks, 1.0),

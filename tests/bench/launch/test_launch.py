@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.core.plugins import Plugins
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -117,12 +118,13 @@ def test_a_job_that_dies_is_one_line_that_says_how_to_go_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As joblib says that a worker was killed; ``python -m tests.injuries`` kills real ones."""
-    joblib = pytest.importorskip("hydra_plugins.hydra_joblib_launcher.joblib_launcher")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
 
-    def launch(*_: Any) -> None:
-        raise TerminatedWorkerError("A worker process was killed.\nExit codes: SIGKILL(-9)")
+    class Dying:
+        def launch(self, *_: Any) -> None:
+            raise TerminatedWorkerError("A worker process was killed.\nExit codes: SIGKILL(-9)")
 
-    monkeypatch.setattr(joblib.JoblibLauncher, "launch", launch)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: Dying())
     done = bench("-m", *SWEEP, "hydra/launcher=processes", "backend=reference")
     assert done.code == 1
     (said,) = [line for line in done.err.splitlines() if "error" in line]
