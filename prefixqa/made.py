@@ -33,3 +33,8 @@ class Made:
     def reasons(self) -> Counter[str]:
         """How many pairs were rejected for each reason."""
         return Counter(each.reason for each in self.rejected)
+
+    def shortage(self, questions: int, why: str) -> str | None:
+        """One line where there are fewer pairs than ``questions``; None where there are enough."""
+        count = len(self.pairs)
+        return None if count >= questions else f"{count} of {questions} pairs: {why}"

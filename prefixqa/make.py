@@ -15,6 +15,7 @@ from prefixqa.made import Made
 from prefixqa.output.folder import MANIFEST, recover
 from prefixqa.output.splits import split_of
 from prefixqa.output.write import ROWS, found_set, manifest_of, write_set
+from prefixqa.reading import Report
 from prefixqa.real import check_filter, fitted, load_documents
 from prefixqa.service import prompts as service_prompts
 from prefixqa.service.accounts import Prices
@@ -75,16 +76,37 @@ def make(settings: PrefixqaConfig) -> None:
         loaded.skipped,
         accounts,
         not finished.trouble,
-        loaded.reports,
+        with_shortages(settings, loaded, finished),
     )
     report("wrote", out, manifest_of(out) or {})
-    short = sum(len(each.pairs) < settings.questions for each in finished.made)
-    if short:
-        print(f"{short} documents have fewer than {settings.questions} pairs")
+    for each in finished.made:
+        if short := each.shortage(settings.questions, why_short(settings)):
+            name = loaded.names.get(each.document.id, each.document.id)
+            print(f"prefixqa: {name}: {short}", file=sys.stderr)
     if finished.trouble:
         raise UnfinishedError(
             f"{finished.trouble[0]}; run the same command again: what is paid is kept"
         )
+
+
+def why_short(settings: PrefixqaConfig) -> str:
+    """Why a document may have fewer pairs than asked for."""
+    if settings.backend == extractive.NAME:
+        return extractive.NO_MORE
+    return "no others were accepted, or fit into the length"
+
+
+def with_shortages(
+    settings: PrefixqaConfig, loaded: Loaded, finished: Finished
+) -> dict[str, Report]:
+    """What became of each document that was read; those with too few pairs say so."""
+    found = dict(loaded.reports)
+    for each in finished.made:
+        name = loaded.names.get(each.document.id, "")
+        short = each.shortage(settings.questions, why_short(settings))
+        if short and name in found:
+            found[name] = dataclasses.replace(found[name], notes=(*found[name].notes, short))
+    return found
 
 
 def generate(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> Finished:

@@ -119,11 +119,14 @@ def as_text(found: Sequence[State], shown: Sequence[State]) -> str:
 
 
 def as_csv(shown: Sequence[State]) -> str:
-    """The runs as CSV with a header."""
+    """The runs as CSV with a header; text that a spreadsheet would run gets an apostrophe in front."""
+    from bench.reporting.output import unlike_formula  # late: pandas takes a second to load
+
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(State)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(each) for each in shown)
+    for each in shown:
+        writer.writerow({name: unlike_formula(cell) for name, cell in asdict(each).items()})
     return text.getvalue()
 
 

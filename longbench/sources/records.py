@@ -1,5 +1,6 @@
 """Records of the official data files, checked line by line."""
 
+import codecs
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -150,6 +151,7 @@ def read(
 
 def _objects(content: bytes, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a file with their line, or their number in a list or table."""
+    content = content.removeprefix(codecs.BOM_UTF8)
     if content[:4] == b"PAR1":
         yield from enumerate(_table(content, where), start=1)
     elif content.lstrip()[:1] == b"[":

@@ -18,6 +18,10 @@ SUBJECT = 0.01  # share of sentences from which on a name is what the document i
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
 
+# Why a document has fewer pairs than asked for. Worse ones would be no help.
+NO_MORE = "no other sentence of it passes the rules; a model can ask more (backend=openai)"
+
+
 def extract(document: Document, questions: int, seed: int) -> Made:
     """Up to ``questions`` pairs of a document; fewer if it does not give more.
 

@@ -39,11 +39,17 @@ class Filter:
 
 @dataclass(frozen=True)
 class Loaded:
-    """``skipped``: names of what was left out, each with the reason. ``reports``: of what was read."""
+    """What a source gave.
+
+    Attributes:
+        skipped: names of what was left out, each with the reason. reports: of what was read, by name.
+        names: of the documents, by their ids.
+    """
 
     documents: list[Document]
     skipped: dict[str, str]
     reports: dict[str, Report] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """A hash of the documents and of what was left out."""
@@ -73,6 +79,7 @@ def load(
     documents: list[Document] = []
     skipped: dict[str, str] = {}
     reports: dict[str, Report] = {}
+    names: dict[str, str] = {}
     copies = NearDuplicates(rules.near_duplicates)
     for name, found in read(source, cache, seed):
         if limit and len(documents) >= limit:
@@ -92,7 +99,8 @@ def load(
             skipped[name] = str(error)
         else:
             documents.append(document)
-    return Loaded(documents, skipped, reports)
+            names[document.id] = name
+    return Loaded(documents, skipped, reports, names)
 
 
 def accept(raw: Raw, rules: Filter, tokens: TokenCounter, cleaned: str | None = None) -> Document:

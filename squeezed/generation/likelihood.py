@@ -13,7 +13,7 @@ from squeezed.cache.conversation import FixedContextCache, make_cache
 from squeezed.context.data import Context
 from squeezed.context.ids import require_known
 from squeezed.methods.base import Method
-from squeezed.model import attention, families, fingerprint, positions, rope
+from squeezed.model import attention, families, fingerprint, finite, positions, rope
 
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
@@ -58,6 +58,7 @@ def likelihoods(
     Raises:
         ValueError: an empty user input or answer, a size the method cannot meet, or more tokens than the
             model has positions for. IndexMismatchError: the context belongs to another model.
+        NonFiniteError: the model's logits are not finite; names step and layer.
         UnsupportedModelError: as for ``generate``.
     """
     empty = [number for number, each in enumerate(answers) if not each.numel()]
@@ -76,7 +77,12 @@ def likelihoods(
     fresh: _Asked | None = None  # one whose answer has not begun
     for answer in answers:
         asked = fresh or _Asked.of(model, ctx, question_ids, method, backend)
-        found.append(asked.answered(answer))
+        likely = asked.answered(answer)
+        if isinstance(likely, int):
+            with finite.first_broken_layer(model) as broken:  # all passes are done once more
+                _Asked.of(model, ctx, question_ids, method, backend).answered(answer)
+            raise finite.non_finite_logits(model, likely, broken[0] if broken else None)
+        found.append(likely)
         fresh = asked if answer.numel() == 1 else None
     return found
 
@@ -106,12 +112,17 @@ class _Asked:
         asked.cache.progress.asking = False
         return asked
 
-    def answered(self, answer: torch.Tensor) -> Likelihood:
-        """The likelihood of an answer's ids ``[T]``; feeds all of them but the last."""
+    def answered(self, answer: torch.Tensor) -> Likelihood | int:
+        """The likelihood of an answer's ids ``[T]``; feeds all of them but the last.
+
+        If logits are not finite, the step they are of: 0 behind the user input, n behind the n-th token.
+        """
         total, greedy = 0.0, True
         for place, token in enumerate(answer.tolist()):
             if place:
                 self._feed(answer[place - 1 : place])
+            if not finite.finite_logits(self.logits[None]):
+                return place
             total += float(self.logits.float().log_softmax(-1)[token])
             greedy &= int(self.logits.argmax()) == token
         return Likelihood(total, greedy, mean_budget(self.cache.reads)[0])

@@ -16,11 +16,14 @@ def main() -> int:
         prog="python -m tests.fuzz", description=f"{__doc__} Seconds are of the processor."
     )
     parser.add_argument("--inputs", type=int, default=100_000, help="at least so many in all")
+    parser.add_argument("--each", type=int, help="so many for each loader, in place of --inputs")
     parser.add_argument("--seed", type=int, default=0, help="of the damage")
-    parser.add_argument("--only", default="", help="loaders whose name has this in it")
+    parser.add_argument(
+        "--only", default="", help="loaders whose name has one of these, with | between, in it"
+    )
     parser.add_argument("--keep", type=Path, help="folder for inputs that crash")
     asked = parser.parse_args()
-    loaders = [each for each in LOADERS if asked.only in each.name]
+    loaders = [each for each in LOADERS if any(name in each.name for name in asked.only.split("|"))]
     if not loaders:
         parser.error(f"no loader has {asked.only!r} in its name: {[each.name for each in LOADERS]}")
     crashes: list[Crash] = []
@@ -28,7 +31,10 @@ def main() -> int:
     print(
         f"{'loader':<28}{'inputs':>8}{'accepted':>10}{'refused':>9}{'crashes':>9}{'seconds':>9}{'slowest':>9}"
     )
-    for loader, count in shares(asked.inputs, loaders):
+    counts = (
+        [(each, asked.each) for each in loaders] if asked.each else shares(asked.inputs, loaders)
+    )
+    for loader, count in counts:
         start = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             tally, found = fuzz(loader, count, asked.seed, Path(folder))

@@ -32,28 +32,28 @@ PIECES = {
 }  # fmt: skip
 
 
-def good(folder: Path) -> list[bytes]:
-    """One plain file of each format."""
-    return [f"{ending}\nSome words stand here.\n".encode() for ending in PIECES]
-
-
-def heaped(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
+def _loader(name: str, ending: str) -> Loader:
     """Marks of one format in any order; at times one of them a thousand times over."""
-    ending = draw.choice(sorted(PIECES))
     pieces = PIECES[ending]
-    chosen = [draw.choice(pieces) for _ in range(draw.choice((3, 10, 40, 150)))]
-    if draw.random() < 0.1:
-        chosen.insert(draw.randrange(len(chosen)), draw.choice(pieces) * draw.choice((100, 1000)))
-    return f"{ending}\n{draw.choice(('', ' ')).join(chosen)}".encode()
+
+    def good(folder: Path) -> list[bytes]:
+        return [b"Some words stand here.\n"]
+
+    def heaped(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
+        chosen = [draw.choice(pieces) for _ in range(draw.choice((3, 10, 40, 150)))]
+        if draw.random() < 0.1:
+            many = draw.choice(pieces) * draw.choice((100, 1000))
+            chosen.insert(draw.randrange(len(chosen)), many)
+        return draw.choice(("", " ")).join(chosen).encode()
+
+    def read_markup(content: bytes, folder: Path) -> None:
+        """Reads and cleans; what is left has no characters that cannot be written."""
+        text = clean(FORMATS[ending]("fuzzed", content))
+        text.encode()
+        if not text:
+            raise SourceError("nothing is left")
+
+    return Loader(name, 3, good, heaped, read_markup, (SourceError,))
 
 
-def read_markup(content: bytes, folder: Path) -> None:
-    """Reads and cleans one file; what is left has no characters that cannot be written."""
-    ending, _, body = content.partition(b"\n")
-    text = clean(FORMATS[ending.decode()]("fuzzed", body))
-    text.encode()
-    if not text:
-        raise SourceError("nothing is left")
-
-
-LOADERS = (Loader("LaTeX, Markdown and HTML", 8, good, heaped, read_markup, (SourceError,)),)
+LOADERS = (_loader("LaTeX", ".tex"), _loader("Markdown", ".md"), _loader("HTML", ".html"))

@@ -18,9 +18,9 @@ from tests.prefixqa.server import Running, Service, known_document
 
 KEY, PASSWORD = "corr3ct-h0rse", "battery-st4ple"
 QUESTIONS = 4
-# The second process begins with everything imported: a schedule of kills takes seconds, not minutes.
+# Processes begin with everything imported: a schedule of kills takes seconds, not minutes.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.injuries.world", "openai"])
+PROCESSES.set_forkserver_preload(["tests.injuries.world", "tests.injuries.sweeps", "openai"])
 
 
 @dataclasses.dataclass

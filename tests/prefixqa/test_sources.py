@@ -1,6 +1,8 @@
 """Real documents: every format, cleaning, filters, and what is left out by name."""
 
+import codecs
 import gzip
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -86,6 +88,13 @@ def test_jsonl(loaded: Loaded) -> None:
     found = by_id(loaded, "mills")
     assert (found.source, found.licence, found.published) == (
         "mills of the north", "CC0-1.0", "2020-05-06")  # fmt: skip
+
+
+def test_jsonl_behind_a_byte_order_mark(tokens: TokenCounter, tmp_path: Path) -> None:
+    record = json.dumps({"id": "mills", "text": PARAGRAPH})
+    (tmp_path / "a.jsonl").write_bytes(codecs.BOM_UTF8 + record.encode())
+    (document,) = load(str(tmp_path / "a.jsonl"), ALL, tokens, tmp_path).documents
+    assert document.id == "mills"
 
 
 @pytest.mark.parametrize(
@@ -278,6 +287,25 @@ def test_a_folder_of_mixed_documents_becomes_a_set(prefixqa: Run, tmp_path: Path
     assert prefixqa(*arguments).stdout.startswith("kept ")
     (folder / "tides.md").write_text(PARAGRAPH.replace("Ellmouth", "Alder"))
     assert prefixqa(*arguments).returncode == 2  # other documents, another set
+
+
+def test_a_document_that_gives_too_few_pairs_says_how_many(prefixqa: Run, tmp_path: Path) -> None:
+    folder, out = tmp_path / "two", tmp_path / "out"
+    folder.mkdir()
+    (folder / "weir.md").write_text(
+        "The weir at Ellmouth was built in the spring of 1911 by people of the old town.\n\n"
+        + "It is low and old. " * 40
+    )
+    done = prefixqa(
+        *("backend=extractive", f"source={folder}", f"out={out}", "questions=5", "length=2000"),
+        "min_tokens=10",
+    )
+    assert done.returncode == 0, done.stderr
+    said = "1 of 5 pairs: no other sentence of it passes the rules"
+    assert f"prefixqa: weir.md: {said}" in done.stderr
+    assert said in (out / "README.md").read_text()
+    (note,) = json.loads((out / "manifest.json").read_text())["read"]["weir.md"]["notes"]
+    assert note.startswith(said)
 
 
 def test_a_folder_without_a_usable_document_is_refused(prefixqa: Run, tmp_path: Path) -> None:

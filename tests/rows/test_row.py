@@ -1,5 +1,6 @@
 """The row contract and its files."""
 
+import codecs
 import dataclasses
 import errno
 import json
@@ -43,6 +44,14 @@ def test_what_is_written_is_read_back(
     )
     assert write_jsonl(path, [row, with_id("b")]) == 2
     assert read_jsonl(path) == [row, with_id("b")]
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    """As editors of Windows and Excel write it."""
+    path = tmp_path / "rows.jsonl"
+    write_jsonl(path, [ROW, with_id("b")])
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert read_jsonl(path) == [ROW, with_id("b")]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

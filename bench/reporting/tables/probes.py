@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.config.spec import file_name
 from bench.reporting.leaderboard.rows import Run
-from bench.reporting.output import write_table, write_text
+from bench.reporting.output import as_csv, write_table, write_text
 from bench.reporting.statistics.intervals import score_mean
 from bench.reporting.variants import DENSE, METHOD, labels
 from probes.generate import TASK
@@ -144,6 +144,5 @@ def write(groups: list[tuple[str, pd.DataFrame]], folder: Path) -> list[Path]:
         if len(effective := effective_lengths(table)):
             paths += write_table(effective, folder, f"{name}-effective")
         if len(density := by_density(table)):
-            text = density.to_csv(index=False, float_format="%.6g")
-            paths.append(write_text(folder / f"{name}-density.csv", text))
+            paths.append(write_text(folder / f"{name}-density.csv", as_csv(density)))
     return paths

@@ -64,6 +64,14 @@ def test_a_run_that_a_process_has_is_running(runs: Path) -> None:
     assert states(runs)["full"] == "done"  # the mark of a process that is gone says nothing
 
 
+def test_cells_of_csv_are_no_formulas() -> None:
+    """Titles hold names of files, and notes the words of errors."""
+    state = status.State("1", "failed", 0, 2, "=1+1 full", "@SUM(A1) is no model", "a/b/c")
+    (row,) = csv.DictReader(io.StringIO(status.as_csv([state])))
+    assert (row["title"], row["note"]) == ("'=1+1 full", "'@SUM(A1) is no model")
+    assert (row["answered"], row["folder"]) == ("0", "a/b/c")
+
+
 def test_csv_has_every_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert status.main([f"results={runs.parent}", "csv=true", "check=true"]) == 0

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.core.plugins import Plugins
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench.cli import status
 from bench.config.spec import IndexSpec, MethodSpec, ModelSpec, RunSpec, TaskSpec
@@ -109,6 +111,27 @@ def test_a_launcher_runs_every_run_once(
     again = bench("-m", *SWEEP, f"hydra/launcher={preset}", *settings)
     assert again.code == 0
     assert "jobs" not in again.out  # nothing is left to start
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_job_that_dies_is_one_line_that_says_how_to_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As joblib says that a worker was killed; ``python -m tests.injuries`` kills real ones."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+
+    class Dying:
+        def launch(self, *_: Any) -> None:
+            raise TerminatedWorkerError("A worker process was killed.\nExit codes: SIGKILL(-9)")
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: Dying())
+    done = bench("-m", *SWEEP, "hydra/launcher=processes", "backend=reference")
+    assert done.code == 1
+    (said,) = [line for line in done.err.splitlines() if "error" in line]
+    assert "a job ended before its time, and 4 of 4 runs are not done" in said
+    assert (
+        "TerminatedWorkerError: A worker process was killed.); run the same command again" in said
+    )
 
 
 @pytest.mark.usefixtures("no_model")

@@ -1,5 +1,6 @@
 """Records: the official fields, and messages that name file, line and field."""
 
+import codecs
 import io
 import json
 from pathlib import Path
@@ -48,8 +49,10 @@ def read_qasper(content: bytes) -> list[Record]:
         lines(GOOD) + b"\n  \n" + lines(GOOD),
         json.dumps([GOOD, GOOD]).encode(),
         table([GOOD, GOOD]),
+        codecs.BOM_UTF8 + lines(GOOD, GOOD),
+        codecs.BOM_UTF8 + json.dumps([GOOD, GOOD], indent=1).encode(),
     ],
-    ids=["lines", "blank lines", "list", "parquet"],
+    ids=["lines", "blank lines", "list", "parquet", "lines behind a mark", "list behind a mark"],
 )
 def test_every_form_gives_the_same_records(content: bytes) -> None:
     assert read_qasper(content) == [RECORD, RECORD]

@@ -1,5 +1,6 @@
 """Rows as NVIDIA's generator writes them: cut where the question begins, named by their folder."""
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ def test_each_familys_prompt_is_cut_at_its_last_question(task: str, tmp_path: Pa
     assert (row.context, row.question, row.answer_prefix) == (context, question, " It is")
     assert (row.task, row.subtask, row.answers) == ("ruler", task, ["12", "13"])
     assert row.meta == {"prompts": "official", "index": 7}
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    file = write(tmp_path / "fwe" / "validation.jsonl", line("".join(PROMPTS["fwe"])))
+    plain = ready.load(ready.find(file, None), "fwe")
+    file.write_bytes(codecs.BOM_UTF8 + file.read_bytes())
+    assert ready.load(ready.find(file, None), "fwe") == plain
 
 
 def test_rows_with_one_index_stay_apart(tmp_path: Path) -> None:

@@ -66,6 +66,26 @@ def test_the_step_is_named(own):
     hook.remove()
 
 
+@pytest.mark.parametrize("method", METHODS, ids=["full", "squeezed"])
+def test_no_answer_is_given_a_likelihood_of_nan(own, method):
+    ctx = squeezed.prepare(own, CONTEXT % 5 + 20)
+    answers = [torch.tensor([5]), torch.tensor([7, 8, 9])]
+    assert all(each.log_probability < 0 for each in likely(own, ctx, answers, method))
+    hook = own.model.embed_tokens.register_forward_hook(
+        lambda _, given, output: output.masked_fill((given[0] == 8)[..., None], float("nan"))
+    )
+    with pytest.raises(squeezed.NonFiniteError, match=r"in step 2.*first in layer 0"):
+        likely(own, ctx, answers, method)
+    hook.remove()
+    own.model.layers[2].mlp.down_proj.weight.data[3, 5] = float("nan")
+    with pytest.raises(squeezed.NonFiniteError, match=r"step 0.*first in layer 2; the weight"):
+        likely(own, ctx, answers, method)
+
+
+def likely(model, ctx, answers, method):
+    return squeezed.likelihoods(model, ctx, QUESTION % 5 + 20, answers, method=method)
+
+
 def test_minus_infinity_may_rule_tokens_out():
     logits = torch.tensor([[0.0, float("-inf")], [float("-inf"), 2.0]])
     assert finite_logits(logits)
