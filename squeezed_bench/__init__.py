@@ -1,8 +1,8 @@
 """The suite's door where it is installed: ``import squeezed_bench`` makes its packages importable.
 
-In the repository ``bench``, ``rows`` and the others are folders at the top. Names as common as those stay out of
-site-packages: a wheel holds them in one folder, ``squeezed_bench/suite``. It is put on the path of the process
-that asks for it, and of those that it starts. ``squeezed`` and ``squeezed_kernels`` are found without it.
+In the repository ``bench``, ``rows`` and the others are folders at the top. Names as common as those stay out
+of site-packages: a wheel holds them in one folder, ``squeezed_bench/suite``. It is put on the path of the
+process that asks for it, and of those that it starts. ``squeezed`` and ``squeezed_kernels`` need no door.
 """
 
 import os
