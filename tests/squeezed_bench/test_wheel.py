@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(wheel: Path, folder: Path, program: str, *before: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a program in an empty folder where the wheel is installed, behind other folders on the path."""
+    """Runs a program in a folder, as if pip had installed the wheel, behind other folders on the path."""
     folder.mkdir(exist_ok=True)
     path = os.pathsep.join(map(str, (*before, wheel)))
     environment = dict(os.environ, PYTHONPATH=path, HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
@@ -50,7 +50,7 @@ def run(wheel: Path, folder: Path, program: str, *before: Path) -> subprocess.Co
 
 
 def commands(*lines: str) -> str:
-    """A program that runs command lines as the console script would, until one fails."""
+    """A program that runs command lines as the console script squeezed-bench does, until one fails."""
     return f"""
 from squeezed_bench.command import main
 for line in {lines}:
@@ -127,6 +127,8 @@ def test_a_sweep_its_processes_and_its_report(
     wheel: Path, foreign: Path, tmp_path: Path, launcher: str
 ) -> None:
     folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / "rows.py").write_text(FOREIGN)  # where the user works, and `python -m` looks first
     sweep = (
         f"-m hydra/launcher={launcher} method=full,streaming task.length=512 task.samples=1 "
         "task.max_new_tokens=2 method.kv_budget=0.5 backend=reference"
@@ -134,7 +136,7 @@ def test_a_sweep_its_processes_and_its_report(
     done = run(wheel, folder, commands(sweep, "status check=true", "report site=site"), foreign)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 runs: 2 done" in done.stdout
-    assert {each.name for each in folder.iterdir()} == {"results", "site"}
+    assert {each.name for each in folder.iterdir()} == {"results", "rows.py", "site"}
     assert (folder / "site" / "index.html").stat().st_size > 10_000
     (first, _) = folder.rglob("records.jsonl")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
