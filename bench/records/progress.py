@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 from bench.config.words import counted, in_words
@@ -20,7 +20,7 @@ class Progress:
         states: how many runs are in each state. answered: questions, of all runs.
         expected: questions of all runs; None if only the data tell it of one.
         seconds_left: for what is open, with as many processes as work now (one if none does), as long as a
-            question took in runs on the same contexts, or else in all others; None: nothing tells it.
+            question took on average in runs on the same contexts, or else in all; None: nothing tells it.
     """
 
     states: dict[str, int]
@@ -79,8 +79,8 @@ def _seconds_left(found: Sequence[State]) -> float | None:
         if each.state in (*CLOSED, "failed"):  # what failed is not tried again by the same start
             continue
         place = _contexts(each)
-        total = each.expected or next((median(s) for s in (sizes[place], sizes[""]) if s), None)
-        speed = next((median(s) for s in (speeds[place], speeds[""]) if s), None)
+        total = each.expected or next((fmean(s) for s in (sizes[place], sizes[""]) if s), None)
+        speed = next((fmean(s) for s in (speeds[place], speeds[""]) if s), None)
         if total is None or speed is None:
             return None
         left += speed * max(0, total - each.answered)
