@@ -5,9 +5,10 @@
 #
 # For a throw-away Debian machine, as root: installs slurm-wlm and munge, writes /etc/slurm/slurm.conf, starts
 # munged, slurmctld and slurmd, and runs the sweep in FOLDER (default: a new temporary one). As soon as a job has
-# its first record, its process is killed, as when a node is lost; then the same command is run again. Checks that
-# every run is done, that no record is there twice, and that the jobs were SLURM's; stops the daemons again. Exit
-# code 0 means that all of it held. BENCH: the command, of a clone or of an installed wheel.
+# its first record, its process is killed, as when a node is lost. This SLURM keeps no accounting, so submitit waits for
+# that job for ever: when the others are done the command is told to end, and run again. Checks that every run is done,
+# that no record is there twice, and that the jobs were SLURM's; stops the daemons again. Exit code 0 means that all of
+# it held. BENCH: the command, of a clone or of an installed wheel.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -74,7 +75,7 @@ sinfo
 cd "$FOLDER"
 # One context for a job: four tasks of an array with three runs each.
 sweep() {
-    "$BENCH" -m hydra/launcher=slurm \
+    exec "$BENCH" -m hydra/launcher=slurm \
         hydra.launcher.partition=here hydra.launcher.gpus_per_node=null hydra.launcher.cpus_per_task=1 \
         hydra.launcher.mem_gb=2 hydra.launcher.timeout_min=50 \
         method=full,squeezed_topk,streaming method.kv_budget=0.4 \
@@ -89,12 +90,15 @@ until grep -q . results/runs/*/*/*/records.jsonl 2> /dev/null && [ -n "$(victim)
 LOST=$(victim)
 echo "single_node.sh: kills process $LOST of a job"
 kill -9 "$LOST"
+while [ -n "$(squeue --noheader)" ] && kill -0 "$FIRST" 2> /dev/null; do sleep 1; done
+sleep 5
+kill "$FIRST" 2> /dev/null || true
 if wait "$FIRST"; then
     echo "single_node.sh: the sweep did not notice that it lost a job" >&2
     exit 1
 fi
 "$BENCH" status || true
-sweep
+(sweep)
 "$BENCH" status check=true
 RECORDS=$(cat results/runs/*/*/*/records.jsonl | wc -l)
 TWICE=$(for each in results/runs/*/*/*/records.jsonl; do grep -o '^{"id": "[^"]*"' "$each" | sort | uniq -d; done)
