@@ -5,10 +5,10 @@
 #
 # For a throw-away Debian machine, as root: installs slurm-wlm and munge, writes /etc/slurm/slurm.conf, starts
 # munged, slurmctld and slurmd, and runs the sweep in FOLDER (default: a new temporary one). As soon as a job has
-# its first record, its process is killed, as when a node is lost. This SLURM keeps no accounting, so submitit waits for
-# that job for ever: when the others are done the command is told to end, and run again. Checks that every run is done,
-# that no record is there twice, and that the jobs were SLURM's; stops the daemons again. Exit code 0 means that all of
-# it held. BENCH: the command, of a clone or of an installed wheel.
+# its first record, its process is killed, as when a node is lost. This SLURM keeps no accounting, so submitit waits
+# for that job for ever: when the others are done the command is told to end, and run again. Checks that every run is
+# done, that no record is there twice, and that the jobs were SLURM's; stops the daemons again. Exit code 0 means that
+# all of it held. BENCH: the command, of a clone or of an installed wheel.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
