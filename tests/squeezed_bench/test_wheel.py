@@ -136,7 +136,7 @@ def test_a_sweep_its_processes_and_its_report(
     done = run(wheel, folder, commands(sweep, "status check=true", "report site=site"), foreign)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 runs: 2 done" in done.stdout
-    assert {each.name for each in folder.iterdir()} == {"results", "rows.py", "site"}
+    assert {each.name for each in folder.iterdir()} == {".cache", "results", "rows.py", "site"}
     assert (folder / "site" / "index.html").stat().st_size > 10_000
     (first, _) = folder.rglob("records.jsonl")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
