@@ -1,8 +1,8 @@
 """Our methods beside kvpress's: the keys that both keep, and the scores that both get, on the same prompts.
 
 python examples/compare_kvpress.py --python VENV/bin/python [--model smollm2] [--contexts 5] [--questions 20]
-    [--length 1280] [--keep 0.5] [--work FOLDER] [--out results/reference/kvpress]
-python examples/compare_kvpress.py --table [--out FOLDER]      the table again, from the files there
+    [--length 1280] [--keep 0.5] [--work FOLDER] [--out results/reference/kvpress/MODEL]
+python examples/compare_kvpress.py --table [--model smollm2] [--out FOLDER]    the tables again
 
 VENV has kvpress 0.5.5 and transformers before 5.3, which it needs. Each of our methods is run twice:
 *aligned*, with kvpress's settings (the window as small as can be, or SnapKV's own; its pooling), where the
@@ -295,9 +295,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("build/compare_kvpress"))
-    parser.add_argument("--out", type=Path, default=Path("results/reference/kvpress"))
+    parser.add_argument("--out", type=Path, help="default: results/reference/kvpress/MODEL")
     parser.add_argument("--table", action="store_true", help="only make the table again")
     given = parser.parse_args(arguments)
+    given.out = given.out or Path("results/reference/kvpress", Path(given.model).name)
     if not given.table:
         if not given.python:
             parser.error("--python is missing: the Python of an environment with kvpress")
@@ -308,7 +309,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tokenizer = loaded_tokenizer(source)
         sizes = (given.contexts, given.questions, given.length)
         asked = prompts(tokenizer, *sizes, given.seed)
-        work = given.work / "-".join(map(str, (*sizes, given.keep, given.seed)))
+        # A folder a model: of two models with one name, such as two folders', the answers would mix.
+        work = given.work / Path(source).name / "-".join(map(str, (*sizes, given.keep, given.seed)))
         other = theirs(given.python, source, asked, given.keep, work)
         model, _ = models.load_model(name, path=path)
         for number, each in enumerate(asked):

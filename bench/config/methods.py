@@ -77,9 +77,9 @@ def _budgeted(**own: Any) -> Described:
 TABLE = {
     "adakv": _observing(share="adaptive", queries=32, kernel=7),
     "cake": _observing(queries=32, pool="mean", gamma=200.0, tau1=1.0, tau2=1.0),
-    "chunkkv": _observing(queries=64, kernel=1, chunk=20),
+    "chunkkv": _observing(queries=64, kernel=1, chunk=20, first=None),
     "clusterkv": _uncalibrated(clustered=True, sinks=16),
-    "criticalkv": _observing(queries=64, epsilon=1e-4),
+    "criticalkv": _observing(queries=64, epsilon=1e-4, first=None),
     "double_sparsity": _uncalibrated(sinks=0, group_factor=2, bits=4),
     "duo_attention": _budgeted(pattern=None, sinks=64, local=256),
     "expected_attention": _scored(sinks=4, epsilon=0.0),
@@ -93,6 +93,7 @@ TABLE = {
     "lava": _observing(queries=32, kernel=7, group="max"),
     "loki": _uncalibrated(sinks=0, rank=None),
     "magicpig": _budgeted(bits=10, tables=150, sinks=4, seed=0),
+    "multipole": _uncalibrated(clusters=0.0625, sinks=10, iterations=10, seed=0),
     "observed": _scored(),
     "oracle": _ruled(),
     "pqcache": _uncalibrated(sinks=32, parts=2, bits=6, iterations=10, seed=0),
@@ -108,7 +109,7 @@ TABLE = {
     ),
     "shadowkv": _uncalibrated(reduce="max", chunk=8, outliers=48),
     "snapkv": _observing(queries=64),
-    "sparq": _uncalibrated(sinks=0, rank=None),
+    "sparq": _uncalibrated(sinks=0, rank=None, mean_value=False),
     "squeezed": _ruled(
         "threshold", clustered=True, coarse_sparsity=0.5, coarse_score="mean", residual=False
     ),

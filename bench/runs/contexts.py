@@ -16,6 +16,7 @@ from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, digest
 from bench.records.files import write_json
 from bench.runs.index_cache import COMPLETE, IndexCache
+from squeezed import clustering
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def cache_key(ids: torch.Tensor, spec: IndexSpec, model: ModelSpec) -> str:
         "model": [model.fingerprint, model.dtype, model.device.split(":")[0]],
         "ids": ids.flatten().tolist(),
         "index": dataclasses.asdict(spec),
+        "clustering": clustering.VERSION,
     }
     return digest(depends_on)[:24]
 

@@ -108,12 +108,13 @@ def index_bytes(shape: Shape, length: int, index: IndexSpec) -> int:
 
 
 def _statistic_bytes(name: str, shape: Shape, clustered: int) -> int:
-    """Bytes of a statistic of the prefill, float32: a number a key, or what a query head has."""
+    """Bytes of a statistic of the prefill: of every key a number or a vector, or what a query head has."""
     from squeezed.model.statistics import STATISTICS  # here: the engine takes seconds to import
 
     statistic = STATISTICS[name]
     if statistic.by_key:
-        return clustered * shape.layers * shape.kv_heads * 4
+        rows = clustered * shape.layers * shape.kv_heads
+        return rows * (shape.head * ITEM_BYTES[shape.dtype] if statistic.sizes else 4)
     return int(shape.layers * shape.query_heads * shape.head**statistic.sizes * 4)
 
 

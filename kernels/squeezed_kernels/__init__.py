@@ -5,7 +5,17 @@ called ``kernels``; the import name is ``squeezed_kernels``, because a package i
 would hide the Hugging Face package of that name and break ``import transformers``.
 """
 
-from squeezed_kernels.api import assign, attend, attend_groups, children, keep_best, lookup, merge
+from squeezed_kernels.api import (
+    assign,
+    attend,
+    attend_groups,
+    children,
+    keep_best,
+    label_sums,
+    lookup,
+    merge,
+    own_products,
+)
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask
@@ -23,7 +33,9 @@ __all__ = [
     "compile_all",
     "empty_table",
     "keep_best",
+    "label_sums",
     "lookup",
     "merge",
+    "own_products",
     "resolve_backend",
 ]

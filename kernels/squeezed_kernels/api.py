@@ -6,7 +6,8 @@ heads, H KV heads, L query tokens, T blocks of them, N keys, C groups of keys, D
 
 import torch
 
-from squeezed_kernels import assignment, reference
+from squeezed_kernels import clusters as in_torch
+from squeezed_kernels import reference
 from squeezed_kernels.backend import (
     AUTO,
     REFERENCE,
@@ -213,10 +214,63 @@ def assign(
     wanted = (points.shape[0], centroids.shape[1], points.shape[2])
     _check("centroids", centroids, wanted, points.device, points.dtype)
     module = implementation(backend, points, centroids)
-    # Matrix products are what a processor does best: the cpu backend has no loop of its own here.
-    chosen = getattr(module, "assign", assignment.assign)
-    pair: tuple[torch.Tensor, torch.Tensor] = chosen(points, centroids)
+    pair: tuple[torch.Tensor, torch.Tensor] = getattr(module, "assign", in_torch.assign)(
+        points, centroids
+    )
     return pair
+
+
+def own_products(
+    rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor, *, backend: str = AUTO
+) -> torch.Tensor:
+    """Scalar product ``[H, M]`` of each row with the centre that its label names; see ``clusters``.
+
+    Args:
+        rows: ``[H, M, D]``. centres: ``[H, C, D]``. labels: int64 ``[H, M]`` in 0..C-1, which is not checked.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    _check_clusters(rows, labels)
+    wanted = (rows.shape[0], centres.shape[1], rows.shape[2])
+    _check("centres", centres, wanted, rows.device, rows.dtype)
+    module = implementation(backend, rows, centres)
+    found: torch.Tensor = getattr(module, "own_products", in_torch.own_products)(
+        rows, centres, labels
+    )
+    return found
+
+
+def label_sums(
+    rows: torch.Tensor,
+    weights: torch.Tensor,
+    labels: torch.Tensor,
+    clusters: int,
+    *,
+    backend: str = AUTO,
+) -> torch.Tensor:
+    """Weighted sum ``[H, C, D]`` of the rows of each label; see ``clusters``.
+
+    Args:
+        rows: float32 ``[H, M, D]``. weights: float32 ``[H, M]``.
+        labels: int64 ``[H, M]`` in 0..C-1, which is not checked. clusters: C.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    _check_clusters(rows, labels)
+    _check("weights", weights, tuple(rows.shape[:2]), rows.device, rows.dtype)
+    module = implementation(backend, rows)
+    found: torch.Tensor = getattr(module, "label_sums", in_torch.label_sums)(
+        rows, weights, labels, clusters
+    )
+    return found
+
+
+def _check_clusters(rows: torch.Tensor, labels: torch.Tensor) -> None:
+    if rows.ndim != 3:
+        raise ValueError(f"rows is {tuple(rows.shape)}; expected [H, M, D]")
+    _check("labels", labels, tuple(rows.shape[:2]), rows.device, torch.int64)
 
 
 def _check_query(

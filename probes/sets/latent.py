@@ -126,30 +126,6 @@ def scores(row: Row, prediction: str) -> dict[str, float]:
     return score.strict_and_contained(prediction, row.answers)
 
 
-def effective_length(
-    mean: Mapping[int, float], base: int = 1024, share: float = 0.85
-) -> tuple[float, int]:
-    """NoLiMa's two numbers, from mean scores by length.
-
-    Args:
-        mean: of each length. base: the best score up to this length is the base score. share: of the
-            base score that a length must keep.
-
-    Returns:
-        The base score, and the longest length that keeps its share; 0 if none does.
-
-    Raises:
-        ValueError: no length is as short as ``base``.
-    """
-    short = [value for length, value in mean.items() if length <= base]
-    if not short:
-        raise ValueError(
-            f"no length of {sorted(mean)} is at most {base}, so there is no base score"
-        )
-    best = max(short)
-    return best, max((length for length, value in mean.items() if value >= share * best), default=0)
-
-
 SET = ProbeSet(
     name="latent",
     about="meaning without shared words, beside the same sentences asked for literally (after NoLiMa)",

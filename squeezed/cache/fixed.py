@@ -12,7 +12,7 @@ from squeezed.errors import IndexMismatchError
 from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
-from squeezed.selection.kept import Selection, StandIns
+from squeezed.selection.kept import Rest, Selection, StandIns
 from squeezed.selection.selectors import Observing, Selector
 
 
@@ -128,7 +128,9 @@ class FixedContextLayer(OwnTokensLayer):
             stand_ins = attend_stand_ins(
                 query, selection.stand_ins, selection.block, scale, softcap
             )
-            return merge((out, lse), stand_ins)
+            out, lse = merge((out, lse), stand_ins)
+        if selection is not None and selection.rest is not None:
+            out, lse = merge((out, lse), attend_rest(selection.rest, lse))
         return out, lse
 
     def _count(
@@ -209,3 +211,13 @@ def attend_stand_ins(
     bias = stand_ins.counts.clamp(min=1).float().log()
     keys, values = stand_ins.keys[None], stand_ins.values[None]
     return attend(query, keys, values, mask, scale, softcap=softcap, bias=bias)
+
+
+def attend_rest(rest: Rest, lse: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The value that stands for what is dropped as a part of the attention: output and log-sum-exp.
+
+    Args:
+        lse: log-sum-exp over what is kept and the window, ``[B, Hq, L]``.
+    """
+    by_query_head = rest.values.float().repeat_interleave(lse.shape[1] // len(rest.values), 0)
+    return by_query_head[None, :, None].expand(*lse.shape, -1), lse + rest.log_ratio

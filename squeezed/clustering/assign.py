@@ -3,7 +3,6 @@
 import squeezed_kernels
 import torch
 
-from squeezed.clustering.partition import take_rows
 from squeezed.clustering.problems import Problems
 
 ASSIGN_BLOCK = 1 << 24  # similarities held at once, in elements (64 MiB)
@@ -32,13 +31,6 @@ def best_similarity(points: torch.Tensor, centroids: torch.Tensor) -> torch.Tens
         for block in row_blocks(points, centroids.shape[1])
     ]
     return torch.cat(best, dim=1)
-
-
-def own_similarity(rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Product of each row ``[P, M, D]`` with its own row of ``centres`` ``[P, C, D]``: ``[P, M]``."""
-    size = rows.shape[2]
-    parts = zip(row_blocks(rows, size), row_blocks(labels, size), strict=True)
-    return torch.cat([(part * take_rows(centres, own)).sum(dim=-1) for part, own in parts], dim=1)
 
 
 def row_blocks(rows: torch.Tensor, columns: int) -> tuple[torch.Tensor, ...]:

@@ -9,8 +9,9 @@ similar cluster that has room. The number of clusters stays, and none ends empty
 import math
 
 import torch
+from squeezed_kernels import own_products
 
-from squeezed.clustering.assign import own_similarity, row_blocks
+from squeezed.clustering.assign import row_blocks
 from squeezed.clustering.lloyd import means
 from squeezed.clustering.partition import (
     label_counts,
@@ -61,7 +62,7 @@ def limit_sizes(problems: Problems, labels: torch.Tensor, caps: torch.Tensor) ->
     # A giant that gets too few pieces keeps the keys that fit it best.
     keeps = pieces.mul(caps).where(giant, labels.shape[1]).masked_fill(dissolved, 0)
     own = labels.clamp(max=width - 1)
-    similarity = own_similarity(problems.points, means(problems, labels), own)
+    similarity = own_products(problems.points, means(problems, labels), own)
     homeless = rank_in_cluster(labels, -similarity) >= keeps.gather(1, own)
     homeless &= problems.valid
     labels = labels.masked_fill(homeless, width)

@@ -23,6 +23,7 @@ from squeezed.clustering.problems import normalise
 from squeezed.clustering.topdown import cluster_inside, share_out
 
 STRATEGIES = ("bottom-up", "top-down")
+ITERATIONS_OF_CLUSTERS = 20  # clusters are few beside keys, so more steps cost little
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,14 @@ def _bottom_up(
     for coarser in reversed(clusters[:-1]):
         # A coarse cluster fits its keys as well as it fits the sums of its members' unit keys: direction =
         # the centroid, weight = the length, which is the size times how closely the keys agree.
-        result = spherical_kmeans(sums, coarser, seed, balance=balance, weights=sums.norm(dim=-1))
+        result = spherical_kmeans(
+            sums,
+            coarser,
+            seed,
+            max_iterations=ITERATIONS_OF_CLUSTERS,
+            balance=balance,
+            weights=sums.norm(dim=-1),
+        )
         found.append(result)
         sums = segment_sums(take_rows(sums, result.order), result.counts)
     found.reverse()

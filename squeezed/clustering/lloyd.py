@@ -1,9 +1,10 @@
 """Lloyd's algorithm on a batch of problems: assign every row, move every centroid, repeat."""
 
 import torch
+from squeezed_kernels import label_sums
 
 from squeezed.clustering.assign import assign
-from squeezed.clustering.partition import label_counts, rank_in_cluster, segment_sums, take_rows
+from squeezed.clustering.partition import label_counts, rank_in_cluster
 from squeezed.clustering.problems import Problems, normalise
 from squeezed.clustering.swap import swap
 
@@ -53,10 +54,7 @@ def lloyd(
 
 def means(problems: Problems, labels: torch.Tensor) -> torch.Tensor:
     """Unit centroids ``[P, C, D]`` of a labelling ``[P, M]``; rows labelled C count nowhere."""
-    order = labels.argsort(dim=1, stable=True)
-    rows = take_rows(problems.points, order)
-    rows *= problems.weights.gather(1, order).unsqueeze(-1)
-    sums = segment_sums(rows, label_counts(labels, problems.width + 1))
+    sums = label_sums(problems.points, problems.weights, labels, problems.width + 1)
     return normalise(sums[:, : problems.width])
 
 

@@ -1,9 +1,11 @@
 """k-means++ seeding in rounds.
 
 k-means++ draws each seed with a probability in proportion to its squared distance from the seeds so far, one
-after the other: C passes over the keys. Here a round draws a tenth of the seeds there are from the same
-distribution, by systematic sampling, so C seeds take about ``10 + 10 ln(C / 10)`` rounds (90 for 6500), and
-all rounds together multiply as much as one assignment step. Up to 20 clusters it is k-means++ itself.
+after the other: C passes over the keys. Here a round draws half as many seeds as there are from the same
+distribution, by systematic sampling, so C seeds take about ``4 + 2.5 ln(C / 4)`` rounds (14 for 200, 23 for
+6500), and all rounds together multiply as much as one assignment step. Swaps (``swap``) mend what a round
+misses: with tenths in place of halves, six steps of Lloyd's end at the same inertia on keys of a model
+(SmolLM2, 5 % centroids), 2 % lower on 819 separate groups, and seeding takes three times as long.
 """
 
 import torch
@@ -12,7 +14,7 @@ from squeezed.clustering.assign import best_similarity
 from squeezed.clustering.partition import take_rows
 from squeezed.clustering.problems import Problems
 
-GROWTH = 10  # a round adds one seed for this many that there are
+GROWTH = 2  # a round adds one seed for this many that there are
 FIXED_POINT = float(1 << 31)  # 2^31 rows of the largest mass can be summed in 63 bits
 SAME_KEY = 4e-7  # cosine distances up to here are float32 rounding
 
@@ -47,8 +49,12 @@ def seed_centroids(problems: Problems, draws: torch.Tensor) -> torch.Tensor:
     nearest = torch.full_like(problems.weights, -1.0)
     distance = torch.ones_like(weights)
     seeds: list[torch.Tensor] = []
+    done = 0
     for number, size in enumerate(round_sizes(problems.width)):
-        chosen = systematic_sample(weights * distance, size, draws[:, number])
+        # A problem's last round is cut off by its own number of clusters, not by that of those beside it.
+        own = (problems.clusters - done).clamp(min=0, max=size)
+        chosen = systematic_sample(weights * distance, own, size, draws[:, number])
+        done += size
         seeds.append(take_rows(points, chosen))
         nearest = torch.maximum(nearest, best_similarity(points, seeds[-1]))
         distance = (1 - nearest.double()) / 2
@@ -56,19 +62,24 @@ def seed_centroids(problems: Problems, draws: torch.Tensor) -> torch.Tensor:
     return torch.cat(seeds, dim=1)
 
 
-def systematic_sample(mass: torch.Tensor, size: int, start: torch.Tensor) -> torch.Tensor:
-    """Draws ``size`` rows of each problem with probabilities in proportion to ``mass``.
+def systematic_sample(
+    mass: torch.Tensor, sizes: torch.Tensor, width: int, start: torch.Tensor
+) -> torch.Tensor:
+    """Draws some rows of each problem with probabilities in proportion to ``mass``.
 
     Args:
-        mass: float64 ``[P, M]`` in 0..1. start: float64 ``[P]`` in [0, 1); the one random number needed.
+        mass: float64 ``[P, M]`` in 0..1. sizes: int64 ``[P]``, rows to draw, at most ``width``.
+        start: float64 ``[P]`` in [0, 1); the one random number needed.
 
     Returns:
-        int64 ``[P, size]``, ascending; a row comes twice only if it holds more than 1 / size of the mass.
+        int64 ``[P, width]``, the first ``sizes`` of each ascending, the others any row; a row comes twice
+        only if it holds more than 1 / size of the mass.
     """
     # Integers: their sums do not depend on the order in which a device adds them up.
     cumulative = (mass * FIXED_POINT).round().long().cumsum(dim=1)
     total = cumulative[:, -1:]
-    places = torch.arange(size, device=mass.device, dtype=torch.float64)
-    target = ((places + start.unsqueeze(1)) / size * total.double()).long()
+    places = torch.arange(width, device=mass.device, dtype=torch.float64)
+    share = (places + start.unsqueeze(1)) / sizes.clamp(min=1).unsqueeze(1)
+    target = (share * total.double()).long()
     target = torch.minimum(target, total - 1).clamp(min=0)
     return torch.searchsorted(cumulative, target, right=True).clamp(max=mass.shape[1] - 1)

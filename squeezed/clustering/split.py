@@ -8,12 +8,11 @@ purposes; a cut may be where 2-means puts it, or at a wanted size.
 from dataclasses import dataclass
 
 import torch
+from squeezed_kernels import label_sums, own_products
 
-from squeezed.clustering.assign import own_similarity
 from squeezed.clustering.partition import (
     label_counts,
     segment_starts,
-    segment_sums,
     take_rows,
 )
 from squeezed.clustering.problems import Problems, normalise
@@ -49,15 +48,15 @@ def split_clusters(problems: Problems, labels: torch.Tensor) -> Split:
     counts = label_counts(labels, width + 1)
     rows = take_rows(problems.points, order)
     weights = problems.weights.gather(1, order)
-    sums = segment_sums(rows * weights.unsqueeze(-1), counts)
+    sums = label_sums(rows, weights, labels, width + 1)
     lengths = sums.norm(dim=-1)
 
     far = _least_similar(rows, sums, labels, counts)
     other = _least_similar(rows, far, labels, counts)
     direction = far - other
     for _ in range(STEPS):
-        along = own_similarity(rows, direction, labels)
-        upper = segment_sums(rows * (weights * (along > 0)).unsqueeze(-1), counts)
+        along = own_products(rows, direction, labels)
+        upper = label_sums(rows, weights * (along > 0), labels, width + 1)
         direction = normalise(upper) - normalise(sums - upper)
     gain = upper.norm(dim=-1) + (sums - upper).norm(dim=-1) - lengths
     # Rounding aside, no cut can lose.
@@ -68,7 +67,7 @@ def _least_similar(
     rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor, counts: torch.Tensor
 ) -> torch.Tensor:
     """The row of each cluster that is least similar to the cluster's row of ``centres``: ``[P, C, D]``."""
-    similarity = own_similarity(rows, normalise(centres), labels)
+    similarity = own_products(rows, normalise(centres), labels)
     # Two stable sorts: by similarity, then by cluster; the first of each cluster is its least similar.
     by_similarity = similarity.argsort(dim=1, stable=True)
     order = by_similarity.gather(1, labels.gather(1, by_similarity).argsort(dim=1, stable=True))

@@ -73,3 +73,14 @@ def input_weights(
 def _logits(layer: LayerIndex, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
     """``[G, L, N]`` in float32."""
     return capped(layer.scale * query.float() @ keys.float().T, layer.softcap)
+
+
+def attention_spread(layer: LayerIndex, queries: int) -> tuple[float, float]:
+    """How the window's attention to the clustered keys spreads and shifts: the entropy of a query's weights,
+    and their variance over the queries; both summed up, averages over the query heads."""
+    entropy, variance, heads = 0.0, 0.0, 0
+    for weights in window_weights(layer, queries, "a division between layers by attention"):
+        entropy -= float(torch.xlogy(weights, weights).sum((1, 2)).sum())
+        variance += float(weights.var(1, correction=0).sum())
+        heads += len(weights)
+    return entropy / heads, variance / heads

@@ -45,10 +45,16 @@ def build_layer(
         softcap=states.softcap,
         queries=states.queries,
         statistics={
-            name: found[:, :clustered].gather(1, order) if STATISTICS[name].by_key else found
+            name: _of_clustered(found, order) if STATISTICS[name].by_key else found
             for name, found in states.statistics.items()
         },
     )
+
+
+def _of_clustered(found: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    """A statistic of every key, ``[H, N]`` or ``[H, N, D]``, of those that ``order`` ``[H, M]`` lists."""
+    places = order if found.ndim == 2 else order.unsqueeze(-1).expand(-1, -1, found.shape[2])
+    return found.gather(1, places)
 
 
 def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple[Level, ...]:

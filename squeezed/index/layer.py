@@ -122,8 +122,10 @@ def in_cluster_order(rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     """Keys or values ``[H, N, D]`` with the first M rows of each head as ``order`` ``[H, M]`` lists them."""
     clustered = order.shape[1]
     table = empty_table(*rows.shape, dtype=rows.dtype, device=rows.device)
-    places = order.unsqueeze(-1).expand(-1, -1, rows.shape[2])
-    table[:, :clustered] = rows[:, :clustered].gather(1, places)
+    for head, own, places in zip(
+        table, rows, order, strict=True
+    ):  # whole rows, which gather copies singly
+        torch.index_select(own[:clustered], 0, places, out=head[:clustered])
     table[:, clustered:] = rows[:, clustered:]
     return table
 

@@ -25,6 +25,7 @@ from squeezed.methods.kvzip import KVzip
 from squeezed.methods.lava import LAVa
 from squeezed.methods.loki import Loki
 from squeezed.methods.magicpig import MagicPIG
+from squeezed.methods.multipole import Multipole
 from squeezed.methods.observed import ObservedAttention
 from squeezed.methods.oracle import Oracle
 from squeezed.methods.pqcache import PQCache
@@ -95,6 +96,7 @@ __all__ = [
     "Loki",
     "MagicPIG",
     "Method",
+    "Multipole",
     "ObservedAttention",
     "Oracle",
     "PQCache",

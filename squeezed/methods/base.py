@@ -161,6 +161,10 @@ class BudgetedMethod(Method):
         """What the lookup reads at least on a layer, in tokens."""
         return 0.0
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        """Clustered rows of a head that are kept whatever they score, at most; told from shapes alone."""
+        return 0
+
     def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         dense = min(self.dense_layers, len(context.layers))
         if dense == len(context.layers) and self.sparsity is None and self.dense_layers > 0:
@@ -203,7 +207,8 @@ class BudgetedMethod(Method):
         """The size of each layer that is not dense, so that all layers together meet what was asked.
 
         Raises:
-            BudgetError: the asked size does not even cover window, lookup and dense layers.
+            BudgetError: the asked size does not even cover window, lookup, rows that are always kept and
+                dense layers.
         """
         if self.sparsity is not None:
             return Size(self.sparsity, math.nan)
@@ -212,13 +217,22 @@ class BudgetedMethod(Method):
         assert asked is not None
         total = len(context.layers)
         tokens = (asked * total - dense * layer.tokens) / (total - dense)
-        floor = layer.window + self.lookup_floor(layer)
+        lookup, always = self.lookup_floor(layer), self.rows_always(layer)
+        floor = layer.window + lookup + always
         if tokens < floor:
             least = (floor * (total - dense) + dense * layer.tokens) / total / layer.tokens
-            dense_too = f", {dense} of {total} layers are dense" if dense else ""
+            parts = [
+                f"the observation window ({layer.window} tokens)",
+                f"the lookup ({lookup:.0f} tokens' bytes)",
+                f"the {always} rows that are always kept",
+                f"{dense} of {total} layers that are dense",
+            ]
+            wanted = [
+                part for part, there in zip(parts, (1, lookup, always, dense), strict=True) if there
+            ]
+            together = " and ".join(filter(None, [", ".join(wanted[:-1]), wanted[-1]]))
             raise BudgetError(
-                f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover the observation window "
-                f"({layer.window} tokens) and the lookup ({floor - layer.window:.0f} tokens' "
-                f"bytes{dense_too}); ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
+                f"a budget of {asked:.0f} of {layer.tokens} tokens does not cover {together}; "
+                f"ask for at least kv_budget={math.ceil(1000 * least) / 1000}"
             )
         return Size(None, tokens)

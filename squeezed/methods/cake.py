@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
 from squeezed.context.data import Context
 from squeezed.context.window import window_weights
+from squeezed.methods.scored import by_attention, require_own_sharing
 from squeezed.methods.snapkv import SnapKV
-from squeezed.selection import allocate
 
 
 @dataclass(frozen=True)
@@ -17,14 +16,14 @@ class CAKE(SnapKV):
     """A key scores the mean of the window's weights on it and, many times over, their variance.
 
     A layer's size is proportional to ``entropy ** (1 / tau1) * variance ** (1 / tau2)`` of its window's
-    weights, both summed over queries or keys, and averaged over the query heads.
+    weights (``share="cake"`` gives other methods' layers these sizes, at temperatures of 1).
 
     Attributes:
         gamma: weight of the variance in a key's score. tau1, tau2: the authors tune them for every model and
             size; these are for a model that nobody has tuned them for.
 
     Raises:
-        ValueError: a temperature that is not above 0, or as for SnapKV.
+        ValueError: a temperature that is not above 0, another ``share``, or as for SnapKV.
     """
 
     queries: int = 32
@@ -35,6 +34,7 @@ class CAKE(SnapKV):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_own_sharing(self)
         for name in ("tau1", "tau2"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a number above 0")
@@ -49,21 +49,4 @@ class CAKE(SnapKV):
     def shared(
         self, context: Context, first: int, scores: Sequence[torch.Tensor], rows: float
     ) -> list[torch.Tensor]:
-        numbers = range(first, len(context.layers))
-        found = [
-            context.derive(("cake", self.queries, n), partial(self._spread, context, n))
-            for n in numbers
-        ]
-        entropy, variance = zip(*found, strict=True)
-        shares = allocate.cake(entropy, variance, (self.tau1, self.tau2))
-        sizes = allocate.shares_to_rows(shares, rows * len(scores), scores[0].shape[1])
-        return [torch.full((len(s),), size) for s, size in zip(scores, sizes, strict=True)]
-
-    def _spread(self, context: Context, number: int) -> tuple[float, float]:
-        """Entropy and variance over the queries of a layer's window weights."""
-        entropy, variance, heads = 0.0, 0.0, 0
-        for weights in window_weights(context.layers[number], self.queries, "CAKE"):
-            entropy -= float(torch.xlogy(weights, weights).sum((1, 2)).sum())
-            variance += float(weights.var(1, correction=0).sum())
-            heads += len(weights)
-        return entropy / heads, variance / heads
+        return by_attention(context, first, scores, rows, self.queries, (self.tau1, self.tau2))

@@ -11,7 +11,6 @@ from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size
 from squeezed.methods.grouped import Groups, GroupSelector
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.methods.sketched import require_rows
 from squeezed.selection.selectors import Selector
 
 
@@ -47,6 +46,9 @@ class ClusterMethod(RuledMethod):
     def lookup_floor(self, layer: LayerIndex) -> float:
         return layer.levels[-1].clusters * layer.lookup_cost
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
+
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         level = layer.levels[-1]
@@ -57,6 +59,5 @@ class ClusterMethod(RuledMethod):
 
         group_of_row = context.derive(("cluster of row", number), build)
         always = layer.positions < self.sinks
-        require_rows(layer, size, self.lookup_floor(layer), int(always.sum(1).max()))
         groups = Groups(level.centroids, level.counts, group_of_row, always)
         return self.over(Rule(self, size, layer, number), groups, context, backend)

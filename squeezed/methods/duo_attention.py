@@ -10,7 +10,6 @@ import torch
 
 from squeezed.context.data import Context
 from squeezed.context.window import window_weights
-from squeezed.errors import BudgetError
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
 from squeezed.selection.selectors import Selector, Static
@@ -48,22 +47,18 @@ class DuoAttention(BudgetedMethod):
         last = layer.tokens - self.local
         return (layer.positions < self.sinks) | (layer.positions >= last)
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        first = min(self.sinks, layer.clustered)
+        return first + max(0, layer.clustered - max(first, layer.tokens - self.local))
+
     def selectors(
         self, context: Context, first: int, size: Size, backend: str
     ) -> Sequence[Selector]:
         layers = context.layers[first:]
         everywhere = [self.kept_by_all(layer) for layer in layers]
         heads = sum(layer.heads for layer in layers)
-        least = int(everywhere[0][0].sum())
         rows = float(size.rows(layers[0], 0.0))
-        if size.sparsity is None and rows < least:
-            needed = (layers[0].window + least) / layers[0].tokens
-            raise BudgetError(
-                f"a budget of {size.tokens:.0f} of {layers[0].tokens} tokens does not cover the observation "
-                f"window ({layers[0].window} tokens) and the {least} sinks and recent keys of every head; "
-                f"ask for at least kv_budget={needed + 0.0005:.3f}"
-            )
-        left = max(0, round((rows - least) * heads))
+        left = max(0, round((rows - self.rows_always(layers[0])) * heads))
         keeps = [each.clone() for each in everywhere]
         order = torch.cat(self._numbers(context, first)).argsort(descending=True, stable=True)
         places = [(layer, head) for layer, each in enumerate(layers) for head in range(each.heads)]

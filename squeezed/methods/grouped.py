@@ -44,7 +44,8 @@ class GroupSelector:
         stand_ins: their mean keys and values, ``[H, C, D]`` each. stand_in_cost: tokens that one reads beyond
             the lookup.
         query: from a query to what the groups' vectors are compared with. shared: all heads of the layer keep
-            the same groups, by the mean of their scores.
+            the same groups, by the mean of their scores. whole: groups are kept whole, best first up to the
+            first that is beyond the size; else that one is cut.
     """
 
     rule: Rule
@@ -57,6 +58,7 @@ class GroupSelector:
     stand_in_cost: float = 0.0
     query: QueryMap = as_it_is
     shared: bool = False
+    whole: bool = False
 
     @property
     def block(self) -> int | None:
@@ -83,33 +85,45 @@ class GroupSelector:
         rows = self._rows(scores, read)
         if self.stand_ins is None:
             return Selection(rows, None, read, self.block)
-        return self._with_stand_ins(scores, rows, read)
+        return self._with_stand_ins(scores, rows)
 
     def _rows(self, scores: torch.Tensor, read: float) -> torch.Tensor:
-        """Rows that are kept, boolean ``[B, H, T, M]``: those of the best groups, the last of them cut.
+        """Rows that are kept, boolean ``[B, H, T, M]``: those of the best groups, the last cut or left out.
 
         The order of the rows is that of their groups, and inside a group that of the context.
         """
         groups, layer = self.groups, self.rule.layer
+        if self.rule.method.rule != "topk" or self.whole:
+            kept = self._kept_groups(scores, read)
+            return kept.gather(-1, _at(groups.group_of_row, kept)) | groups.always[None, :, None]
         by_row = scores.gather(-1, _at(groups.group_of_row, scores))
         first = groups.always[None, :, None]
         by_row = by_row.masked_fill(first, torch.inf)
         places = layer.positions.long()
         by_place = torch.empty_like(by_row).scatter(-1, _at(places, by_row), by_row)
-        if self.rule.method.rule == "topk":
-            rows = self.rule.size.rows(layer, read).round()
-            each = torch.ones_like(groups.group_of_row, dtype=torch.int32)
-            kept = top_rows(by_place, each, rows)
-        else:
-            kept = self.rule.keep(scores, groups.sizes, read, 0.0, None)
-            return kept.gather(-1, _at(groups.group_of_row, kept)) | first
+        rows = self.rule.size.rows(layer, read).round()
+        each = torch.ones_like(groups.group_of_row, dtype=torch.int32)
+        kept = top_rows(by_place, each, rows)
         return kept.gather(-1, _at(places, kept)) | first
+
+    def _kept_groups(self, scores: torch.Tensor, read: float) -> torch.Tensor:
+        """Groups that are kept whole, boolean ``[B, H, T, C]``."""
+        groups = self.groups
+        if self.rule.method.rule != "topk":
+            return self.rule.keep(scores, groups.sizes, read, 0.0, None)
+        rows = self.rule.size.rows(self.rule.layer, read) - groups.always.sum(1)[None, :, None]
+        order = scores.argsort(dim=-1, descending=True, stable=True)
+        sizes = groups.sizes[None, :, None].expand_as(order).gather(-1, order)
+        fits = (
+            sizes.cumsum(-1) <= rows.unsqueeze(-1) + 1e-4
+        )  # of a share, rows can be a hair too few
+        return torch.zeros_like(fits).scatter(-1, order, fits) & (scores > -torch.inf)
 
     def _estimated_count(self) -> int:
         return round(self.estimated * self.groups.sizes.shape[1])
 
-    def _with_stand_ins(self, scores: torch.Tensor, rows: torch.Tensor, read: float) -> Selection:
-        """The next best groups behind those kept are represented, each by what is not kept of it."""
+    def _with_stand_ins(self, scores: torch.Tensor, rows: torch.Tensor) -> Selection:
+        """The next best groups of which nothing is kept are represented; what speaks for them is read."""
         assert self.stand_ins is not None
         groups = self.groups
         kept = torch.zeros_like(scores).scatter_add_(
@@ -122,6 +136,7 @@ class GroupSelector:
         used = torch.zeros_like(untouched).scatter(-1, best, True) & untouched
         keys, values = self.stand_ins
         stand_ins = StandIns(keys, values, groups.sizes, used)
+        read = self.read + used.sum(-1, dtype=torch.float32) * self.stand_in_cost
         return Selection(rows, None, read, self.block, stand_ins)
 
 

@@ -10,7 +10,7 @@ from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size, statistic
 from squeezed.methods.grouped import Groups, GroupSelector, chunks_of
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.methods.sketched import require_rows, token_bytes
+from squeezed.methods.sketched import token_bytes
 from squeezed.model.statistics import RECEIVED_ATTENTION
 from squeezed.selection.selectors import Selector
 
@@ -52,13 +52,15 @@ class InfLLM(RuledMethod):
         key = layer.keys.shape[2] * layer.keys.itemsize
         return -(-layer.clustered // self.page) * key / token_bytes(layer)
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
+
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         key = ("infllm", self.page, self.speakers, number)
         vectors, sizes, block_of_row = context.derive(key, lambda: self._blocks(layer))
         always = layer.positions < self.sinks
         read = self.lookup_floor(layer)
-        require_rows(layer, size, read, int(always.sum(1).max()))
         groups = Groups(vectors, sizes, block_of_row, always)
         return GroupSelector(Rule(self, size, layer, number), groups, read, backend, shared=True)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from squeezed.context.data import Context
+from squeezed.methods.scored import require_own_sharing
 from squeezed.methods.snapkv import SnapKV
 from squeezed.selection import allocate
 
@@ -16,11 +17,18 @@ class LAVa(SnapKV):
 
     A layer's size is proportional to the entropy of its scores, over that of equal scores; its heads share it
     by where its best scores lie. The authors divide again after every layer; here all are known.
+
+    Raises:
+        ValueError: another ``share``, or as for SnapKV.
     """
 
     queries: int = 32
     kernel: int = 7
     group: str = "max"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_own_sharing(self)
 
     def scores(self, context: Context, number: int) -> torch.Tensor:
         layer = context.layers[number]

@@ -10,7 +10,7 @@ from squeezed.context.data import Context
 from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
-from squeezed.methods.sketched import require_rows, token_bytes
+from squeezed.methods.sketched import token_bytes
 from squeezed.selection.kept import Selection
 from squeezed.selection.selectors import Selector
 
@@ -54,11 +54,13 @@ class MagicPIG(BudgetedMethod):
         if self.sinks < 0:
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
+
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         window_queries(layer, "MagicPIG fits its tables to")
         always = layer.positions < self.sinks
-        require_rows(layer, size, 0.0, int(always.sum(1).max()))
         key = ("magicpig", self.bits, self.tables, self.seed, number)
         hashed = context.derive(key, lambda: hash_keys(layer, self.bits, self.tables, self.seed))
         selector = MagicPIGSelector(layer, hashed, always, self.bits, self.tables)

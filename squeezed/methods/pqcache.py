@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from squeezed.clustering import euclidean_kmeans, nearest
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.sketched import Sketch, SketchedMethod, as_it_is
 
@@ -47,7 +48,9 @@ class PQCache(SketchedMethod):
         for head, own in enumerate(keys.float()):
             points = own[coded[head]]
             parts = points.tensor_split(self.parts, dim=1)
-            books = [codebook(part, 2**self.bits, self.iterations, self.seed) for part in parts]
+            books = [
+                euclidean_kmeans(part, 2**self.bits, self.iterations, self.seed) for part in parts
+            ]
             codes = [nearest(part, book) for part, book in zip(parts, books, strict=True)]
             found[head] = own
             found[head, coded[head]] = decoded(codes, books).to(keys.dtype)
@@ -56,30 +59,6 @@ class PQCache(SketchedMethod):
     def sketch_bytes(self, layer: LayerIndex) -> float:
         codes = layer.clustered * self.parts * self.bits / 8
         return codes + 2**self.bits * layer.keys.shape[2] * CENTROID_BYTES
-
-
-def codebook(points: torch.Tensor, size: int, iterations: int, seed: int) -> torch.Tensor:
-    """Euclidean K-means: centroids ``[min(size, P), d]`` of ``points`` ``[P, d]`` in float32.
-
-    A centroid that loses all points stays where it is.
-    """
-    size = min(size, len(points))
-    generator = torch.Generator().manual_seed(seed)
-    start = torch.randperm(len(points), generator=generator)[:size].to(points.device)
-    centroids = points[start]
-    for _ in range(iterations):
-        labels = nearest(points, centroids)
-        # A product with the one-hot labels: sums by index are not repeatable on a GPU.
-        member = torch.nn.functional.one_hot(labels, size).to(points.dtype)
-        counts = member.sum(0).unsqueeze(1)
-        centroids = torch.where(counts > 0, member.T @ points / counts.clamp(min=1), centroids)
-    return centroids
-
-
-def nearest(points: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
-    """The centroid that each point is nearest to, int64 ``[P]``; the first of equals."""
-    distances = centroids.square().sum(1) - 2 * points @ centroids.T
-    return distances.argmin(1)
 
 
 def decoded(codes: list[torch.Tensor], books: list[torch.Tensor]) -> torch.Tensor:

@@ -3,18 +3,20 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from squeezed.context.data import Context
-from squeezed.errors import BudgetError
+from squeezed.context.window import attention_spread
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import SPARSE, BudgetedMethod, Size
 from squeezed.selection import allocate
 from squeezed.selection.selectors import Selector, Static, best_rows
 
-UNIFORM, ADAPTIVE, PYRAMID, TOGETHER = "uniform", "adaptive", "pyramid", "together"
-SHARINGS = (UNIFORM, ADAPTIVE, PYRAMID, TOGETHER)
+UNIFORM, ADAPTIVE, PYRAMID, TOGETHER, CAKE = "uniform", "adaptive", "pyramid", "together", "cake"
+SHARINGS = (UNIFORM, ADAPTIVE, PYRAMID, TOGETHER, CAKE)
+CAKE_QUERIES = 32  # of the window, whose attention layers share a size by
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class ScoredMethod(BudgetedMethod):
         sinks: first tokens that are always kept; they count towards the size.
         share: how layers and heads share the size. ``uniform``: equally. ``adaptive``: the heads of a layer
             by their scores (Ada-KV). ``pyramid``: less for every layer (PyramidKV). ``together``: the best of
-            all keys, one threshold for the model (KVzip).
+            all keys, one threshold for the model (KVzip). ``cake``: layers by how their window's attention
+            spreads and shifts (CAKE).
         floor: with ``adaptive``, the share of the size that every head gets for certain.
         beta: with ``pyramid``, the mean size over that of the last layer.
 
@@ -57,6 +60,9 @@ class ScoredMethod(BudgetedMethod):
             ValueError: the context lacks what the score is made of.
         """
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
+
     def always(self, layer: LayerIndex) -> torch.Tensor:
         """Rows that are kept whatever they score, boolean ``[H, M]``."""
         return layer.positions < self.sinks
@@ -79,6 +85,8 @@ class ScoredMethod(BudgetedMethod):
             ]
         if self.share == TOGETHER:
             return allocate.together(scores, rows)
+        if self.share == CAKE:
+            return by_attention(context, first, scores, rows, CAKE_QUERIES, (1.0, 1.0))
         return allocate.uniform(rows, scores)
 
     def _scores_once(self, context: Context, number: int) -> torch.Tensor:
@@ -107,7 +115,6 @@ class ScoredMethod(BudgetedMethod):
             for number, layer in zip(numbers, layers, strict=True)
         ]
         rows = float(size.rows(layers[0], 0.0))
-        self._require_room(layers[0], size, rows)
         counts = self.shared(context, first, scores, rows)
         return [
             Static(self.kept(context, number, each, self.counted(context.layers[number], count)))
@@ -124,19 +131,61 @@ class ScoredMethod(BudgetedMethod):
         """Rows to keep of each head, of which those that are always kept are a part."""
         return counts.to(layer.device).maximum(self.always(layer).sum(-1))
 
-    def _require_room(self, layer: LayerIndex, size: Size, rows: float) -> None:
-        always = int(self.always(layer).sum(-1).max())
-        if size.sparsity is None and rows < always:
-            least = (layer.window + always) / layer.tokens
-            raise BudgetError(
-                f"a budget of {size.tokens:.0f} of {layer.tokens} tokens does not cover the observation "
-                f"window ({layer.window} tokens) and the {always} rows that are always kept; ask for at "
-                f"least kv_budget={least + 0.0005:.3f}"
-            )
-
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         """Of one layer, as if those before it were dense."""
         return self.selectors(context, number, size, backend)[0]
+
+
+def require_scores(method: object) -> None:
+    """Refuses something else where a method with scores of its own, or ``None``, is expected.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if method is not None and not isinstance(method, ScoredMethod):
+        raise ValueError(
+            f"first is {method!r}; expected a method that scores every key once, or None"
+        )
+
+
+def require_own_sharing(method: ScoredMethod) -> None:
+    """Refuses another way to share a size for a method whose own way is a part of it.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if method.share != UNIFORM:
+        raise ValueError(
+            f"share is {method.share!r}, but {type(method).__name__} divides a size in a way of its own; "
+            "leave share out, or give it to another method"
+        )
+
+
+def by_attention(
+    context: Context,
+    first: int,
+    scores: Sequence[torch.Tensor],
+    rows: float,
+    queries: int,
+    tau: tuple[float, float],
+) -> list[torch.Tensor]:
+    """CAKE's sizes: a layer's is proportional to ``entropy ** (1 / tau[0]) * variance ** (1 / tau[1])`` of
+    its window's attention; its heads share it equally.
+
+    Args:
+        first, scores, rows: as for ``ScoredMethod.shared``. queries: of the window, the last ones.
+    """
+    found = [
+        context.derive(
+            ("spread of attention", queries, number),
+            partial(attention_spread, context.layers[number], queries),
+        )
+        for number in range(first, len(context.layers))
+    ]
+    entropy, variance = zip(*found, strict=True)
+    shares = allocate.cake(entropy, variance, tau)
+    sizes = allocate.shares_to_rows(shares, rows * len(scores), scores[0].shape[1])
+    return [torch.full((len(s),), size) for s, size in zip(scores, sizes, strict=True)]
 
 
 def kept_rows(scores: torch.Tensor, counts: torch.Tensor, layer: LayerIndex) -> torch.Tensor:

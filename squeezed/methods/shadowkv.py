@@ -11,7 +11,7 @@ from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size
 from squeezed.methods.grouped import Groups, GroupSelector, chunks_of, means_of
 from squeezed.methods.ruled import Rule, RuledMethod
-from squeezed.methods.sketched import require_rows, token_bytes
+from squeezed.methods.sketched import token_bytes
 from squeezed.selection.selectors import Selector
 
 
@@ -53,13 +53,16 @@ class ShadowKV(RuledMethod):
         key = layer.keys.shape[2] * layer.keys.itemsize
         return self.landmarks(layer) * key / token_bytes(layer)
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        chunks = -(-layer.clustered // self.chunk) - self.landmarks(layer)
+        return min(chunks * self.chunk, layer.clustered)
+
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         groups = context.derive(
             ("shadowkv", self.chunk, self.outliers, number), lambda: self._groups(layer)
         )
         read = self.lookup_floor(layer)
-        require_rows(layer, size, read, int(groups.always.sum(1).max()))
         return GroupSelector(Rule(self, size, layer, number), groups, read, backend)
 
     def _groups(self, layer: LayerIndex) -> Groups:

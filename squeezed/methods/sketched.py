@@ -13,12 +13,10 @@ import torch
 from squeezed_kernels import lookup
 
 from squeezed.context.data import Context
-from squeezed.errors import BudgetError
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
 from squeezed.selection.kept import Selection
-from squeezed.selection.selectors import Selector
 
 QueryMap = Callable[[torch.Tensor, torch.Tensor | None, int | None], torch.Tensor]
 
@@ -75,7 +73,10 @@ class SketchedMethod(RuledMethod):
     def lookup_floor(self, layer: LayerIndex) -> float:
         return self.sketch_bytes(layer) / token_bytes(layer)
 
-    def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
+    def rows_always(self, layer: LayerIndex) -> int:
+        return min(self.sinks, layer.clustered)
+
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> "SketchSelector":
         layer = context.layers[number]
         alike = replace(
             self, sparsity=0.0, kv_budget=None, kv_tokens=None, top_p=None, rule="topk", block=None
@@ -83,7 +84,6 @@ class SketchedMethod(RuledMethod):
         key = ("sketch", type(self).__name__, alike, number)
         found = context.derive(key, lambda: self.sketch(layer))
         always = layer.positions < self.sinks
-        require_rows(layer, size, self.lookup_floor(layer), int(always.sum(1).max()))
         return SketchSelector(
             Rule(self, size, layer, number), found, always, self.lookup_floor(layer), backend
         )
@@ -119,21 +119,6 @@ class RankedSketch(SketchedMethod):
 def token_bytes(layer: LayerIndex) -> int:
     """Bytes of a token's key and value in one KV head."""
     return sum(each.shape[2] * each.itemsize for each in (layer.keys, layer.values))
-
-
-def require_rows(layer: LayerIndex, size: Size, lookup: float, always: int) -> None:
-    """Refuses a number of tokens that does not hold the rows that are always kept.
-
-    Raises:
-        BudgetError: so it is; says what would do.
-    """
-    if size.sparsity is None and size.tokens < layer.window + lookup + always:
-        least = (layer.window + lookup + always) / layer.tokens
-        raise BudgetError(
-            f"a budget of {size.tokens:.0f} of {layer.tokens} tokens does not cover the observation window "
-            f"({layer.window} tokens), the lookup ({lookup:.0f} tokens' bytes) and the {always} rows that "
-            f"are always kept; ask for at least kv_budget={least + 0.0005:.3f}"
-        )
 
 
 @dataclass(frozen=True)

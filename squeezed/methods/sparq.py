@@ -1,11 +1,16 @@
 """SparQ (Ribar et al., arXiv 2312.04985): the channels in which the query is large."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from squeezed_kernels import capped
+from torch.nn import functional
 
+from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.sketched import RankedSketch, Sketch
+from squeezed.methods.base import Size
+from squeezed.methods.sketched import RankedSketch, Sketch, SketchSelector
+from squeezed.selection.kept import Rest, Selection
 
 
 @dataclass(frozen=True)
@@ -14,14 +19,32 @@ class SparQ(RankedSketch):
 
     ``|q|`` is summed over the query heads of a KV head (and the block's tokens); logits are scaled as if the
     other channels were like these. Reads these channels of all keys from a second, transposed copy.
-    Deviation: the mean value that the authors mix into the output for what was dropped is left out.
 
     Attributes:
         rank: channels; ``None``: a quarter of the head size.
+        mean_value: the mean of the context's values speaks for all keys that are dropped, with the share of
+            the softmax that the estimated logits give them; it is read and counted. An option of the authors'
+            code.
 
     Raises:
         ValueError: below 1.
     """
+
+    mean_value: bool = False
+
+    def sketch_bytes(self, layer: LayerIndex) -> float:
+        mean = layer.values.shape[2] * layer.values.itemsize if self.mean_value else 0
+        return super().sketch_bytes(layer) + mean
+
+    def selector(self, context: Context, number: int, size: Size, backend: str) -> SketchSelector:
+        found = super().selector(context, number, size, backend)
+        if not self.mean_value:
+            return found
+        layer = context.layers[number]
+        mean = context.derive(
+            ("mean value", number), lambda: layer.values.float().mean(1).to(layer.device)
+        )
+        return MeanValueSelector(**vars(found), mean=mean)
 
     def sketch(self, layer: LayerIndex) -> Sketch:
         count = self.numbers(layer)
@@ -33,6 +56,28 @@ class SparQ(RankedSketch):
             return on_largest(query, seen, layer.heads, count, block)
 
         return Sketch(layer.keys[:, : layer.clustered].to(layer.device), largest)
+
+
+@dataclass(frozen=True)
+class MeanValueSelector(SketchSelector):
+    """The lookup whose dropped rows are represented; ``mean``: value that stands for them, ``[H, D]``."""
+
+    mean: torch.Tensor
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        found = super().select(query, valid)
+        layer, length, logs = self.rule.layer, query.shape[2], []
+        asked = self.sketch.query(query, valid, self.block)
+        kept = found.keep.repeat_interleave(length // found.keep.shape[2], dim=2)
+        kept = functional.pad(kept, (0, layer.window), value=True)  # [B, H, L, N]
+        for head, own in enumerate(asked.unflatten(1, (layer.heads, -1)).unbind(1)):
+            keys = layer.keys[head].to(query.device).float()
+            logits = capped(layer.scale * own @ keys.T, layer.softcap)
+            here = kept[:, head, None]
+            parts = (logits.masked_fill(each, -torch.inf).logsumexp(-1) for each in (here, ~here))
+            dropped, rest = parts
+            logs.append(dropped - rest)
+        return replace(found, rest=Rest(self.mean, torch.cat(logs, dim=1)))
 
 
 def on_largest(

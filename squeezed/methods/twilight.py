@@ -61,6 +61,9 @@ class Twilight(BudgetedMethod):
     def lookup_floor(self, layer: LayerIndex) -> float:
         return self.finder.lookup_floor(layer)
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return self.finder.rows_always(layer)
+
     def estimate_cost(self, layer: LayerIndex) -> float:
         """Bytes of a key in few bits over the bytes of a token's key and value."""
         return (layer.keys.shape[2] * self.bits / 8 + SCALE_BYTES) / token_bytes(layer)

@@ -67,6 +67,9 @@ class VAttention(BudgetedMethod):
     def lookup_floor(self, layer: LayerIndex) -> float:
         return self.finder.lookup_floor(layer)
 
+    def rows_always(self, layer: LayerIndex) -> int:
+        return max(min(self.sinks, layer.clustered), self.finder.rows_always(layer))
+
     def selectors(
         self, context: Context, first: int, size: Size, backend: str
     ) -> Sequence[Selector]:

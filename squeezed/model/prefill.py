@@ -26,8 +26,7 @@ from squeezed.model.rotation import Rotation
 from squeezed.model.scores import Followed
 from squeezed.model.states import AnyLayer, HybridLayer, LayerStates, LocalLayer, widened
 from squeezed.model.statistics import (
-    EXPECTED_QUERY_COVARIANCE,
-    EXPECTED_QUERY_MEAN,
+    ROTATED,
     Chunk,
     Collector,
     Probe,
@@ -211,7 +210,7 @@ def prefill(
         _layer(kind, (len(ids), window, collectors(statistics, model, len(ids)), followed), states)
         for kind in kinds
     ]
-    if {EXPECTED_QUERY_MEAN, EXPECTED_QUERY_COVARIANCE} & set(statistics):
+    if set(ROTATED) & set(statistics):
         _require_one_rotation(model, ids[:1], kinds, states, followed)
     cache = Cache(layers=layers)
     with rope.one_length(model, len(ids)):

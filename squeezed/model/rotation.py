@@ -44,7 +44,7 @@ class Rotation:
 
     def _refusal(self, why: str) -> UnsupportedModelError:
         return UnsupportedModelError(
-            f"{self.name}: queries before their rotary embedding are asked for, and {why}"
+            f"{self.name}: queries or keys before their rotary embedding are asked for, and {why}"
         )
 
     def _turns(self, first: int, count: int, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -107,6 +107,14 @@ class Rotation:
         one, other = self.undone(module, first, 0), self.undone(module, later, place)
         if not torch.allclose(one, other, rtol=0.02, atol=0.02 * float(one.abs().max())):
             raise self._refusal(f"{type(module).__name__} does not turn them as the others do")
+
+    def turned(self, module: torch.nn.Module, states: torch.Tensor, place: int) -> torch.Tensor:
+        """States before the rotary embedding ``[heads, L, D]``, all turned as those of one position are.
+
+        The position may lie before the first one.
+        """
+        cos, sin = self._turns(place, 1, states)
+        return self._apply(module, states.float(), cos, sin)
 
     def mean_turn(self, module: torch.nn.Module, size: int, first: int, count: int) -> torch.Tensor:
         """The mean turn over ``count`` positions from ``first`` on, as a matrix ``[D, D]``: it takes a vector

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the package's types would load all of its modelling code
 QUERY_BLOCK = 256  # queries whose attention weights are held at once while they are summed
 FIRST_QUERY = 4  # the queries of the first tokens are unlike all others, and are no sample of them
 FUTURE = 512  # positions behind the context over which an expected query's rotation is averaged
+DISTANCE = 2048  # of the token behind the context to keys that are all turned to one position
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Statistic:
 
     Attributes:
         by_key: a number for each key, float32 ``[H, N]``; else one of each query head, with
-        sizes: so many dimensions of the head size D: ``[Hq, D]`` or ``[Hq, D, D]``, float32.
+        sizes: so many dimensions of the head size D: ``[Hq, D]`` or ``[Hq, D, D]``, float32; or of each key
+            ``[H, N, D]``, in the keys' own type.
     """
 
     by_key: bool
@@ -49,6 +51,8 @@ EXPECTED_QUERY_MEAN = (
 )
 EXPECTED_QUERY_COVARIANCE = "expected_query_covariance"
 REPLAY_ATTENTION = "replay_attention"  # most that a key gets while the context is read again
+TURNED_KEYS = "turned_keys"  # keys as if all stood 2,048 positions before the end of the context
+ROTATED = (EXPECTED_QUERY_MEAN, EXPECTED_QUERY_COVARIANCE, TURNED_KEYS)  # undo the rotary embedding
 
 STATISTICS: Mapping[str, Statistic] = {
     RECEIVED_ATTENTION: Statistic(by_key=True),
@@ -56,6 +60,7 @@ STATISTICS: Mapping[str, Statistic] = {
     EXPECTED_QUERY_MEAN: Statistic(by_key=False, sizes=1),
     EXPECTED_QUERY_COVARIANCE: Statistic(by_key=False, sizes=2),
     REPLAY_ATTENTION: Statistic(by_key=True),
+    TURNED_KEYS: Statistic(by_key=True, sizes=1),
 }
 
 
@@ -114,6 +119,8 @@ def collectors(names: Sequence[str], model: PreTrainedModel, total: int) -> list
         made.append(OutputNorm())
     if EXPECTED_QUERY_MEAN in names or EXPECTED_QUERY_COVARIANCE in names:
         made.append(ExpectedQueries(Rotation(model), total))
+    if TURNED_KEYS in names:
+        made.append(TurnedKeys(Rotation(model), total))
     return made
 
 
@@ -246,3 +253,25 @@ class ExpectedQueries(Collector):
             for parts in (means, covariances)
         ]
         return {EXPECTED_QUERY_MEAN: together[0], EXPECTED_QUERY_COVARIANCE: together[1]}
+
+
+class TurnedKeys(Collector):
+    """The context's keys with the rotary embedding of one position, ``DISTANCE`` before its end.
+
+    Keys that say the same then look the same, wherever they stand. Multipole Attention (arXiv 2506.13059)
+    turns keys to position 0 and queries to 2,048, which for the token behind the context has the same logits.
+    """
+
+    def __init__(self, rotation: Rotation, total: int) -> None:
+        self.rotation, self.place = rotation, total - DISTANCE
+        self.parts: list[torch.Tensor] = []
+
+    def add(self, chunk: Chunk) -> None:
+        if chunk.turn > 0:  # of layers that share keys, the first
+            return
+        keys = chunk.keys[:, chunk.start :]
+        plain = self.rotation.undone(chunk.module, keys, chunk.start)
+        self.parts.append(self.rotation.turned(chunk.module, plain, self.place).to(keys.dtype))
+
+    def found(self) -> dict[str, torch.Tensor]:
+        return {TURNED_KEYS: torch.cat(self.parts, dim=1)}

@@ -17,6 +17,7 @@ class Selection:
             ``[B, H, T]``.
         block: query tokens a block; ``None``: all, T = 1.
         stand_ins: what speaks for dropped groups, if anything does.
+        rest: one value that speaks for all rows that are not kept, if one does.
         log_weights: of each query head, added to the logits of the clustered rows, ``[B, Hq, T, M]``;
             ``-inf`` for rows that it does not attend to. ``None``: every kept row weighs one.
     """
@@ -27,6 +28,7 @@ class Selection:
     block: int | None = None
     stand_ins: "StandIns | None" = None
     log_weights: torch.Tensor | None = None
+    rest: "Rest | None" = None
 
     def row_mask(self) -> torch.Tensor:
         """Boolean ``[B, H, T, M]`` over the clustered rows."""
@@ -52,3 +54,17 @@ class StandIns:
     values: torch.Tensor
     counts: torch.Tensor
     used: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A value that stands for all dropped rows together (SparQ Attention, arXiv 2312.04985).
+
+    Attributes:
+        values: of each KV head, ``[H, D]``.
+        log_ratio: log of the dropped rows' share of the softmax over that of the kept ones and the window, as
+            it is estimated, float32 ``[B, Hq, L]``; ``-inf`` where nothing is dropped.
+    """
+
+    values: torch.Tensor
+    log_ratio: torch.Tensor

@@ -104,8 +104,8 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
             require(
                 found.ndim > 1 and len(found) % heads == 0, name, f"a multiple of {heads} heads"
             )
-            wanted_heads = (len(found), *[size] * STATISTICS[name].sizes)
-        _shaped(found, wanted_heads, name)
+            wanted_heads = (len(found),)
+        _shaped(found, (*wanted_heads, *[size] * STATISTICS[name].sizes), name)
         require(bool(found.isfinite().all()), name, "finite")
     scale = layer.scale
     require(_number(scale) and scale > 0, f"scale {scale}", "a finite number above 0")

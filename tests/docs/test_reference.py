@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import squeezed
+from bench.config.methods import TABLE
 from bench.reporting.leaderboard.rows import COLUMNS, EXTRA_COLUMNS
 from bench.reporting.leaderboard.schema import Row
 from bench.reporting.studies import STUDIES
@@ -57,6 +58,16 @@ def test_methods_tasks_and_studies_are_all_named() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         missing = [name for name in names if f"`{name}`" not in text]
         assert not missing, f"{page}: {missing}"
+
+
+def test_every_method_of_the_field_has_a_paragraph_with_its_source() -> None:
+    """Those that are ours, or references, are explained elsewhere; a new one may be nobody's."""
+    text = (ROOT / "docs" / "baselines.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=\n#|\Z)", text, re.MULTILINE | re.DOTALL))
+    others = {"full", "oracle", "random", "squeezed", "squeezed_best"}
+    assert set(parts) == set(TABLE) - others
+    for name, part in parts.items():
+        assert "arxiv.org/abs/" in part or "no published method" in part.lower(), name
 
 
 def test_settings_that_pages_set_exist() -> None:

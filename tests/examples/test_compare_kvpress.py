@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "results" / "reference" / "kvpress"
+MODELS = sorted(path.parent for path in COMMITTED.glob("*/kept.csv"))
 METHODS = ("snapkv", "streaming", "knorm", "keydiff", "tova", "expected_attention", "kvzip")
 
 
@@ -20,11 +21,18 @@ def compare(monkeypatch: pytest.MonkeyPatch) -> Any:
     return compare_kvpress
 
 
-def test_its_table_is_that_of_its_rows(compare: Any, tmp_path: Path, capsys: Any) -> None:
-    shutil.copy(COMMITTED / "kept.csv", tmp_path)
+@pytest.mark.parametrize("folder", MODELS, ids=lambda path: path.name)
+def test_its_tables_are_those_of_its_rows(
+    compare: Any, folder: Path, tmp_path: Path, capsys: Any
+) -> None:
+    for path in folder.glob("*.csv"):
+        shutil.copy(path, tmp_path)
     compare.main(["--table", "--out", str(tmp_path)])
-    assert (tmp_path / "kept.md").read_bytes() == (COMMITTED / "kept.md").read_bytes()
-    assert capsys.readouterr().out.strip() == (COMMITTED / "kept.md").read_text().strip()
+    shown = capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {path.name for path in tmp_path.iterdir()}
+    for path in folder.glob("*.md"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        assert path.read_text().strip() in shown
 
 
 def test_scores_are_compared_by_pairs(compare: Any) -> None:
@@ -37,8 +45,9 @@ def test_scores_are_compared_by_pairs(compare: Any) -> None:
     assert found["defaults minus kvpress (95 % CI)"]["b"] == ""
 
 
-def test_with_their_settings_the_same_keys_are_kept() -> None:
-    kept = pd.read_csv(COMMITTED / "kept.csv")
+@pytest.mark.parametrize("folder", MODELS, ids=lambda path: path.name)
+def test_with_their_settings_the_same_keys_are_kept(folder: Path) -> None:
+    kept = pd.read_csv(folder / "kept.csv")
     common = kept.groupby("method")["aligned"].mean()
     assert set(METHODS) <= set(common.index)
     for name in METHODS:

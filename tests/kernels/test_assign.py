@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from squeezed_kernels import assign
+from squeezed_kernels import assign, label_sums, own_products
 
 from tests.kernels.exact import device_of, random
 
@@ -46,8 +46,41 @@ def test_sixteen_bit_points(backend, dtype):
 def test_no_matrix_of_all_similarities(monkeypatch):
     """Blocks of any size give the same."""
     data, centroids = random(2, 33, 8), random(2, 11, 8, seed=1)
-    monkeypatch.setattr("squeezed_kernels.assignment.assign.__kwdefaults__", {"block": 30})
+    monkeypatch.setattr("squeezed_kernels.clusters.assign.__kwdefaults__", {"block": 30})
     small = assign(data, centroids, backend="reference")
     monkeypatch.undo()
     for a, b in zip(small, assign(data, centroids, backend="reference"), strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize(("rows", "clusters", "size"), [(1, 1, 8), (41, 9, 7), (400, 30, 64)])
+def test_own_products_equal_float64(backend, rows, clusters, size):
+    data, centres = random(3, rows, size), random(3, clusters, size, seed=1)
+    labels = torch.randint(clusters, (3, rows), generator=torch.Generator().manual_seed(2))
+    own = centres.double().gather(1, labels.unsqueeze(-1).expand(-1, -1, size))
+    found = own_products(data, centres, labels, backend=backend)
+    expected = (data.double() * own).sum(-1)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize(("rows", "clusters", "size"), [(1, 3, 8), (41, 9, 7), (400, 30, 64)])
+def test_label_sums_equal_float64(backend, rows, clusters, size):
+    data, weights = random(3, rows, size), random(3, rows, seed=1).abs()
+    labels = torch.randint(clusters, (3, rows), generator=torch.Generator().manual_seed(2))
+    labels[labels == 1] = 0  # a label that no row has
+    onto = torch.nn.functional.one_hot(labels, clusters).double().transpose(1, 2)
+    expected = onto @ (data.double() * weights.double().unsqueeze(-1))
+    found = label_sums(data, weights, labels, clusters, backend=backend)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(found, label_sums(data, weights, labels, clusters, backend=backend))
+    assert not found[:, 1:2].any()
+
+
+def test_labels_of_another_shape_are_refused():
+    data, labels = random(1, 5, 8), torch.zeros(1, 4, dtype=torch.int64)
+    with pytest.raises(ValueError, match="labels"):
+        own_products(data, data, labels)
+    with pytest.raises(ValueError, match="weights"):
+        label_sums(data, torch.ones(1, 4), torch.zeros(1, 5, dtype=torch.int64), 2)

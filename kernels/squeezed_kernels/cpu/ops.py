@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from squeezed_kernels import reference
+from squeezed_kernels import clusters, reference
 from squeezed_kernels.cpu import attend as attend_loops
-from squeezed_kernels.cpu import choose, lookup_many, plan, ranges
+from squeezed_kernels.cpu import choose, cluster, lookup_many, plan, ranges
 from squeezed_kernels.cpu import lookup as lookup_loops
 from squeezed_kernels.cpu.team import team
 from squeezed_kernels.cpu.tile import MANY
@@ -28,6 +28,9 @@ STORED = {
     torch.float16: plan.FLOAT16,
 }
 LOGITS = 1 << 22  # logits of a lookup held at once, in elements
+SIMILARITIES = (
+    1 << 18
+)  # of keys to centroids, held at once: a megabyte, which stays in a core's cache
 
 
 def lookup(
@@ -247,6 +250,54 @@ def keep_best(
     return taken
 
 
+def assign(points: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``clusters.assign``."""
+    if points.dtype != torch.float32:
+        return clusters.assign(points, centroids)
+    labels = torch.empty(points.shape[:2], dtype=torch.int64)
+    similarity = torch.empty(points.shape[:2])
+    step = max(1, SIMILARITIES // centroids.shape[1])
+    for rows, own, found, best in zip(points, centroids, labels, similarity, strict=True):
+        for part in (slice(at, at + step) for at in range(0, len(rows), step)):
+            products = torch.mm(rows[part], own.T)  # what a processor does best
+            cluster.best(products.numpy(), found[part].numpy(), best[part].numpy())
+    return labels, similarity
+
+
+def own_products(rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """As ``clusters.own_products``."""
+    if rows.dtype != torch.float32:
+        return clusters.own_products(rows, centres, labels)
+    found = torch.empty(rows.shape[:2])
+    heads = zip(*map(_arrays, (rows, centres, labels, found)), strict=True)
+    for each in heads:
+        cluster.own_products(*each)
+    return found
+
+
+def label_sums(
+    rows: torch.Tensor, weights: torch.Tensor, labels: torch.Tensor, clusters_: int
+) -> torch.Tensor:
+    """As ``clusters.label_sums``."""
+    if rows.dtype != torch.float32:
+        return clusters.label_sums(rows, weights, labels, clusters_)
+    found = torch.zeros(len(rows), clusters_, rows.shape[2])
+    for each in zip(*map(_arrays, (rows, weights, labels, found)), strict=True):
+        cluster.label_sums(*each)
+    return found
+
+
+def _clusters(points: torch.Tensor) -> None:
+    labels, similarity = assign(points, points)
+    own_products(points, points, labels)
+    label_sums(points, similarity, labels, points.shape[1])
+
+
+def _arrays(tensor: torch.Tensor) -> np.ndarray:
+    array: np.ndarray = tensor.contiguous().numpy()
+    return array
+
+
 def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
     """What is to be compiled for keys of a type: each by a call on a tiny problem."""
     centroids = centroid_dtype(dtype)
@@ -263,6 +314,7 @@ def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
         "attention": lambda: attend_groups(query, keys, keys, keep, offsets, 1.0),
         "merge": lambda: merge(part, part),
         "children": lambda: children(keep, offsets),
+        "clusters": lambda: _clusters(torch.ones(1, 4, 16)),
     }
 
 

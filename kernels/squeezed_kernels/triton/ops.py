@@ -232,7 +232,7 @@ def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None
 def assign(
     points: torch.Tensor, centroids: torch.Tensor, *, precision: str | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """As ``assignment.assign``; float32 products have the precision ``ieee`` (default) or ``tf32``."""
+    """As ``clusters.assign``; float32 products have the precision ``ieee`` (default) or ``tf32``."""
     heads, count, size = points.shape
     points, centroids = _same_type(points, centroids)
     labels = torch.empty(heads, count, dtype=torch.int64, device=points.device)

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from bench.config.methods import TABLE
+
 Bench = Callable[..., Any]
+KEEPING = ["pqcache", "infllm", "vattention", "duo_attention", "expected_attention", "kvzip"]
+KEEPING += ["clusterkv", "retroinfer", "multipole", "shadowkv", "magicpig"]
 SIZES = ("method=quest", "method.kv_budget=0.1,0.9", "task.samples=1")
 
 
@@ -20,6 +24,25 @@ def test_a_size_that_cannot_be_met_is_left_out_with_a_line(bench: Bench, tmp_pat
     assert "ask for at least kv_budget=" in first
     assert second.startswith("[2/2] niah_single_1-512 quest-topk-kv_budget0.9")
     assert len(list(tmp_path.rglob("records.jsonl"))) == 1
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(
+    ("methods", "size", "why"),
+    [
+        (sorted(set(TABLE) - {"full"}), "0.02", "does not cover the observation window"),
+        (KEEPING, "0.2", "rows that are always kept"),  # the window is 100 of 512 tokens
+    ],
+)
+def test_what_no_method_can_meet_is_told_without_a_model(
+    bench: Bench, methods: list[str], size: str, why: str
+) -> None:
+    result = bench("-m", f"method={','.join(methods)}", f"method.kv_budget={size}")
+    lines = result.out.splitlines()
+    skipped = [line for line in lines if "skipped: " in line]
+    assert len(skipped) == len(methods)
+    assert all(why in line for line in skipped)
+    assert "Traceback" not in result.out + result.err
 
 
 def test_a_single_run_that_cannot_be_met_is_bad_input(bench: Bench) -> None:

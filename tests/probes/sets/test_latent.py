@@ -1,4 +1,4 @@
-"""Latent associations: a hand-worked example, no shared words, distractors, effective length."""
+"""Latent associations: a hand-worked example, no shared words, distractors."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from probes.find import sets
 from probes.generate import generate
-from probes.sets.latent import THEMES, apart, effective_length
+from probes.sets.latent import THEMES, apart
 from rows.row import Row
 
 
@@ -17,13 +17,6 @@ def test_by_hand() -> None:
     assert scores(row, " Mirado.")["score"] == 1
     assert scores(row, "I think Mirado lives there") == {"score": 0, "official": 1, "strict": 0}
     assert scores(row, " mirado")["official"] == 0  # the published one minds the case
-
-
-def test_effective_length_by_hand() -> None:
-    assert effective_length({1024: 75, 2048: 69, 4096: 60}) == (75, 2048)  # 63.75 and more
-    assert effective_length({512: 80, 1024: 75, 2048: 69, 4096: 60}) == (80, 2048)  # 68
-    with pytest.raises(ValueError, match="no base score"):
-        effective_length({4096: 60})
 
 
 def test_no_pair_of_the_tables_shares_a_word() -> None:

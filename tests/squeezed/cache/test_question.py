@@ -36,6 +36,16 @@ def test_the_first_token_of_a_dense_question_is_full_attentions(model, ctx, name
     assert (sparse - want).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("name", sorted(set(squeezed.METHODS) - {"full"}))
+def test_every_method_leaves_a_dense_question_to_full_attention(model, ctx, name):
+    want = logits(model, ctx, squeezed.Full(), QUESTION)
+    method = squeezed.METHODS[name](sparsity=0.9, question="dense")
+    torch.testing.assert_close(logits(model, ctx, method, QUESTION), want, rtol=1e-4, atol=1e-4)
+    found = answer(model, ctx, method, tokens=3).stats
+    assert found.answer_budgets[0] < 1
+    assert found.kv_budget == pytest.approx((1 + 2 * found.answer_budgets[0]) / 3, abs=1e-6)
+
+
 def test_a_question_of_one_token_is_a_question(model, ctx):
     found = answer(model, ctx, squeezed.StreamingLLM(question="dense"), QUESTION[:1], tokens=2)
     assert found.stats.kv_budget == pytest.approx((1 + found.stats.answer_budgets[0]) / 2)

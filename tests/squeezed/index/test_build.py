@@ -73,7 +73,11 @@ def permuted(ctx, seed):
                 positions=layer.positions.gather(1, index),
                 levels=build_levels(keys[:, : layer.clustered], tuple(offsets)),
                 statistics={
-                    name: each.gather(1, index) if STATISTICS[name].by_key else each
+                    name: torch.take_along_dim(
+                        each, index.view(*index.shape, *[1] * (each.ndim - 2)), 1
+                    )
+                    if STATISTICS[name].by_key
+                    else each
                     for name, each in layer.statistics.items()
                 },
             )
@@ -104,6 +108,8 @@ PERMUTED = [
     squeezed.StreamingLLM(sparsity=0.7),
     squeezed.SnapKV(sparsity=0.7),
     squeezed.H2O(sparsity=0.7),
+    squeezed.Multipole(sparsity=0.7),
+    squeezed.SparQ(sparsity=0.7, mean_value=True),
     squeezed.Random(sparsity=0.7),
 ]
 

@@ -4,6 +4,7 @@ import pytest
 
 import squeezed
 from squeezed.methods.base import BudgetedMethod
+from squeezed.methods.ruled import RuledMethod
 from tests.squeezed.conftest import random_ids
 
 SIZED = [cls for cls in squeezed.METHODS.values() if issubclass(cls, BudgetedMethod)]
@@ -106,6 +107,21 @@ def test_bad_settings_of_a_method_are_named(cls, settings, message):
 def test_budget_below_window_and_lookup_is_refused(ctx, method):
     with pytest.raises(ValueError, match="does not cover the observation window"):
         ctx.cache(method)
+
+
+@pytest.mark.parametrize("cls", SIZED)
+def test_every_method_refuses_a_budget_that_is_too_small_and_says_what_would_do(model, ctx, cls):
+    rule = {"rule": "topk"} if issubclass(cls, RuledMethod) else {}
+    with pytest.raises(squeezed.BudgetError, match="does not cover the observation wi") as refused:
+        cls(kv_budget=0.02, **rule).bind(ctx, "reference")
+    said = str(refused.value)
+    assert "\n" not in said
+    least = float(said.rsplit("=", 1)[1])
+    method = cls(kv_budget=least, **rule)
+    read = squeezed.generate(model, ctx, random_ids(8, seed=1), method=method).stats.kv_budget
+    group = 40 / ctx.tokens  # one group is kept in any case
+    if cls.sized:
+        assert read <= least + group
 
 
 def test_the_refusal_names_a_budget_that_works(model, ctx):

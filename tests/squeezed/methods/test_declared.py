@@ -24,6 +24,7 @@ def test_declarations_of_the_registered_methods():
         ),
         "kvzip": (False, ("replay_attention",), True),
         "infllm": (False, ("received_attention",), True),
+        "multipole": (False, ("turned_keys",), True),
         "clusterkv": (True, (), True),
         "retroinfer": (True, (), True),
         "squeezed": (True, (), True),

@@ -7,6 +7,7 @@ import torch
 
 import squeezed
 from squeezed.methods.infllm import speaking_keys
+from squeezed.methods.multipole import block_sizes
 from squeezed.methods.rocketkv import by_sign, split_of
 from squeezed.methods.shadowkv import outlier_chunks
 from tests.squeezed.conftest import context_of, first_pass, kept_places, layer_of, random_ids
@@ -97,6 +98,71 @@ def test_estimates_bring_the_output_closer(model, ctx):
     assert errors[1] < errors[0]
 
 
+# --- Multipole ----------------------------------------------------------------------------------------------
+
+
+def multipole_context():
+    """Clusters of 3 and 4 keys by their turned keys; the keys as they are say something else."""
+    turned = torch.tensor([[[2.0], [2], [2], [1], [1], [1], [1]]])
+    keys = [5.0, 1, 5, 1, 5, 1, 5, 0, 0]
+    layer = layer_of(keys, range(7), offsets=((0, 4, 7),), statistics={"turned_keys": turned})
+    return context_of(layer)
+
+
+def test_whole_clusters_of_turned_keys_as_long_as_they_fit():
+    # Sizes 3 and 4, the better one first: of five keys three, of seven all; never more than asked.
+    def kept(rows, asked):
+        method = squeezed.Multipole(sparsity=1 - rows / 7, clusters=2 / 7, sinks=0)
+        return kept_places(multipole_context(), method, [[asked]])
+
+    assert kept(5, 1.0) == [0, 1, 2]
+    assert kept(5, -1.0) == [3, 4, 5, 6]
+    assert kept(7, 1.0) == list(range(7))
+    assert kept(2, 1.0) == []
+
+
+def test_a_dropped_cluster_speaks_by_its_turned_centroid_and_its_mean_value():
+    ctx = multipole_context()
+    method = squeezed.Multipole(sparsity=2 / 7, clusters=2 / 7, sinks=0)
+    selection = method.bind(ctx, "reference")[0].select(torch.ones(1, 1, 1, 1), None)
+    found = selection.stand_ins
+    (one,) = found.used[0, 0, 0].nonzero().flatten().tolist()
+    assert found.counts[0, one] == 4
+    assert found.keys[0, one].tolist() == [1.0]
+    assert found.values[0, one].tolist() == [4.5]  # of the values 3, 4, 5, 6
+    # Read: two centroids and the mean value of the one that is dropped, 2 bytes each, of tokens of 8.
+    assert float(selection.lookup) == pytest.approx((2 + 1) * 2 / 8)
+
+
+def test_sinks_are_kept_and_belong_to_no_cluster():
+    method = squeezed.Multipole(sparsity=3 / 7, clusters=2 / 6, sinks=1)
+    ctx = multipole_context()
+    assert kept_places(ctx, method, [[1.0]]) == [0, 1, 2]  # two keys at 2 are left, then the sink
+    selection = method.bind(ctx, "reference")[0].select(torch.ones(1, 1, 1, 1), None)
+    represented = (selection.stand_ins.counts[0] * selection.stand_ins.used[0, 0, 0]).sum()
+    assert int(selection.keep.sum()) + int(represented) == 7
+
+
+def test_long_contexts_are_clustered_in_blocks():
+    assert block_sizes(0) == []
+    assert block_sizes(5000) == [5000]
+    assert block_sizes(12287) == [12287]
+    assert block_sizes(12289) == [8192, 4097]
+    assert block_sizes(30000) == [8192, 8192, 8192, 5424]
+
+
+def test_what_speaks_for_dropped_clusters_brings_the_output_closer(model, ctx):
+    """Without it, at an equal size, the dropped keys are simply missing."""
+    from tests.squeezed.conftest import logits
+
+    want = logits(model, ctx, squeezed.Full(), QUESTION)
+    with_means, without = (
+        (logits(model, ctx, method, QUESTION) - want).abs().mean()
+        for method in (squeezed.Multipole(sparsity=0.9), squeezed.ClusterKV(sparsity=0.9))
+    )
+    assert with_means < without
+
+
 # --- InfLLM -------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +225,7 @@ GROUPED = {
     "shadowkv": lambda **a: squeezed.ShadowKV(outliers=4, **a),
     "clusterkv": squeezed.ClusterKV,
     "retroinfer": squeezed.RetroInfer,
+    "multipole": squeezed.Multipole,
     "infllm": lambda **a: squeezed.InfLLM(page=16, sinks=4, **a),
     "rocketkv": squeezed.RocketKV,
 }

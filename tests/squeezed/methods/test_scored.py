@@ -102,21 +102,23 @@ def test_chunkkv_keeps_whole_chunks_and_cuts_the_last():
 
 
 def test_the_window_belongs_into_the_denominator():
-    """A head with most of its mass on the window has little to say; of keys alone it would say as much."""
+    """A head with 90 % of its mass on the window has little to say; of keys alone it would say as much."""
     sharp = by_place([4.0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     layer = two_heads(sharp)
     keys = layer.keys.clone()
-    keys[1, 10:] = 12.0  # head 1 looks at the window
+    keys[1, 10:] = math.log(
+        9 * (math.exp(4) + 9) / 2
+    )  # nine times the sum of the others, in two keys
     layer = dataclasses.replace(layer, keys=keys, queries=torch.ones(2, 2, 1))
     ctx = context_of(layer)
-    scores = squeezed.SnapKV(kernel=1).scores(ctx, 0)
-    window_free = scores.sum(1)
-    assert window_free[0] > 0.9
-    assert window_free[1] < 0.01
-    counts = [len(each) for each in rows_of_heads(ctx, squeezed.AdaKV(sparsity=0.7, floor=0.0))]
-    assert counts[0] > counts[1]
-    assert sum(counts) == 6
-    even = [len(each) for each in rows_of_heads(ctx, squeezed.SnapKV(sparsity=0.7))]
+    last = {"kernel": 1, "queries": 1}  # the last query sees all of the window
+    scores = squeezed.SnapKV(**last).scores(ctx, 0)
+    free = (math.exp(4) + 9) / (math.exp(4) + 11)
+    torch.testing.assert_close(scores.sum(1), torch.tensor([free, 0.1]))
+    # Six keys of two heads. The best: .83 of head 0, .086 of head 1, then four of head 0 at .015.
+    method = squeezed.AdaKV(sparsity=0.7, floor=0.0, **last)
+    assert [len(each) for each in rows_of_heads(ctx, method)] == [5, 1]
+    even = [len(each) for each in rows_of_heads(ctx, squeezed.SnapKV(sparsity=0.7, **last))]
     assert even == [3, 3]
 
 
@@ -150,6 +152,40 @@ def test_one_threshold_keeps_the_best_of_all_layers(ctx):
     assert kept.min() >= left.max()
     assert len(kept) == round(0.2 * 6 * 513)
     assert len({int(each.keep.sum()) for each in bound}) > 1
+
+
+def test_layers_of_any_score_can_share_a_size_as_cakes_do(ctx):
+    def sizes(method):
+        return [int(each.keep.sum()) for each in method.bind(ctx, "reference")]
+
+    cake = sizes(squeezed.CAKE(sparsity=0.8))
+    assert len(set(cake)) > 1
+    assert sizes(squeezed.Knorm(sparsity=0.8, share="cake")) == cake
+    assert sizes(squeezed.Knorm(sparsity=0.8)) != cake
+    for own in (squeezed.CAKE, squeezed.LAVa):
+        with pytest.raises(ValueError, match="divides a size in a way of its own"):
+            own(share="adaptive")
+
+
+def test_chunks_and_the_weight_in_the_output_go_around_any_score():
+    layer = by_place([3.0, 1, 9, 9, 9, 9, 2, 2, 9, 9])  # Knorm keeps the smallest
+    norms = torch.ones(10)
+    norms[6] = 1000.0
+    stored = norms[layer.positions[0].long()][None]
+    ctx = context_of(dataclasses.replace(layer, statistics={"output_norm": stored}))
+    assert kept_places(ctx, squeezed.Knorm(sparsity=0.8), NOTHING) == [1, 6]
+    chunks = squeezed.ChunkKV(sparsity=0.8, chunk=2, first=squeezed.Knorm())
+    assert kept_places(ctx, chunks, NOTHING) == [0, 1]  # means 2 and 2: the first of equals
+    scores = squeezed.KeyDiff()
+    keys = torch.full((10, 1), 1.0)
+    keys[1], keys[6] = -1.0, -1.0
+    ctx = context_of(dataclasses.replace(by_place(keys), statistics={"output_norm": stored}))
+    assert kept_places(ctx, dataclasses.replace(scores, sparsity=0.9), NOTHING) == [1]
+    critical = squeezed.CriticalKV(sparsity=0.9, first=scores)
+    assert kept_places(ctx, critical, NOTHING) == [6]
+    for around in (squeezed.ChunkKV, squeezed.CriticalKV):
+        with pytest.raises(ValueError, match="expected a method that scores every key once"):
+            around(first=squeezed.Quest())
 
 
 def test_criticalkv_fills_the_second_half_by_the_products():

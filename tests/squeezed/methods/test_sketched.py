@@ -5,10 +5,13 @@ import math
 
 import pytest
 import torch
+from squeezed_kernels import merge
 
 import squeezed
+from squeezed.cache.fixed import attend_rest
+from squeezed.clustering import euclidean_kmeans, nearest
 from squeezed.methods.double_sparsity import outlier_channels
-from squeezed.methods.pqcache import codebook, decoded, nearest
+from squeezed.methods.pqcache import decoded
 from squeezed.methods.sketched import quantised
 from squeezed.methods.sparq import on_largest
 from tests.squeezed.conftest import (
@@ -16,6 +19,7 @@ from tests.squeezed.conftest import (
     first_pass,
     kept_places,
     layer_of,
+    logits,
     lookup_of,
     random_ids,
 )
@@ -46,10 +50,13 @@ def test_pq_scores_are_sums_of_table_entries():
 
 def test_pq_codebooks_are_means_of_what_is_nearest():
     points = torch.tensor([[0.0], [0.2], [5.0], [5.4]])
-    centroids = codebook(points, 2, 10, seed=0)
+    centroids = euclidean_kmeans(points, 2, 10, seed=0)
     assert sorted(round(each, 4) for each in centroids[:, 0].tolist()) == [0.1, 5.2]
     assert nearest(points, torch.tensor([[0.1], [5.2]])).tolist() == [0, 0, 1, 1]
-    assert codebook(points[:2], 64, 3, seed=0).shape == (2, 1)  # never more than there are points
+    assert euclidean_kmeans(points[:2], 64, 3, seed=0).shape == (
+        2,
+        1,
+    )  # never more than there are points
 
 
 def test_pq_keeps_the_first_keys_and_reads_codes_and_codebooks(model, ctx):
@@ -123,6 +130,40 @@ def test_query_heads_and_tokens_of_a_block_share_channels():
     each = on_largest(tokens, tokens, heads=1, count=1, block=1)
     assert together[0, 0].bool().tolist() == [[True, False], [False, False]]
     assert each[0, 0].bool().tolist() == [[True, False], [False, True]]
+
+
+def test_the_mean_value_speaks_for_what_is_dropped_as_the_paper_mixes_it():
+    # Five keys and a window of two, all logits 0. Two keys are kept: with the window four sevenths of the
+    # softmax. The paper mixes 4/7 of the exact output and 3/7 of the mean value.
+    ctx = context_of(layer_of([0.0] * 7, range(5), offsets=((0, 3, 5),)))  # values 0 to 6
+    method = squeezed.SparQ(sparsity=0.6, mean_value=True)
+    asked = torch.ones(1, 1, 1, 1)
+    selection = method.bind(ctx, "reference")[0].select(asked, None)
+    kept = ctx.layers[0].values[0, [*selection.keep[0, 0, 0].nonzero()[:, 0].tolist(), 5, 6], 0]
+    assert len(kept) == 4
+    exact = kept.mean().view(1, 1, 1, 1), torch.tensor(4.0).log().view(1, 1, 1)
+    mixed, _ = merge(exact, attend_rest(selection.rest, exact[1]), backend="reference")
+    assert mixed.item() == pytest.approx(4 / 7 * kept.mean().item() + 3 / 7 * 3.0)
+    # Read: one channel of each key, and the mean value; 4 bytes each, of tokens of 8.
+    assert selection.lookup == pytest.approx((5 + 1) * 4 / 8)
+
+
+@pytest.mark.parametrize("block", [1, 5])
+def test_the_mean_value_brings_the_output_closer(model, ctx, block):
+    want = logits(model, ctx, squeezed.Full(), QUESTION)
+    mixed, plain = (
+        (logits(model, ctx, method, QUESTION) - want).abs().mean()
+        for method in (
+            squeezed.SparQ(sparsity=0.9, block=block, mean_value=mixed) for mixed in (True, False)
+        )
+    )
+    assert mixed < plain
+
+
+def test_nothing_dropped_needs_no_mean_value(model, ctx):
+    want = logits(model, ctx, squeezed.Full(), QUESTION)
+    found = logits(model, ctx, squeezed.SparQ(sparsity=0.0, mean_value=True), QUESTION)
+    torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-4)
 
 
 # --- Few bits -----------------------------------------------------------------------------------------------

@@ -28,15 +28,17 @@ SMALL = {
 }
 
 
-def hooked(model, ids):
-    """What the query projections and the output projection of the first layer got, in one dense pass."""
+def hooked(model, ids, projection="q_proj"):
+    """What a projection of the first layer gives in one dense pass, by head."""
     seen = {}
     layer = model.model.layers[0].self_attn
-    hook = layer.q_proj.register_forward_hook(lambda m, a, out: seen.update(query=out[0]))
+    hook = getattr(layer, projection).register_forward_hook(
+        lambda m, a, out: seen.update(states=out[0])
+    )
     with torch.inference_mode():
         model(ids[None])
     hook.remove()
-    return seen["query"].unflatten(1, (-1, layer.head_dim)).transpose(0, 1)  # [Hq, N, D]
+    return seen["states"].unflatten(1, (-1, layer.head_dim)).transpose(0, 1)  # [heads, N, D]
 
 
 @pytest.mark.parametrize("family", ["llama", "phi", "glm"])
@@ -63,6 +65,31 @@ def test_queries_before_the_rotary_embedding_are_those_of_the_projection(family)
     torch.testing.assert_close(
         found["expected_query_covariance"], turn @ covariance @ turn.T, **close
     )
+
+
+@pytest.mark.parametrize("family", ["llama", "phi", "glm"])
+def test_turned_keys_are_those_of_the_projection_at_one_position(family):
+    """For the token behind the context their logits are those of Multipole's keys at 0 and query at 2,048."""
+    torch.manual_seed(0)
+    if family == "llama":
+        model = tiny_llama()
+    else:
+        config = {"phi": PhiConfig, "glm": GlmConfig}[family](**SMALL)
+        model = AutoModelForCausalLM.from_config(config).eval()
+    ctx = squeezed.prepare(
+        model, random_ids(220, seed=1), chunk=64, window=20, statistics=("turned_keys",)
+    )
+    layer = ctx.layers[0]
+    turned = layer.in_place_order(layer.statistics["turned_keys"])
+    plain = hooked(model, ctx.ids, "k_proj")[:, :200].float()
+    module, rotation = model.model.layers[0].self_attn, Rotation(model)
+    query = torch.randn(
+        plain.shape[0], 1, plain.shape[2], generator=torch.Generator().manual_seed(0)
+    )
+    behind, far = (rotation.turned(module, query, place) for place in (220, 2048))
+    want = far @ rotation.turned(module, plain, 0).transpose(1, 2)
+    torch.testing.assert_close(behind @ turned.transpose(1, 2), want, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(rotation.turned(module, plain, 0), plain)  # position 0 is no turn
 
 
 def test_a_model_without_rotary_embedding_is_refused_by_name():

@@ -1,0 +1,83 @@
+"""K-means' inner steps in plain PyTorch: the specification of their backends.
+
+Nothing adds up with atomics: a repeated run gives the same bits, on a GPU too.
+"""
+
+import torch
+
+BLOCK = 1 << 22  # similarities held at once, in elements: 16 MB stay in a processor's cache
+
+
+def assign(
+    points: torch.Tensor, centroids: torch.Tensor, *, block: int = BLOCK
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The most similar centroid of every point, by scalar product.
+
+    Args:
+        points: ``[H, M, D]``. centroids: ``[H, C, D]``. block: similarities held at once, in elements.
+
+    Returns:
+        Labels int64 ``[H, M]``, the lower index where two are equal, and similarities ``[H, M]``, float32
+        (float64 for float64 points).
+    """
+    heads, count, _ = points.shape
+    wide = torch.float64 if points.dtype == torch.float64 else torch.float32
+    step = max(1, block // max(1, heads * centroids.shape[1]))
+    transposed = centroids.to(wide).transpose(1, 2)
+    labels = torch.empty(heads, count, dtype=torch.int64, device=points.device)
+    similarity = torch.empty(heads, count, dtype=wide, device=points.device)
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        best = torch.bmm(points[:, part].to(wide), transposed).max(dim=-1)
+        labels[:, part], similarity[:, part] = best.indices, best.values
+    return labels, similarity
+
+
+def own_products(
+    rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor, *, block: int = BLOCK
+) -> torch.Tensor:
+    """Scalar product of each row with the centre that its label names.
+
+    Args:
+        rows: ``[H, M, D]``. centres: ``[H, C, D]``. labels: int64 ``[H, M]``. block: numbers held at once.
+
+    Returns:
+        ``[H, M]`` in the dtype of the rows.
+    """
+    heads, _, size = rows.shape
+    step = max(1, block // max(1, heads * size))
+    parts = zip(rows.split(step, dim=1), labels.split(step, dim=1), strict=True)
+    found = [(part * _take(centres, own)).sum(dim=-1) for part, own in parts]
+    return torch.cat(found, dim=1)
+
+
+def label_sums(
+    rows: torch.Tensor, weights: torch.Tensor, labels: torch.Tensor, clusters: int
+) -> torch.Tensor:
+    """Weighted sum of the rows of each label.
+
+    Args:
+        rows: float32 ``[H, M, D]``. weights: float32 ``[H, M]``. labels: int64 ``[H, M]`` in 0..C-1.
+        clusters: C.
+
+    Returns:
+        float32 ``[H, C, D]``; zeros for a label that no row has.
+    """
+    heads, _, size = rows.shape
+    order = labels.argsort(dim=1, stable=True)
+    sorted_rows = _take(rows, order)
+    sorted_rows *= weights.gather(1, order).unsqueeze(-1)
+    starts = clusters * torch.arange(heads, device=labels.device).unsqueeze(1)
+    counts = torch.bincount((labels + starts).flatten(), minlength=heads * clusters)
+    # unsafe: skips the check that no count is negative, which would wait for the device.
+    flat = sorted_rows.reshape(-1, size)
+    sums = torch.segment_reduce(flat, "sum", lengths=counts, axis=0, unsafe=True)
+    return sums.view(heads, clusters, size)
+
+
+def _take(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Rows ``index`` ``[H, K]`` of ``values`` ``[H, M, D]``: a flat index_select copies whole rows."""
+    heads, count, size = values.shape
+    starts = count * torch.arange(heads, device=index.device).unsqueeze(1)
+    rows = values.reshape(-1, size).index_select(0, (index + starts).flatten())
+    return rows.view(heads, -1, size)
