@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Compiled modules are kept, for the commands that start after the first.
 KEPT := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1
 
-.PHONY: install models bench figures reference reference-real test test-harness lint compile fuzz docs gpu-check card format clean help
+.PHONY: install wheel models bench figures reference reference-real test test-harness lint compile fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -75,6 +75,9 @@ SEED ?= 0
 
 fuzz: $(STAMP)  ## feed 100,000 damaged files to every loader (INPUTS=, SEED= for others)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED) --keep .fuzz
+
+wheel: $(STAMP)  ## build wheel and source distribution into dist/ (docs/install.md)
+	$(BIN)/python -m hatchling build -d dist
 
 docs: $(VENV)/.docs-installed  ## a site of all pages and all modules, in build/site; any warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -b html -c docs . build/site

@@ -19,6 +19,7 @@ STUDIES = sorted(
 THEMES = {
     "Start": (
         "docs/README.md",
+        "docs/install.md",
         "docs/results.md",
         "docs/findings-real-models.md",
         "docs/recommend.md",

@@ -100,7 +100,7 @@ def page() -> str:
             "  squeezed-bench report results=mine",
             "",
             "Exit codes: 0 done, 1 not all could be done (the same command goes on), 2 a setting is wrong,",
-            "130 stopped by Ctrl-C. Every command is also python -m: bench, bench.report, ruler, ...",
+            "130 stopped by Ctrl-C. In a clone also python -m: bench, bench.report, ruler, ...",
         ]
     )
 

@@ -128,6 +128,7 @@ def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
         InputError: disks or memory cannot hold it; or as ``bench.runs.run.execute``.
         RunError: as there; or, of several runs, some are not done.
     """
+    from bench.cli.live import live
     from bench.launch.start import start
     from bench.runs import guards, sweep
     from bench.runs.lengths import check_lengths
@@ -137,7 +138,8 @@ def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
     guards.check(plan, here=launcher is None or not launcher.elsewhere)
     if len(plan) > 1:
         _note(plan)
-    found = work(failed_last(plan)) if launcher is None else start(plan, launcher)
+    with live(plan, elsewhere=launcher is not None):
+        found = work(failed_last(plan)) if launcher is None else start(plan, launcher)
     outcomes = [(done.spec, done.outcome) for done in found if done.outcome is not None]
     if len(outcomes) > 1:
         print(f"\n{sweep.comparison(outcomes)}\n")

@@ -1,50 +1,27 @@
 """``squeezed-bench status``: which runs of a sweep are done, running, failed or missing.
 
-Reads the folder of records and changes nothing, also while a sweep runs. States: done; running, a process
-has it; failed, it could not be done, with the reason; skipped, its size cannot be met; stopped, begun and not
-finished; missing, not begun. Stopped, failed and missing runs are taken up by the same command again.
+What the states mean: ``bench.records.states``. Reads the folder of records and changes nothing, also while a
+sweep runs.
 """
 
 import csv
 import io
-from collections import Counter
+import json
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from bench.config.errors import InputError, RunError
+from bench.cli.live import Line
+from bench.config.errors import InputError
 from bench.config.plain import Plain, records_below, setting
-from bench.config.words import counted
-from bench.records import manifest
-from bench.records.files import (
-    ATTEMPT,
-    CONFIG,
-    FAILED,
-    RECORDS,
-    SKIPPED,
-    SUMMARY,
-    count_records,
-    in_use,
-    read_json,
-)
-from bench.records.manifest import Planned, Sweep
-from rows.keys import meant
+from bench.records.manifest import Sweep
+from bench.records.progress import CLOSED, Progress
+from bench.records.states import OUTSIDE, STATES, State, groups, state_of, status
 
-STATES = ("done", "running", "failed", "skipped", "stopped", "missing")
-OUTSIDE = "outside any sweep"
-
-
-@dataclass(frozen=True)
-class State:
-    """One run. ``answered``: of ``expected`` questions, None if only the data tell. ``note``: why, or who."""
-
-    sweep: str
-    state: str
-    answered: int
-    expected: int | None
-    title: str
-    note: str
-    folder: str
+PAUSES = (2.0, 60.0)  # seconds between two looks: on a terminal, and elsewhere
 
 
 @dataclass(frozen=True)
@@ -52,10 +29,15 @@ class Settings:
     """Settings of the status command."""
 
     results: Path = setting(Path("results"), "folder of results; their records are below its runs")
-    sweep: str | None = setting(None, "this sweep only; null: all")
+    sweep: str | None = setting(
+        None, "this sweep only; null: all, or with watch the last started one"
+    )
     state: str | None = setting(None, "list the runs in this state only", STATES)
     all: bool = setting(False, "list the runs that are done as well")
     csv: bool = setting(False, "every run as a row of CSV")
+    json: bool = setting(False, "all of it as JSON; with watch: numbers, a line for each change")
+    watch: bool = setting(False, "one live line, until nothing is left to do, or Ctrl-C")
+    every: float | None = setting(None, "seconds between two looks; null: 2, not on a terminal 60")
     check: bool = setting(False, "exit code 1 unless every run is done or skipped")
 
 
@@ -65,38 +47,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(settings: Settings) -> int:
-    found = status(records_below(settings.results), settings.sweep)
-    if settings.state is not None:
-        shown = [each for each in found if each.state == settings.state]
+    if settings.csv and (settings.json or settings.watch):
+        raise InputError(
+            "csv=true has no live form, and is no JSON; leave out csv, or json and watch"
+        )
+    if settings.every is not None and not settings.every > 0:
+        raise InputError(f"every is {settings.every:g}; expected seconds above 0")
+    runs = records_below(settings.results)
+    if settings.watch:
+        found = _watch(runs, settings)
+    elif settings.json:
+        told = groups(runs, settings.sweep)
+        states = [[state_of(runs, sweep.name, run) for run in sweep.runs] for sweep in told]
+        print(json.dumps(as_json(told, states), indent=1))
+        found = [each for group in states for each in group]
     else:
-        shown = [each for each in found if settings.all or settings.csv or each.state != "done"]
-    print(as_csv(shown) if settings.csv else as_text(found, shown), end="")
-    open_ones = [each for each in found if each.state not in ("done", "skipped")]
+        found = status(runs, settings.sweep)
+        if settings.state is not None:
+            shown = [each for each in found if each.state == settings.state]
+        else:
+            shown = [e for e in found if settings.all or settings.csv or e.state != "done"]
+        print(as_csv(shown) if settings.csv else as_text(found, shown), end="")
+    open_ones = [each for each in found if each.state not in CLOSED]
     return 1 if settings.check and open_ones else 0
 
 
-def status(runs: Path, name: str | None = None) -> list[State]:
-    """The state of every run of the sweeps below a folder of records, and of runs outside any sweep.
-
-    Args:
-        name: of one sweep; None: of all.
-
-    Raises:
-        InputError: no such sweep.
-    """
-    known = manifest.sweeps(runs)
-    if name is not None:
-        chosen = [each for each in known if each.name == name]
-        if not chosen:
-            names = ", ".join(each.name for each in known) or "none"
-            raise InputError(
-                f"no sweep {name} in {runs}{meant(name, [each.name for each in known])}; there are: {names}"
-            )
-        return [_state(runs, name, run) for run in chosen[0].runs]
-    inside = {run.folder for sweep in known for run in sweep.runs}
-    others = [run for run in _all(runs) if run.folder not in inside]
-    groups = [*known, Sweep(OUTSIDE, "", "", tuple(others))]
-    return [_state(runs, sweep.name, run) for sweep in groups for run in sweep.runs]
+def _watch(runs: Path, settings: Settings) -> list[State]:
+    """Shows the numbers of one sweep until nothing is left to do; returns the last states."""
+    sweeps = [each for each in groups(runs, settings.sweep) if each.runs]
+    if not sweeps:
+        raise InputError(f"no run yet in {runs}; start one first")
+    named = [each for each in sweeps if each.name != OUTSIDE]
+    sweep = (named or sweeps)[-1]
+    live = sys.stdout.isatty() or settings.json
+    pause = settings.every or PAUSES[0 if live else 1]
+    last = None
+    with Line(sys.stdout) as line:
+        while True:
+            found = [state_of(runs, sweep.name, run) for run in sweep.runs]
+            progress = Progress.of(found)
+            counts = (progress.states, progress.answered)
+            if not settings.json:
+                line.show(f"{_title(sweep.name)}: {progress.line()}")
+            elif counts != last:
+                print(json.dumps({"sweep": sweep.name, **progress.fields()}), flush=True)
+            last = counts
+            if progress.over:
+                return found
+            time.sleep(pause)
 
 
 def as_text(found: Sequence[State], shown: Sequence[State]) -> str:
@@ -105,10 +103,8 @@ def as_text(found: Sequence[State], shown: Sequence[State]) -> str:
         return "no run yet\n"
     lines = []
     for sweep in dict.fromkeys(each.sweep for each in found):
-        states = Counter(each.state for each in found if each.sweep == sweep)
-        counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
-        title = sweep if sweep == OUTSIDE else f"sweep {sweep}"
-        lines.append(f"{title}: {counted(states.total(), 'run')}: {counts}")
+        progress = Progress.of([each for each in found if each.sweep == sweep])
+        lines.append(f"{_title(sweep)}: {progress.line()}")
         for each in shown:
             if each.sweep == sweep:
                 answered = f"{each.answered} of {each.expected or '?'}"
@@ -130,44 +126,20 @@ def as_csv(shown: Sequence[State]) -> str:
     return text.getvalue()
 
 
-def _state(runs: Path, sweep: str, run: Planned) -> State:
-    folder = runs / run.folder
-    try:
-        answered = count_records(folder / RECORDS) if (folder / RECORDS).exists() else 0
-        state, note = _kind(folder, answered)
-    except RunError as error:
-        answered, state, note = 0, "stopped", str(error)
-    return State(sweep, state, answered, run.expected, run.title, note, run.folder)
+def as_json(sweeps: Sequence[Sweep], states: Sequence[Sequence[State]]) -> dict[str, Any]:
+    """For other programs: the numbers of each sweep, and its runs."""
+    told = []
+    for sweep, found in zip(sweeps, states, strict=True):
+        about = {"sweep": sweep.name, "started": sweep.started, "command": sweep.command}
+        rows = [asdict(each) for each in found]
+        for row in rows:
+            del row["sweep"]
+        told.append(about | {"progress": Progress.of(found).fields(), "runs": rows})
+    return {"sweeps": told}
 
 
-def _kind(folder: Path, answered: int) -> tuple[str, str]:
-    """The state of a run and what there is to say of it."""
-    mark = read_json(folder / ATTEMPT)
-    if mark is not None and in_use(folder):
-        return (
-            "running",
-            f"since {mark.get('since')} on {mark.get('host')}, process {mark.get('pid')}",
-        )
-    summary, failed = read_json(folder / SUMMARY), read_json(folder / FAILED)
-    if answered and summary is not None and summary.get("examples") == answered:
-        return "done", ""
-    if failed is not None:
-        return "failed", str(failed.get("reason"))
-    skipped = read_json(folder / SKIPPED)
-    if skipped is not None and not answered:
-        return "skipped", str(skipped.get("reason"))
-    if mark is not None:
-        return "stopped", f"its process was killed; it began {mark.get('since')}"
-    return ("stopped", "") if (folder / CONFIG).exists() else ("missing", "")
-
-
-def _all(runs: Path) -> list[Planned]:
-    """Every run below the folder, as far as its own files tell."""
-    found = []
-    for path in sorted(runs.glob(f"*/*/*/{CONFIG}")):
-        folder = str(path.parent.relative_to(runs))
-        found.append(Planned(folder, folder, None))
-    return found
+def _title(sweep: str) -> str:
+    return sweep if sweep == OUTSIDE else f"sweep {sweep}"
 
 
 STATUS = Plain(
@@ -179,5 +151,5 @@ STATUS = Plain(
 of records and changes nothing, also while a sweep runs. Stopped, failed and missing runs are taken up by
 the command that began them, started again.
 Exit codes: 0 told, 1 not all done (with check=true), 2 bad input.""",
-    ("results=results", "state=failed", "csv=true check=true"),
+    ("results=results", "state=failed", "watch=true", "json=true", "csv=true check=true"),
 )

@@ -2,6 +2,8 @@
 
 import re
 
+from rows.extras import DISTRIBUTION
+
 EXTRAS = {"joblib": "processes", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 LAUNCHER = re.compile(r"hydra/launcher/(\w+)")
 
@@ -10,4 +12,8 @@ def hint(error: Exception) -> str:
     """What to install, where the error is that a launcher's package is absent; else nothing."""
     named = (EXTRAS.get(name) for name in LAUNCHER.findall(str(error)))
     extra = next(filter(None, named), None)
-    return f" It comes with an extra of this project: pip install -e '.[{extra}]'" if extra else ""
+    return (
+        f" It comes with an extra of this package: pip install '{DISTRIBUTION}[{extra}]'"
+        if extra
+        else ""
+    )

@@ -1,6 +1,8 @@
 """Hands the groups of a sweep to Hydra's launcher, and collects what came of them."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from hydra.core.plugins import Plugins
@@ -26,6 +28,20 @@ class Silent:
 
     def on_job_end(self, **_: Any) -> None:
         """After a job."""
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Processes that begin inside the block show no bars, which would overwrite each other."""
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TQDM_DISABLE"]
+        else:
+            os.environ["TQDM_DISABLE"] = before
 
 
 def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
@@ -58,7 +74,7 @@ def start(plan: Sequence[RunSpec], asked: Asked) -> list[Done]:
     if job.here:
         compiled(rest)  # once, not in each of the processes
     try:
-        with only_here():
+        with only_here(), _no_bars():
             returns = launcher.launch([asked.overrides[group[0]] for group in groups], 0)
             answers = [each.return_value for each in returns]
     except KeyboardInterrupt:

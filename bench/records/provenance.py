@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.spec import RunSpec
+from rows.extras import DISTRIBUTION
 from rows.gguf import kept
 from rows.redact import redact
 
@@ -93,8 +94,12 @@ def device(name: str) -> str:
 
 @functools.cache
 def commit() -> str:
-    """Commit of the suite's code, ``-dirty`` if its sources differ; ``unknown`` outside git."""
-    # An installed package may lie inside some other project's repository.
+    """Commit of the suite's code, ``-dirty`` if its sources differ; of an installed package its version
+    (``v0.1.0``); ``unknown`` of a copy outside git.
+    """
+    if ROOT.parent.name == "squeezed_bench":  # where a wheel puts it
+        return f"v{importlib.metadata.version(DISTRIBUTION)}"
+    # A copy may lie inside some other project's repository.
     if _git("ls-files", "--error-unmatch", "bench/__init__.py") is None:
         return "unknown"
     head = _git("rev-parse", "--short=12", "HEAD")

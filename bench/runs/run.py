@@ -1,6 +1,8 @@
 """One run: every question of a task, answered with one method, one record each."""
 
 import dataclasses
+import os
+import sys
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -211,7 +213,8 @@ def _ask(
         desc=spec.title,
         initial=len(records.ids),
         leave=False,
-        disable=only is not None,  # whoever asks for some has a bar for all
+        # Whoever asks for some has a bar for all; bench.cli.live tells a log; launchers set the last one.
+        disable=only is not None or not sys.stderr.isatty() or "TQDM_DISABLE" in os.environ,
     )
     with bar:
         for group, examples in wanted:

@@ -9,7 +9,7 @@ from statistics import median
 import pandas as pd
 
 from bench.config.spec import RunSpec
-from bench.config.words import counted
+from bench.config.words import counted, in_words
 from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_records
 from bench.reporting.output import as_markdown
 from bench.reporting.variants import METHOD, asked, variant
@@ -109,13 +109,6 @@ def comparison(outcomes: list[tuple[RunSpec, Outcome]]) -> str:
         cells
     ]
     return as_markdown(scores.drop(columns="runs").join(wide).reset_index())
-
-
-def in_words(seconds: float) -> str:
-    """A time for people: ``40 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _job(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> Job:

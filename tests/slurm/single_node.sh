@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# A SLURM of one node on this machine, and a real sweep through it: python -m bench -m hydra/launcher=slurm.
+# A SLURM of one node on this machine, and a real sweep through it that loses a job and goes on.
 #
 #   bash tests/slurm/single_node.sh [FOLDER]
 #
 # For a throw-away Debian machine, as root: installs slurm-wlm and munge, writes /etc/slurm/slurm.conf, starts
-# munged, slurmctld and slurmd, runs the sweep into FOLDER (default: a new temporary one), checks that every run
-# is done once and that the jobs were SLURM's, and stops the daemons again. Exit code 0 means that all of it held.
+# munged, slurmctld and slurmd, and runs the sweep in FOLDER (default: a new temporary one). As soon as a job has
+# its first record, its process is killed, as when a node is lost. This SLURM keeps no accounting, so submitit waits
+# for that job for ever: when the others are done the command is told to end, and run again. Checks that every run is
+# done, that no record is there twice, and that the jobs were SLURM's; stops the daemons again. Exit code 0 means that
+# all of it held. BENCH: the command, of a clone or of an installed wheel.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-FOLDER=${1:-$(mktemp -d)}
-PYTHON=${PYTHON:-.venv/bin/python}
+FOLDER=$(realpath "${1:-$(mktemp -d)}")
+BENCH=$(realpath -s "${BENCH:-.venv/bin/squeezed-bench}")
 STATE=$(mktemp -d)
 
 if [ "$(id -u)" != 0 ]; then
@@ -56,32 +59,52 @@ CONF
 mkdir -p "$STATE/ctld" "$STATE/slurmd"
 
 chown munge: /run/munge
-runuser -u munge -- /usr/sbin/munged
+runuser -u munge -- /usr/sbin/munged --pid-file /run/munge/single.pid
 slurmctld
 slurmd
 stop() {
-    kill "$(cat "$STATE/slurmd.pid")" "$(cat "$STATE/slurmctld.pid")" 2> /dev/null || true
-    pkill -x munged || true
+    kill "$(cat "$STATE/slurmd.pid")" "$(cat "$STATE/slurmctld.pid")" "$(cat /run/munge/single.pid)" 2> /dev/null || true
 }
 trap stop EXIT
-for _ in $(seq 30); do
+for _ in $(seq 60); do
     sinfo --noheader --format %T 2> /dev/null | grep -q idle && break
     sleep 1
 done
 sinfo
 
-# One context for a job: two arrays' tasks of two runs each.
-"$PYTHON" -m bench -m hydra/launcher=slurm \
-    hydra.launcher.partition=here hydra.launcher.gpus_per_node=null hydra.launcher.cpus_per_task=1 \
-    hydra.launcher.mem_gb=2 hydra.launcher.timeout_min=10 \
-    method=full,squeezed_topk task.subtask=niah_single_1,niah_multikey_1 task.length=1024 task.samples=2 \
-    task.max_new_tokens=8 model.device=cpu results="$FOLDER" cache_dir="$FOLDER/cache"
+cd "$FOLDER"
+# One context for a job: four tasks of an array with three runs each.
+sweep() {
+    exec "$BENCH" -m hydra/launcher=slurm \
+        hydra.launcher.partition=here hydra.launcher.gpus_per_node=null hydra.launcher.cpus_per_task=1 \
+        hydra.launcher.mem_gb=2 hydra.launcher.timeout_min=50 \
+        method=full,squeezed_topk,streaming method.kv_budget=0.4 \
+        task.subtask=niah_single_1,niah_multikey_1 task.length=1024,1280 task.samples=2 task.max_new_tokens=8 \
+        model.device=cpu
+}
 
-"$PYTHON" -m bench.status results="$FOLDER" check=true
-records=$(cat "$FOLDER"/runs/*/*/*/records.jsonl | wc -l)
-tasks=$(find "$FOLDER/runs/.hydra/.submitit" -name '*_0_log.out' | wc -l)
-if [ "$records" != 8 ] || [ "$tasks" != 2 ]; then
-    echo "single_node.sh: $records records in $tasks SLURM tasks; expected 8 in 2" >&2
+sweep &
+FIRST=$!
+victim() { grep -ho '"pid": [0-9]*' results/runs/*/*/*/attempt.json 2> /dev/null | head -n 1 | tr -dc 0-9; }
+until grep -q . results/runs/*/*/*/records.jsonl 2> /dev/null && [ -n "$(victim)" ]; do sleep 0.2; done
+LOST=$(victim)
+echo "single_node.sh: kills process $LOST of a job"
+kill -9 "$LOST"
+while [ -n "$(squeue --noheader)" ] && kill -0 "$FIRST" 2> /dev/null; do sleep 1; done
+sleep 5
+kill "$FIRST" 2> /dev/null || true
+if wait "$FIRST"; then
+    echo "single_node.sh: the sweep did not notice that it lost a job" >&2
     exit 1
 fi
-echo "single_node.sh: 8 records by $tasks SLURM tasks ($(sinfo --version)); they are in $FOLDER"
+"$BENCH" status || true
+(sweep)
+"$BENCH" status check=true
+RECORDS=$(cat results/runs/*/*/*/records.jsonl | wc -l)
+TWICE=$(for each in results/runs/*/*/*/records.jsonl; do grep -o '^{"id": "[^"]*"' "$each" | sort | uniq -d; done)
+TASKS=$(find results/runs/.hydra/.submitit -name '*_0_log.out' | wc -l)
+if [ "$RECORDS" != 24 ] || [ -n "$TWICE" ] || [ "$TASKS" -lt 5 ]; then
+    echo "single_node.sh: $RECORDS records (twice: ${TWICE:-none}) by $TASKS SLURM tasks; expected 24 by 5 or more" >&2
+    exit 1
+fi
+echo "single_node.sh: 24 records of 12 runs by $TASKS SLURM tasks ($(sinfo --version)), one of them killed; in $FOLDER"

@@ -51,7 +51,7 @@ def test_every_state_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "4 runs: 1 done, 1 failed, 1 stopped, 1 missing" in text
     assert "1 of 2" in text
     assert "out of memory: <b>" in text
-    assert "quest" not in text
+    assert "quest-" not in text
     assert {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()} == before
 
 
@@ -98,3 +98,60 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert error.count("\n") == 6
     assert "did you mean done?" in error
     assert "did you mean check?" in error
+
+
+def test_json_has_numbers_and_every_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder(runs, "quest") / "summary.json").unlink()
+    capsys.readouterr()
+    assert status.main([f"results={runs.parent}", "json=true", "check=true"]) == 1
+    (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
+    assert sweep["progress"]["states"]["done"] == 3
+    assert (sweep["progress"]["answered"], sweep["progress"]["expected"]) == (8, 8)
+    assert sorted(run["state"] for run in sweep["runs"]) == ["done", "done", "done", "stopped"]
+    done = [run for run in sweep["runs"] if run["state"] == "done"]
+    assert all(run["seconds"] > 0 and (runs / run["folder"]).is_dir() for run in done)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_watching_ends_with_the_last_run(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is finished while it is watched."""
+    summary = folder(runs, "quest") / "summary.json"
+    content = summary.read_text()
+    summary.unlink()
+    monkeypatch.setattr(status.time, "sleep", lambda seconds: summary.write_text(content))
+    for stream, mark in ((Terminal(), "\r"), (io.StringIO(), "\n")):
+        summary.unlink(missing_ok=True)
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stdout", stream)
+            assert status.main([f"results={runs.parent}", "watch=true", "check=true"]) == 0
+        text = stream.getvalue()
+        first, last = text.index("3 done, 1 stopped; 8 of 8 questions"), text.index("4 done")
+        assert mark in text[first:last]
+        assert ("\r" in text or "\x1b" in text) == stream.isatty()
+
+
+def test_watching_as_json_is_a_line_a_change(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = folder(runs, "quest") / "summary.json"
+    content, looks = summary.read_text(), iter(range(5))
+    summary.unlink()
+    monkeypatch.setattr(
+        status.time, "sleep", lambda seconds: next(looks) < 3 or summary.write_text(content)
+    )
+    capsys.readouterr()
+    assert status.main([f"results={runs.parent}", "watch=true", "json=true"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["states"]["done"], each["over"]) for each in told] == [(3, False), (4, True)]
+
+
+@pytest.mark.parametrize("settings", ["csv=true json=true", "csv=true watch=true", "every=0"])
+def test_settings_that_do_not_go_together(
+    tmp_path: Path, settings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status.main([f"results={tmp_path}", *settings.split()]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

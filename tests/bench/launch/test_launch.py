@@ -174,7 +174,7 @@ def test_a_launcher_without_its_extra_names_the_extra(bench: Bench, launcher: st
     result = bench("-m", f"hydra/launcher={launcher}", "method=full,random", "dry_run=true")
     assert result.code == 2
     assert result.err.count("\n") == 1
-    assert "pip install -e '.[ray]'" in result.err
+    assert "pip install 'squeezed-attention-bench[ray]'" in result.err
 
 
 def test_an_unknown_launcher_names_no_extra(bench: Bench) -> None:
