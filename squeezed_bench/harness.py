@@ -1,7 +1,6 @@
 """The model ``squeezed``, where lm-evaluation-harness finds it by its entry point."""
 
-from bench.harness.model import (
-    SqueezedLM,
-)  # found, since Python imports squeezed_bench itself first
+# Found, since Python imports squeezed_bench itself first.
+from bench.harness.model import SqueezedLM
 
 __all__ = ["SqueezedLM"]

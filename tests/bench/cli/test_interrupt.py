@@ -14,7 +14,7 @@ import pytest
 
 from bench.cli import status
 
-SMALL = ("task.length=512", "task.samples=300", "task.max_new_tokens=2", "cache_dir=null")
+SMALL = ("task.length=512", "task.samples=100", "task.max_new_tokens=2", "cache_dir=null")
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
