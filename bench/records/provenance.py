@@ -7,6 +7,7 @@ import json
 import platform
 import re
 import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -130,13 +131,16 @@ def _git(*arguments: str) -> str | None:
 
 @functools.cache
 def versions() -> tuple[tuple[str, str], ...]:
-    """Installed versions of the libraries that numbers depend on."""
+    """Versions of the libraries that numbers depend on, as the imported library names itself: a package from
+    PyPI may leave out which build it is (torch 2.13.0 is ``2.13.0+cu130`` there)."""
     found = []
     for name in LIBRARIES:
         try:
-            found.append((name, importlib.metadata.version(name)))
+            installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+        own = getattr(sys.modules.get(name), "__version__", None)
+        found.append((name, str(own or installed)))
     return tuple(found)
 
 

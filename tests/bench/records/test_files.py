@@ -3,6 +3,7 @@
 import json
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,22 +128,24 @@ def test_a_number_that_json_lacks_is_refused(folder: Path) -> None:
     assert len(read_records(folder / "records.jsonl")) == 2
 
 
-@pytest.fixture
-def full_disk() -> Iterator[int]:
-    """The system refuses to let any file grow beyond this many bytes."""
-    limit = 4096
+@contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """Inside, the system refuses to let any file grow beyond this many bytes. Not a fixture: pytest's own
+    output may be such a file, and it is written before fixtures end."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_earlier_records_intact(folder: Path, full_disk: int) -> None:
+def test_a_full_disk_leaves_earlier_records_intact(folder: Path) -> None:
     path = folder / "records.jsonl"
     whole = path.read_bytes()
-    with open_records(folder, {}) as records:
+    with full_disk(4096), open_records(folder, {}) as records:
         with pytest.raises(RunError, match="its 2 records are intact"):
-            records.append(record("c", prediction="x" * full_disk))
+            records.append(record("c", prediction="x" * 4096))
         assert path.read_bytes() == whole
         records.append(record("d"))  # there is room for a small one
     assert [each["id"] for each in read_records(path)] == ["a", "b", "d"]

@@ -12,6 +12,7 @@ import torch
 import bench as package
 from bench import models
 from bench.cli import report
+from bench.records import provenance
 from bench.records.files import read_records
 from bench.records.provenance import ROOT
 
@@ -31,6 +32,12 @@ def test_a_record_says_everything_of_its_origin(bench: Bench, tmp_path: Path) ->
         assert origin["config"]["task"]["length"] == 512
         assert origin["config"]["model"]["dtype"] == "float32"
         assert record["versions"]["torch"] == torch.__version__
+
+
+def test_a_build_is_named_though_its_package_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    # PyPI's torch 2.13.0 for CUDA calls itself 2.13.0+cu130, its package 2.13.0.
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.13.0")
+    assert dict(provenance.versions.__wrapped__())["torch"] == torch.__version__
 
 
 def rows(bench: Bench, folder: Path, *arguments: str) -> str:
