@@ -17,6 +17,7 @@ from squeezed_kernels.api import (
     own_products,
 )
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
+from squeezed_kernels.clusters import take_rows
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask
 
@@ -38,4 +39,5 @@ __all__ = [
     "merge",
     "own_products",
     "resolve_backend",
+    "take_rows",
 ]

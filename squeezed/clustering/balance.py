@@ -9,16 +9,11 @@ similar cluster that has room. The number of clusters stays, and none ends empty
 import math
 
 import torch
-from squeezed_kernels import own_products
+from squeezed_kernels import own_products, take_rows
 
 from squeezed.clustering.assign import row_blocks
 from squeezed.clustering.lloyd import means
-from squeezed.clustering.partition import (
-    label_counts,
-    rank_in_cluster,
-    segment_starts,
-    take_rows,
-)
+from squeezed.clustering.partition import label_counts, rank_in_cluster, segment_starts
 from squeezed.clustering.problems import Problems
 from squeezed.clustering.split import split_clusters
 

@@ -9,6 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import torch
+from squeezed_kernels import take_rows
 
 from squeezed.clustering.balance import size_cap
 from squeezed.clustering.kmeans import check_input, head_groups, spherical_kmeans
@@ -17,7 +18,6 @@ from squeezed.clustering.partition import (
     permute_segments,
     segment_starts,
     segment_sums,
-    take_rows,
 )
 from squeezed.clustering.problems import normalise
 from squeezed.clustering.topdown import cluster_inside, share_out

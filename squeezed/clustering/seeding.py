@@ -9,9 +9,9 @@ misses: with tenths in place of halves, six steps of Lloyd's end at the same ine
 """
 
 import torch
+from squeezed_kernels import take_rows
 
 from squeezed.clustering.assign import best_similarity
-from squeezed.clustering.partition import take_rows
 from squeezed.clustering.problems import Problems
 
 GROWTH = 2  # a round adds one seed for this many that there are

@@ -8,13 +8,9 @@ purposes; a cut may be where 2-means puts it, or at a wanted size.
 from dataclasses import dataclass
 
 import torch
-from squeezed_kernels import label_sums, own_products
+from squeezed_kernels import label_sums, own_products, take_rows
 
-from squeezed.clustering.partition import (
-    label_counts,
-    segment_starts,
-    take_rows,
-)
+from squeezed.clustering.partition import label_counts, segment_starts
 from squeezed.clustering.problems import Problems, normalise
 
 STEPS = 3  # of 2-means; a fourth changes the gain of a split by under 1 % on keys

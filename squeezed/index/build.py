@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from squeezed_kernels import centroid_dtype
+from squeezed_kernels import centroid_dtype, take_rows
 
 from squeezed.clustering import cluster_levels, segment_means
 from squeezed.index.layer import LayerIndex, Level, cluster_counts, in_cluster_order
@@ -53,8 +53,7 @@ def build_layer(
 
 def _of_clustered(found: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     """A statistic of every key, ``[H, N]`` or ``[H, N, D]``, of those that ``order`` ``[H, M]`` lists."""
-    places = order if found.ndim == 2 else order.unsqueeze(-1).expand(-1, -1, found.shape[2])
-    return found.gather(1, places)
+    return found.gather(1, order) if found.ndim == 2 else take_rows(found, order)
 
 
 def build_levels(keys: torch.Tensor, offsets: tuple[torch.Tensor, ...]) -> tuple[Level, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from squeezed_kernels import empty_table
+from squeezed_kernels import empty_table, take_rows
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,7 @@ def in_cluster_order(rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     """Keys or values ``[H, N, D]`` with the first M rows of each head as ``order`` ``[H, M]`` lists them."""
     clustered = order.shape[1]
     table = empty_table(*rows.shape, dtype=rows.dtype, device=rows.device)
-    for head, own, places in zip(
-        table, rows, order, strict=True
-    ):  # whole rows, which gather copies singly
-        torch.index_select(own[:clustered], 0, places, out=head[:clustered])
+    table[:, :clustered] = take_rows(rows, order)
     table[:, clustered:] = rows[:, clustered:]
     return table
 

@@ -114,9 +114,8 @@ class GroupSelector:
         rows = self.rule.size.rows(self.rule.layer, read) - groups.always.sum(1)[None, :, None]
         order = scores.argsort(dim=-1, descending=True, stable=True)
         sizes = groups.sizes[None, :, None].expand_as(order).gather(-1, order)
-        fits = (
-            sizes.cumsum(-1) <= rows.unsqueeze(-1) + 1e-4
-        )  # of a share, rows can be a hair too few
+        # Of a share, rows can be a hair too few.
+        fits = sizes.cumsum(-1) <= rows.unsqueeze(-1) + 1e-4
         return torch.zeros_like(fits).scatter(-1, order, fits) & (scores > -torch.inf)
 
     def _estimated_count(self) -> int:

@@ -7,6 +7,7 @@ import torch
 from squeezed_kernels import centroid_dtype
 
 from squeezed.clustering import euclidean_kmeans, nearest
+from squeezed.clustering.partition import label_counts
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Size, statistic
@@ -100,8 +101,7 @@ class Multipole(RuledMethod):
                 by_place[head, place : place + number] = first + nearest(own, centroids)
                 place, first = place + number, first + wanted
         group_of_row = by_place.gather(1, layer.positions.long())
-        sizes = torch.zeros(layer.heads, count + 1, dtype=torch.int32, device=keys.device)
-        sizes = sizes.scatter_add(1, group_of_row, torch.ones_like(group_of_row, dtype=torch.int32))
+        sizes = label_counts(group_of_row, count + 1).int()
         sizes[:, count] = 0
         vectors, means = (
             means_of(each, group_of_row, count + 1).to(centroid_dtype(layer.keys.dtype))

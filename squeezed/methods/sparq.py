@@ -74,9 +74,8 @@ class MeanValueSelector(SketchSelector):
             keys = layer.keys[head].to(query.device).float()
             logits = capped(layer.scale * own @ keys.T, layer.softcap)
             here = kept[:, head, None]
-            parts = (logits.masked_fill(each, -torch.inf).logsumexp(-1) for each in (here, ~here))
-            dropped, rest = parts
-            logs.append(dropped - rest)
+            dropped = logits.masked_fill(here, -torch.inf).logsumexp(-1)
+            logs.append(dropped - logits.masked_fill(~here, -torch.inf).logsumexp(-1))
         return replace(found, rest=Rest(self.mean, torch.cat(logs, dim=1)))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from squeezed_kernels import clusters, reference
+from squeezed_kernels import clusters as in_torch
+from squeezed_kernels import reference
 from squeezed_kernels.cpu import attend as attend_loops
 from squeezed_kernels.cpu import choose, cluster, lookup_many, plan, ranges
 from squeezed_kernels.cpu import lookup as lookup_loops
@@ -253,7 +254,7 @@ def keep_best(
 def assign(points: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """As ``clusters.assign``."""
     if points.dtype != torch.float32:
-        return clusters.assign(points, centroids)
+        return in_torch.assign(points, centroids)
     labels = torch.empty(points.shape[:2], dtype=torch.int64)
     similarity = torch.empty(points.shape[:2])
     step = max(1, SIMILARITIES // centroids.shape[1])
@@ -267,21 +268,20 @@ def assign(points: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor,
 def own_products(rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """As ``clusters.own_products``."""
     if rows.dtype != torch.float32:
-        return clusters.own_products(rows, centres, labels)
+        return in_torch.own_products(rows, centres, labels)
     found = torch.empty(rows.shape[:2])
-    heads = zip(*map(_arrays, (rows, centres, labels, found)), strict=True)
-    for each in heads:
+    for each in zip(*map(_arrays, (rows, centres, labels, found)), strict=True):
         cluster.own_products(*each)
     return found
 
 
 def label_sums(
-    rows: torch.Tensor, weights: torch.Tensor, labels: torch.Tensor, clusters_: int
+    rows: torch.Tensor, weights: torch.Tensor, labels: torch.Tensor, clusters: int
 ) -> torch.Tensor:
     """As ``clusters.label_sums``."""
     if rows.dtype != torch.float32:
-        return clusters.label_sums(rows, weights, labels, clusters_)
-    found = torch.zeros(len(rows), clusters_, rows.shape[2])
+        return in_torch.label_sums(rows, weights, labels, clusters)
+    found = torch.zeros(len(rows), clusters, rows.shape[2])
     for each in zip(*map(_arrays, (rows, weights, labels, found)), strict=True):
         cluster.label_sums(*each)
     return found
