@@ -93,13 +93,14 @@ def live(plan: "Sequence[RunSpec]", *, elsewhere: bool) -> Iterator[None]:
     def follow() -> None:
         # Else Ctrl-C might come here, and wake nobody who waits for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        looks, pause = Looks(plan), POLL if terminal else QUIET
+        looks, least = Looks(plan), POLL if terminal else QUIET
+        pause = least
         with Line(sys.stderr, below=not elsewhere) as line:
             while not over.wait(pause):
                 began = time.monotonic()
                 with contextlib.suppress(OSError):  # a folder that goes away is for others to tell
                     line.show(looks().line())
-                pause = max(POLL if terminal else QUIET, SHARE * (time.monotonic() - began))
+                pause = max(least, SHARE * (time.monotonic() - began))
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()

@@ -14,14 +14,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.cli.live import Line
+from bench.cli.live import POLL, QUIET, Line
 from bench.config.errors import InputError
 from bench.config.plain import Plain, records_below, setting
 from bench.records.manifest import Sweep
 from bench.records.progress import CLOSED, Progress
 from bench.records.states import OUTSIDE, STATES, State, groups, state_of, status
-
-PAUSES = (2.0, 60.0)  # seconds between two looks: on a terminal, and elsewhere
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def _watch(runs: Path, settings: Settings) -> list[State]:
     named = [each for each in sweeps if each.name != OUTSIDE]
     sweep = (named or sweeps)[-1]
     live = sys.stdout.isatty() or settings.json
-    pause = settings.every or PAUSES[0 if live else 1]
+    pause = settings.every or (POLL if live else QUIET)
     last = None
     with Line(sys.stdout) as line:
         while True:

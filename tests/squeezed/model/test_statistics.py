@@ -41,15 +41,18 @@ def hooked(model, ids, projection="q_proj"):
     return seen["states"].unflatten(1, (-1, layer.head_dim)).transpose(0, 1)  # [heads, N, D]
 
 
+def of_family(family):
+    torch.manual_seed(0)
+    if family == "llama":
+        return tiny_llama()
+    config = {"phi": PhiConfig, "glm": GlmConfig}[family](**SMALL)
+    return AutoModelForCausalLM.from_config(config).eval()
+
+
 @pytest.mark.parametrize("family", ["llama", "phi", "glm"])
 def test_queries_before_the_rotary_embedding_are_those_of_the_projection(family):
     """Half-and-half, partial, and interleaved rotary embeddings, all by the model's own function."""
-    torch.manual_seed(0)
-    if family == "llama":
-        model = tiny_llama()
-    else:
-        config = {"phi": PhiConfig, "glm": GlmConfig}[family](**SMALL)
-        model = AutoModelForCausalLM.from_config(config).eval()
+    model = of_family(family)
     ids = random_ids(220, seed=1)
     ctx = squeezed.prepare(
         model, ids, chunk=64, statistics=("expected_query_mean", "expected_query_covariance")
@@ -70,12 +73,7 @@ def test_queries_before_the_rotary_embedding_are_those_of_the_projection(family)
 @pytest.mark.parametrize("family", ["llama", "phi", "glm"])
 def test_turned_keys_are_those_of_the_projection_at_one_position(family):
     """For the token behind the context their logits are those of Multipole's keys at 0 and query at 2,048."""
-    torch.manual_seed(0)
-    if family == "llama":
-        model = tiny_llama()
-    else:
-        config = {"phi": PhiConfig, "glm": GlmConfig}[family](**SMALL)
-        model = AutoModelForCausalLM.from_config(config).eval()
+    model = of_family(family)
     ctx = squeezed.prepare(
         model, random_ids(220, seed=1), chunk=64, window=20, statistics=("turned_keys",)
     )
