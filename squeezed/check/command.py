@@ -52,9 +52,10 @@ def _one(model: str) -> int:
     from squeezed.check.of_config import report
 
     file = Path(model) if model.lower().endswith(".gguf") else None
+    if reason := _no_model(Path(model), file is not None):
+        print(f"error: {model}: {reason}", file=sys.stderr)
+        return 2
     try:
-        if file is not None and not file.is_file():
-            raise FileNotFoundError(f"no file {file}")
         config = AutoConfig.from_pretrained(
             model if file is None else str(file.absolute().parent),
             gguf_file=None if file is None else file.name,
@@ -65,10 +66,30 @@ def _one(model: str) -> int:
         print(f"error: {model}: reading a GGUF file needs: pip install gguf", file=sys.stderr)
         return 2
     except (OSError, ValueError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        said = " ".join(str(error).split())
+        if not Path(model).exists():
+            said = "there is no such folder, nor a model of that name in the hub's cache on this machine"
+        print(f"error: {model}: {said}", file=sys.stderr)
         return 2
     print(found.text())
     return 1 if found.reasons else 0
+
+
+def _no_model(path: Path, is_file: bool) -> str | None:
+    """Why a path is no model, in words of our own: transformers' are about its hub."""
+    if is_file:
+        return None if path.is_file() else "there is no such file"
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return None
+        if (path / "adapter_config.json").is_file():
+            return "it is an adapter; give the folder of the model that it belongs to"
+        return "the folder holds no config.json; give the folder of a model"
+    # OWNER/NAME may be in the hub's cache on this machine; anything else can only be a path.
+    of_the_hub = (
+        not path.is_absolute() and len(path.parts) <= 2 and path.parts[0] not in (".", "..")
+    )
+    return None if of_the_hub else "there is no such folder"
 
 
 def _all(asked: dict[str, str]) -> int:

@@ -182,6 +182,19 @@ def test_a_folder_is_judged_by_its_configuration_alone(tmp_path, capsys):
     assert "bloom biases attention by distance" in capsys.readouterr().out
     assert main(["check", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+    assert main(["check", "nobody/nothing"]) == 2
+    assert "nor a model of that name in the hub's cache" in capsys.readouterr().err
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    wrong = {
+        "none": "there is no such folder",
+        "none.gguf": "there is no such file",
+        ".": "holds no config.json",
+        "adapter": "it is an adapter; give the folder of the model",
+    }
+    for name, reason in wrong.items():
+        assert main(["check", str(tmp_path / name)]) == 2
+        assert reason in capsys.readouterr().err
     assert main(["check", "all=true", "types=nonesuch"]) == 2
     assert "nonesuch: no model type" in capsys.readouterr().err
     for arguments in (["check"], ["check", "--all"], ["check", "all=true", "folder"]):
