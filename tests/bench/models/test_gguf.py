@@ -234,4 +234,4 @@ def test_support_is_told_of_a_file(file: Path, capsys: pytest.CaptureFixture[str
     assert check([str(file)]) == 0
     assert "llama" in capsys.readouterr().out
     assert check([str(file.with_name("nowhere.gguf"))]) == 2
-    assert "no file" in capsys.readouterr().err
+    assert "no such file" in capsys.readouterr().err
