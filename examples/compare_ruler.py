@@ -1,24 +1,32 @@
 """Whether rows with the original's wording are the original's: frames and lengths, task by task.
 
 python examples/compare_ruler.py --clone FOLDER [--tokenizers mini,FOLDER] [--tasks vt,cwe] [--seeds 8]
+python examples/compare_ruler.py --clone FOLDER --times [--tasks vt,cwe] [--length 32768] [--samples 20]
 
 FOLDER is a clone of github.com/NVIDIA/RULER. Its generators are run as they are, in a temporary copy,
 and ours with ``prompts=FOLDER compat=true``. Of both, what is drawn (numbers, names, words) is masked;
 what is left, the frame, must be the same text. Lengths are means in tokens. They differ from seed to seed,
 because all samples of one start from one drawn size and lose whole steps. Tasks with essays or documents
 need data of others, and are left out.
+
+With ``--times``, rows of each task are made by the original's command and by ours in turns, and the CPU
+seconds of both processes are compared, start-up included.
 """
 
 import argparse
 import ast
+import contextlib
 import itertools
 import json
 import os
 import re
+import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +51,7 @@ STUBS = {
         "stop_after_attempt = wait_fixed = wait_random = lambda *_: 0\n"
     ),
 }
+ROUNDS = 3  # of timing
 # One process for all generators, because each imports for seconds.
 DRIVER = """
 import json, runpy, sys
@@ -81,62 +90,89 @@ def frame(text: str) -> list[str]:
     ]
 
 
-def theirs(
-    clone: Path, tasks: list[str], tokenizer: str, length: int, samples: int, seeds: int
-) -> dict[str, list[dict[str, Any]]]:
-    """Rows of the original's own generators, run in a copy, by task."""
-    with tempfile.TemporaryDirectory() as work:
-        data = Path(work) / "data"
+@contextlib.contextmanager
+def runnable(clone: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A copy of the original's generators that can be run, and the environment to do it in."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        data = work / "data"
         shutil.copytree(clone / "scripts" / "data", data)
         for name, content in STUBS.items():
-            path = Path(work) / "stubs" / name
+            path = work / "stubs" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         words = data / "synthetic" / "json" / "english_words.json"
         words.parent.mkdir(exist_ok=True)
         words.write_text('{"1": "word"}')  # a pointer in most clones, and read at any length
-        commands = []
-        for task, seed in itertools.product(tasks, range(seeds)):
-            family, script = FAMILIES[TASKS[task].family]
-            commands.append(
-                [
-                    *(
-                        str(data / "synthetic" / script),
-                        "--save_dir",
-                        work,
-                        "--save_name",
-                        f"{task}-{seed}",
-                    ),
-                    *("--random_seed", str(seed)),
-                    *("--tokenizer_type", "hf", "--tokenizer_path", tokenizer),
-                    *("--max_seq_length", str(length), "--num_samples", str(samples)),
-                    *("--tokens_to_generate", str(TASKS[task].max_new_tokens)),
-                    *("--template", template(clone, family), *parameters(task)),
-                ]
-            )
-        folders = [str(Path(work) / "stubs"), str(data / "synthetic"), str(data)]
+        folders = [str(work / "stubs"), str(data / "synthetic"), str(data)]
         paths = [*folders, os.environ.get("PYTHONPATH", "")]
-        done = subprocess.run(
-            [sys.executable, "-c", DRIVER],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-            input=json.dumps(commands),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise SystemExit(f"an original generator failed: {said}")
+        yield work, os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def command(
+    clone: Path, work: Path, task: str, tokenizer: str, length: int, samples: int, seed: int
+) -> list[str]:
+    """The original's command for a task, run in ``work``; its rows go to ``work/TASK-SEED``."""
+    family, script = FAMILIES[TASKS[task].family]
+    return [
+        str(work / "data" / "synthetic" / script),
+        *("--save_dir", str(work), "--save_name", f"{task}-{seed}", "--random_seed", str(seed)),
+        *("--tokenizer_type", "hf", "--tokenizer_path", tokenizer),
+        *("--max_seq_length", str(length), "--num_samples", str(samples)),
+        *("--tokens_to_generate", str(TASKS[task].max_new_tokens)),
+        *("--template", template(clone, family), *parameters(task)),
+    ]
+
+
+def theirs(
+    clone: Path, tasks: list[str], tokenizer: str, length: int, samples: int, seeds: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the original's own generators, run in a copy, by task."""
+    with runnable(clone) as (work, environment):
+        commands = [
+            command(clone, work, task, tokenizer, length, samples, seed)
+            for task, seed in itertools.product(tasks, range(seeds))
+        ]
+        run([sys.executable, "-c", DRIVER], environment, json.dumps(commands))
         return {
             task: [
                 json.loads(line)
                 for seed in range(seeds)
-                for line in (Path(work) / f"{task}-{seed}" / "validation.jsonl")
-                .read_text()
-                .splitlines()
+                for line in (work / f"{task}-{seed}" / "validation.jsonl").read_text().splitlines()
             ]
             for task in tasks
         }
+
+
+def run(arguments: list[str], environment: dict[str, str] | None = None, given: str = "") -> float:
+    """Runs a command and returns its CPU seconds; ends the example with its last line if it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        arguments, env=environment, input=given, capture_output=True, text=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SystemExit(f"{arguments[1]} ... failed: {said}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def compare_times(clone: Path, task: str, tokenizer: str, length: int, samples: int) -> None:
+    """Prints the median CPU seconds of both commands for a task, run in turns."""
+    took: dict[str, list[float]] = {"theirs": [], "ours": []}
+    with runnable(clone) as (work, environment):
+        for seed in range(ROUNDS):
+            original = command(clone, work, task, tokenizer, length, samples, seed)
+            took["theirs"].append(run([sys.executable, *original], environment))
+            settings = [f"task={task}", f"length={length}", f"samples={samples}", f"seed={seed}"]
+            settings += [f"tokenizer={tokenizer}", f"out={work / f'ours-{seed}'}"]
+            took["ours"].append(run([sys.executable, "-m", "ruler", *settings]))
+    other, own = (statistics.median(each) for each in took.values())
+    print(
+        f"{task:16} {Path(tokenizer).name:12} {samples} rows of {length} tokens, CPU seconds: "
+        f"theirs {other:.1f}, ours {own:.1f}, ratio {other / own:.1f}",
+        flush=True,
+    )
 
 
 def template(clone: Path, family: str) -> str:
@@ -210,6 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--length", type=int, default=4096)
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--times", action="store_true", help="compare CPU seconds, not texts")
     given = parser.parse_args(arguments)
     if not (given.clone / "scripts" / "data" / "synthetic").is_dir():
         parser.error(f"--clone: {given.clone} has no folder scripts/data/synthetic")
@@ -221,6 +258,11 @@ def main(arguments: list[str] | None = None) -> None:
     counts = given.samples, given.seeds
     for name in given.tokenizers.split(","):
         tokenizer = load_tokenizer(name)
+        if given.times:
+            for task in tasks:
+                path = str(tokenizer.name_or_path)
+                compare_times(given.clone, task, path, length, given.samples)
+            continue
         print(f"{name}: running the original's generators ...", file=sys.stderr)
         made = theirs(given.clone, tasks, str(tokenizer.name_or_path), length, *counts)
         for task in tasks:

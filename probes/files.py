@@ -10,16 +10,11 @@ from probes.find import sets
 from probes.generate import rows
 from probes.plan import Plan, make_plan
 from rows.command import check_folder
-from rows.parquet import read_parquet, write_parquet
+from rows.formats import FORMATS
 from rows.publish import read_manifest
-from rows.row import Row, RowError, read_jsonl, write_jsonl
+from rows.row import Row, RowError
 from rows.tokenizer import load_tokenizer
 from rows.tokens import TokenCounter
-
-FORMATS = {
-    "jsonl": (write_jsonl, read_jsonl),
-    "parquet": (write_parquet, read_parquet),
-}
 
 
 def run(settings: ProbesConfig) -> None:
@@ -39,7 +34,7 @@ def run(settings: ProbesConfig) -> None:
     if settings.format not in (*FORMATS, "both"):
         known = ", ".join([*FORMATS, "both"])
         raise ValueError(f"format is {settings.format!r}; expected one of {known}")
-    tokens = TokenCounter(load_tokenizer(settings.tokenizer), settings.chat)
+    tokens = TokenCounter(load_tokenizer(settings.tokenizer, settings.chat), settings.chat)
     for plan in [plan_of(name, settings, tokens) for name in names]:
         write_files(plan, settings)
 

@@ -7,22 +7,28 @@ from typing import Any
 from rows.gguf import kept
 from rows.gguf.header import is_gguf, read_header
 from rows.gguf.tokenizer import read_tokenizer
+from rows.tokenizer_file import read_tokenizer_file
 
 
-def load_tokenizer(name: str) -> Any:
+def load_tokenizer(name: str, chat: bool = False) -> Any:
     """The tokenizer of ``mini``, of a model that was fetched by name, of a folder, a GGUF file or a hub id.
+
+    Args:
+        chat: it must know its chat template. Without, a folder's may be a ``FileTokenizer``: the same ids.
 
     Raises:
         ValueError: there is no such tokenizer.
     """
     if is_gguf(name):
-        return _of_gguf(Path(name).expanduser())
+        return _of_gguf(Path(name).expanduser(), chat)
     fetched = None if Path(name).exists() else kept.named(name)
     source = str(_mini()) if name == "mini" else str(fetched or Path(name).expanduser())
     if name.startswith((".", "/", "~")) and not Path(source).is_dir():
         raise ValueError(
             f"tokenizer: no folder {name}; give mini, a local folder, a GGUF file, or a hub id"
         )
+    if not chat and (read := read_tokenizer_file(Path(source))) is not None:
+        return read
     from transformers import AutoTokenizer  # takes seconds, so after all checks
 
     try:
@@ -35,7 +41,7 @@ def load_tokenizer(name: str) -> Any:
         ) from error
 
 
-def _of_gguf(path: Path) -> Any:
+def _of_gguf(path: Path, chat: bool) -> Any:
     """The tokenizer of a GGUF file: of its converted model if there is one, else read from it, slowly."""
     try:
         read_header(path)
@@ -44,7 +50,7 @@ def _of_gguf(path: Path) -> Any:
             return read_tokenizer(path)
     except (ImportError, OSError, ValueError) as error:
         raise ValueError(f"tokenizer: {error}") from error
-    return load_tokenizer(str(converted))
+    return load_tokenizer(str(converted), chat)
 
 
 def _mini() -> Path:

@@ -7,9 +7,9 @@ from tqdm import tqdm
 
 from rows.command import check_folder
 from rows.download import MissingDataError
-from rows.parquet import read_parquet, write_parquet
+from rows.formats import FORMATS
 from rows.publish import read_manifest
-from rows.row import Row, RowError, read_jsonl, write_jsonl
+from rows.row import Row, RowError
 from rows.tokenizer import load_tokenizer
 from rows.tokens import TokenCounter
 from ruler import publish
@@ -17,11 +17,6 @@ from ruler.config import RulerConfig
 from ruler.generate import rows
 from ruler.plan import Plan, make_plan
 from ruler.tasks import TASKS, get_task
-
-FORMATS = {
-    "jsonl": (write_jsonl, read_jsonl),
-    "parquet": (write_parquet, read_parquet),
-}
 
 
 def task_names(task: str) -> list[str]:
@@ -116,7 +111,7 @@ def run(settings: RulerConfig) -> None:
     if settings.format not in (*FORMATS, "both"):
         known = ", ".join([*FORMATS, "both"])
         raise ValueError(f"format is {settings.format!r}; expected one of {known}")
-    tokens = TokenCounter(load_tokenizer(settings.tokenizer), settings.chat)
+    tokens = TokenCounter(load_tokenizer(settings.tokenizer, settings.chat), settings.chat)
     plans, missing = [], []
     for name in names:
         try:
