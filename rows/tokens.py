@@ -11,29 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rows.chunks import ANCHOR, BORDER, COMPOUND, COMPOUNDS, LETTER, PIECES, RULES
 from rows.encode import encode
 from rows.frame import make_frame
 
 # What tokenizers cut differently: cases, digits, blanks, line ends, accents, other scripts.
 PROBE = "It's Ünïcode, HTTPServer_v2:  1234567 (3.14)\n\n\tdef f(x): ...  \r\n日本語 ok🙂 a-b "
-# A word with the blanks before it and the line ends behind it. Tokens do not cross the borders of
-# such chunks: a blank begins a token, and punctuation may take a line end with it.
-CHUNK = re.compile(r" +[^ \n]*\n*|[^ \n]+\n*|\n+")
-# Keys and values are mostly new, but of pieces seen before: words, digits in groups of three.
-BORDER = "\0"  # between compounds in one text
-COMPOUND = re.compile(r" ?[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.,]?\n*")
-COMPOUNDS = re.compile(f"{COMPOUND.pattern}(?:{BORDER}{COMPOUND.pattern})*")
-PIECES = tuple(
-    re.compile(rf" ?{digits}| ?-?[A-Za-z]+|-|[.,\n]+|{BORDER}")
-    for digits in ("[0-9]{1,3}", "[0-9]+")
-)
 BLANKS = "\x00\x01"  # marks of ``added_filled``
-ANCHOR = "\n"  # stands before a chunk that is counted alone, since some tokenizers add a blank
-# The same needles as in the tasks, to see whether chunks can be counted one by one.
-CHUNK_PROBE = (
-    'A word.\n17. calm-otter has 4711042.\nSET AB = 12\n\nIt is "so?" (1) x, and y\n'
-    " 0b6c3f2e-12ab-4c56-9def-abcdef012345 is 6749734,\n x1-2y a-1 1-a 33333-4444-B"
-)
 CACHED_CHUNKS = 500_000
 JOINED = 64  # chunks from which on one text is worth while
 
@@ -60,7 +44,9 @@ class TokenCounter:
         self.fingerprint = fingerprint(tokenizer)
         self._chunks: dict[str, int] = {}
         self._numbers = [0]
-        self._anchor = len(encode(tokenizer, ANCHOR))
+        self._before = {each: len(encode(tokenizer, each)) for each in (ANCHOR, LETTER)}
+        self._rule = RULES[0]
+        self._counted: tuple[str | None, int] = None, 0  # the last text that was counted
         self._pieces: re.Pattern[str] | None = None
         self.additive = False  # until it is known
         self.additive = self._is_additive()
@@ -69,18 +55,24 @@ class TokenCounter:
         """A counter that is right for texts like ``probe`` too: this one, or one that is not ``additive``."""
         if not self.additive:
             return self
-        whole = len(encode(self._tokenizer, ANCHOR + probe)) - self._anchor
+        whole = len(encode(self._tokenizer, ANCHOR + probe)) - self._before[ANCHOR]
         if self.added(probe) == whole:
             return self
         other = copy.copy(self)
         other.additive, other._chunks, other._numbers = False, {}, [0]
+        other._counted = None, 0
         return other
 
     def count(self, text: str) -> int:
         """Tokens of a text that begins a fixed context."""
+        if self._counted[0] != text:  # a size search ends with the text that is then written
+            self._counted = text, self._count(text)
+        return self._counted[1]
+
+    def _count(self, text: str) -> int:
         if not self.additive:
             return self._begin(text)
-        first = CHUNK.match(text)
+        first = self._rule.chunk.match(text)
         if first is None:
             return 0
         # Nothing stands before the first chunk, or a template, and some tokenizers add a blank there.
@@ -91,7 +83,7 @@ class TokenCounter:
 
     def added(self, text: str) -> int:
         """Tokens of text behind other text, chunk by chunk: exact where ``additive``, else close."""
-        chunks = CHUNK.findall(text)
+        chunks = self._rule.chunk.findall(text)
         try:
             return sum(map(self._chunks.__getitem__, chunks))
         except KeyError:
@@ -100,7 +92,7 @@ class TokenCounter:
 
     def added_each(self, texts: list[str]) -> list[int]:
         """``added`` of many texts, which is faster than one by one."""
-        split = [CHUNK.findall(text) for text in texts]
+        split = [self._rule.chunk.findall(text) for text in texts]
         self._learn(list(itertools.chain.from_iterable(split)))
         cost = self._chunks.__getitem__
         return [sum(map(cost, chunks)) for chunks in split]
@@ -113,7 +105,7 @@ class TokenCounter:
         """
         if not fillings:
             return []
-        chunks = CHUNK.findall(text)
+        chunks = self._rule.chunk.findall(text)
         varying = [each for each in chunks if any(mark in each for mark in BLANKS)]
         fixed = self.added("".join(each for each in chunks if each not in varying))
         columns = dict(zip(BLANKS, zip(*fillings, strict=True), strict=False))
@@ -172,9 +164,10 @@ class TokenCounter:
         """How many tokens of text hold nothing but its leading blank: 0, or 1 of its own."""
         if not text.startswith(" "):
             return 0
-        chunk = ANCHOR + CHUNK.findall(text)[0]
-        offsets = self._tokenizer.backend_tokenizer.encode(chunk, add_special_tokens=False).offsets
-        return sum(last <= len(ANCHOR) + 1 for _, last in offsets) - self._anchor
+        first = self._rule.chunk.findall(text)[0]
+        before = self._rule.before(first)
+        encoded = self._tokenizer.backend_tokenizer.encode(before + first, add_special_tokens=False)
+        return sum(last <= len(before) + 1 for _, last in encoded.offsets) - self._before[before]
 
     def _learn(self, chunks: list[str]) -> None:
         """Tokenizes the chunks that were not seen before, all at once."""
@@ -212,22 +205,22 @@ class TokenCounter:
         return [each for each in chunks if COMPOUND.fullmatch(each)]
 
     def _tokenize(self, new: set[str]) -> None:
-        joinable = [each for each in new if each[0] == " "] if self.additive else []
+        joinable = list(filter(self._rule.joinable, new)) if self.additive else []
         if len(joinable) > JOINED:
             self._chunks.update(zip(joinable, self._counts_joined(joinable), strict=True))
             new.difference_update(joinable)
-        texts = list(new)
-        for text, tokens in zip(
-            texts, self._counts([ANCHOR + each for each in texts]), strict=True
-        ):
-            self._chunks[text] = tokens - self._anchor
+        befores = {each: self._rule.before(each) for each in new}
+        counts = self._counts([before + text for text, before in befores.items()])
+        for (text, before), tokens in zip(befores.items(), counts, strict=True):
+            self._chunks[text] = tokens - self._before[before]
 
     def _counts_joined(self, chunks: list[str]) -> list[int]:
         """Tokens of chunks that begin with a blank, from one text: three times as fast."""
         backend = self._tokenizer.backend_tokenizer
-        encoded = backend.encode(ANCHOR + "".join(chunks), add_special_tokens=False)
+        before = self._rule.before(chunks[0])
+        encoded = backend.encode(before + "".join(chunks), add_special_tokens=False)
         firsts = [first for first, _ in encoded.offsets]
-        ends = itertools.accumulate(map(len, chunks), initial=len(ANCHOR))
+        ends = itertools.accumulate(map(len, chunks), initial=len(before))
         places = [bisect.bisect_left(firsts, end) for end in ends]
         return [after - before for before, after in itertools.pairwise(places)]
 
@@ -249,15 +242,19 @@ class TokenCounter:
         rule = self._tokenizer.backend_tokenizer.pre_tokenizer
         if rule is None or self._tokenizer.backend_tokenizer.padding is not None:
             return False
-        cuts = {start for _, (start, _) in rule.pre_tokenize_str(CHUNK_PROBE)}
-        if not _cut_at({each.start() for each in CHUNK.finditer(CHUNK_PROBE)}, cuts):
-            return False
-        whole = len(encode(self._tokenizer, ANCHOR + CHUNK_PROBE)) - self._anchor
-        for self._pieces in (*PIECES, None):
-            self._chunks.clear()
-            starts = set() if self._pieces is None else _piece_starts(self._pieces)
-            if _cut_at(starts, cuts) and self.added(CHUNK_PROBE) == whole:
-                return True
+        for self._rule in RULES:
+            probe = self._rule.probe
+            cuts = {start for _, (start, _) in rule.pre_tokenize_str(probe)}
+            if not self._rule.is_cut_at(self._rule.starts(), cuts):
+                continue
+            whole = len(encode(self._tokenizer, ANCHOR + probe)) - self._before[ANCHOR]
+            for self._pieces in (*PIECES, None):
+                self._chunks.clear()
+                starts = set() if self._pieces is None else self._rule.piece_starts(self._pieces)
+                if self._rule.is_cut_at(starts, cuts) and self.added(probe) == whole:
+                    return True
+        self._chunks.clear()
+        self._rule = RULES[0]
         return False
 
 
@@ -271,23 +268,6 @@ def _filled(text: str, columns: Mapping[str, Sequence[str]], count: int) -> list
     for mark in found:
         texts = [each.replace(mark, word) for each, word in zip(texts, columns[mark], strict=True)]
     return texts
-
-
-def _cut_at(starts: set[int], cuts: set[int]) -> bool:
-    """Whether the probe is cut at all of ``starts``; a rule that drops blanks cuts behind them."""
-    return all(
-        start in cuts or (CHUNK_PROBE[start] == " " and start + 1 in cuts) for start in starts
-    )
-
-
-def _piece_starts(pieces: re.Pattern[str]) -> set[int]:
-    """Where the compounds of the probe would be cut into pieces."""
-    compounds = [each for each in CHUNK.finditer(CHUNK_PROBE) if COMPOUND.fullmatch(each[0])]
-    return {
-        compound.start() + piece.start()
-        for compound in compounds
-        for piece in pieces.finditer(compound[0])
-    }
 
 
 def fingerprint(tokenizer: Any) -> str:

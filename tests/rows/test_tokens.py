@@ -31,6 +31,9 @@ others = [
     "\tx",
     "...",
     "\n\n",
+    "\n   two",
+    " \n\n",
+    " ",
 ]
 pieces = st.sampled_from(needles + others)
 texts = st.lists(pieces, max_size=30).map("".join)
@@ -39,7 +42,7 @@ slowly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 def test_chunks_are_added_up_only_where_the_tokenizer_cuts_there(tokenizers: Tokenizers) -> None:
     added = {name for name in TOKENIZERS if TokenCounter(tokenizers[name]).additive}
-    assert added == {"mini", "bytes", "words"}
+    assert added == {"mini", "bytes", "words", "gpt2"}
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)

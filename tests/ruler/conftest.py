@@ -20,7 +20,7 @@ from ruler.prompts import SUITE
 from ruler.sources import words
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKENIZERS = ("mini", "bytes", "words", "merging")
+TOKENIZERS = ("mini", "bytes", "words", "merging", "gpt2")
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|user|>{{ message['content'] | trim }}<|stop|>"
     "{% endfor %}{% if add_generation_prompt %}<|model|>{% endif %}"
@@ -39,6 +39,7 @@ def tokenizers(tokenizer: Any) -> dict[str, Any]:
         "bytes": byte_tokenizer(),
         "words": word_tokenizer(),
         "merging": merging_tokenizer(),
+        "gpt2": gpt2_tokenizer(),
     }
 
 
@@ -55,6 +56,23 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     made = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
     made.chat_template = TEMPLATE
     return made
+
+
+def gpt2_tokenizer() -> PreTrainedTokenizerFast:
+    """GPT-2's rule, with tokens of several blanks and line ends, which it cuts by what stands behind them."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000,
+        special_tokens=["<s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    blanks = [f"a{blank}" for blank in ("\n\n", "\n\n\n", "   ", "\n  ", "\n\n ", " \n")]
+    texts = [*map(str, vars(SUITE.niah).values()), *words.vocabulary()[:500], *blanks]
+    backend.train_from_iterator(texts * 3, trainer)
+    backend.post_processor = adds_bos(backend)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
 
 
 def adds_bos(backend: Tokenizer) -> processors.TemplateProcessing:
