@@ -13,6 +13,7 @@ from squeezed_kernels.api import (
     keep_best,
     label_sums,
     lookup,
+    lookup_codes,
     merge,
     own_products,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "keep_best",
     "label_sums",
     "lookup",
+    "lookup_codes",
     "merge",
     "own_products",
     "resolve_backend",

@@ -59,6 +59,57 @@ def lookup(
     return scores
 
 
+def lookup_codes(
+    weights: torch.Tensor,
+    base: torch.Tensor,
+    codes: torch.Tensor,
+    offsets: torch.Tensor,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+    backend: str = AUTO,
+) -> torch.Tensor:
+    """Log score of every key by its code ``[B, H, T, M]``; see ``reference.lookup_codes``.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    if reduce not in reference.REDUCTIONS:
+        known = ", ".join(reference.REDUCTIONS)
+        raise ValueError(f"reduce is {reduce!r}; expected one of {known}")
+    if codes.ndim != 3 or codes.dtype != torch.uint8:
+        raise ValueError(f"codes are {codes.dtype} {tuple(codes.shape)}; expected uint8 [H, M, P]")
+    heads, _, size = codes.shape
+    if weights.ndim != 4 or weights.shape[-1] != 8 * size or weights.shape[1] % heads:
+        raise ValueError(
+            f"weights are {tuple(weights.shape)}; expected [B, a multiple of {heads}, L, {8 * size}]"
+        )
+    groups = base.shape[-1] if base.ndim else 0
+    _check("base", base, (*weights.shape[:3], groups), weights.device)
+    _check("codes", codes, tuple(codes.shape), weights.device)
+    _check("offsets", offsets, (heads, groups + 1), weights.device)
+    if valid is not None:
+        _check("valid", valid, (len(weights), weights.shape[2]), weights.device, torch.bool)
+    if block is not None and block < 1:
+        raise ValueError(f"block is {block}; expected at least 1 query token")
+    name = resolve_backend(backend, weights.device)
+    empty = codes.numel() == 0 or weights.numel() == 0
+    module = reference if weights.dtype == torch.float64 or empty else load(name)
+    found: torch.Tensor = getattr(module, "lookup_codes", reference.lookup_codes)(
+        weights,
+        base,
+        codes,
+        offsets,
+        softcap=_cap(softcap),
+        block=block,
+        reduce=reduce,
+        valid=valid,
+    )
+    return found
+
+
 def attend_groups(
     query: torch.Tensor,
     keys: torch.Tensor,

@@ -5,7 +5,7 @@ groups of keys (clusters), D head size. Query head h reads KV head h // G. Every
 (float64 for float64 input).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -48,30 +48,99 @@ def lookup(
     Raises:
         ValueError: an unknown reduction, a block below 1, or heads that do not divide.
     """
-    if reduce not in REDUCTIONS:
-        raise ValueError(f"reduce is {reduce!r}; expected one of {', '.join(REDUCTIONS)}")
     grouped = group_heads(query, centroids.shape[0])
     wide = _wide(query.dtype)
     transposed = centroids.to(wide).transpose(1, 2)[:, None]  # [H, 1, D, C]
-    log_counts = counts.to(wide).log()[:, None, None]  # log 0 = -inf drops empty clusters
+
+    def logits(piece: slice) -> torch.Tensor:
+        return scale * grouped[:, :, :, piece].to(wide) @ transposed
+
+    return log_scores(logits, query.shape[2], counts, softcap, block, reduce, valid, candidates)
+
+
+def log_scores(
+    logits: Callable[[slice], torch.Tensor],
+    length: int,
+    counts: torch.Tensor,
+    softcap: float | None,
+    block: int | None,
+    reduce: str,
+    valid: torch.Tensor | None,
+    candidates: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """From logits to log scores ``[B, H, T, C]``; arguments and errors as of ``lookup``.
+
+    Args:
+        logits: uncapped ones of a piece of the query tokens, ``[B, H, G, tokens, C]``. length: query tokens.
+    """
+    if reduce not in REDUCTIONS:
+        raise ValueError(f"reduce is {reduce!r}; expected one of {', '.join(REDUCTIONS)}")
     used = (counts > 0)[:, None, None]
     scores = []
-    for t, part in enumerate(block_slices(query.shape[2], block)):
+    for t, part in enumerate(block_slices(length, block)):
         seen = used if candidates is None else used & candidates[:, :, t, None, None]
         sums = []
         for piece in block_slices(part.stop - part.start, QUERY_BLOCK, part.start):
-            logits = capped(scale * grouped[:, :, :, piece].to(wide) @ transposed, softcap)
-            logits = logits.masked_fill(~seen, -torch.inf)
-            total = (logits + log_counts).logsumexp(-1, keepdim=True)
-            shares = logits - _finite(total)
+            own = capped(logits(piece), softcap).masked_fill(~seen, -torch.inf)
+            # log 0 = -inf drops empty clusters
+            total = (own + counts.to(own.dtype).log()[:, None, None]).logsumexp(-1, keepdim=True)
+            shares = own - _finite(total)
             if valid is not None:
                 shares = shares.masked_fill(~valid[:, None, None, piece, None], -torch.inf)
             sums.append(shares.logsumexp(3))
         tokens = part.stop - part.start if valid is None else valid[:, part].sum(1)
-        tokens = torch.as_tensor(tokens, dtype=wide, device=query.device).clamp(min=1)
-        mean = torch.stack(sums).logsumexp(0) - tokens.log().view(-1, 1, 1, 1)  # [B, H, G, C]
+        divisor = torch.as_tensor(tokens, dtype=sums[0].dtype, device=counts.device).clamp(min=1)
+        mean = torch.stack(sums).logsumexp(0) - divisor.log().view(-1, 1, 1, 1)  # [B, H, G, C]
         scores.append(_over_query_heads(mean, reduce))
     return torch.stack(scores, dim=2)
+
+
+def lookup_codes(
+    weights: torch.Tensor,
+    base: torch.Tensor,
+    codes: torch.Tensor,
+    offsets: torch.Tensor,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Log score of every key, whose logit is that of its group and what the bits of its code add.
+
+    ``a_i = base[group of i] + sum over the bits k that are set in codes[i] of weights[k]``; scores are made
+    of these logits as ``lookup`` does, each key a cluster of its own. Any code by sums of bits can be written
+    so: equal steps of any number of bits, or signs. A table of 256 sums a byte makes it a few additions a key
+    (asymmetric distance computation: Jegou et al., Product Quantization, 2011, section III).
+
+    Args:
+        weights: ``[B, Hq, L, 8 * P]``, softmax scale included. base: ``[B, Hq, L, C]``, the same.
+        codes: uint8 ``[H, M, P]``; weight 8 * p + k is of the bit of value ``2 ** k`` of byte p.
+        offsets: int32 ``[H, C + 1]``; group c is the keys ``offsets[c]`` to ``offsets[c + 1]``.
+        softcap, block, reduce, valid: as in ``lookup``.
+
+    Returns:
+        ``[B, H, T, M]`` log scores, float32 or float64.
+    """
+    heads, keys, _ = codes.shape
+    wide = _wide(weights.dtype)
+    powers = torch.arange(8, dtype=torch.uint8, device=codes.device)
+    bits = ((codes[..., None] >> powers) & 1).flatten(2).to(wide).transpose(1, 2)[:, None]
+    own, shared = group_heads(weights, heads), group_heads(base, heads)
+    group = torch.stack(
+        [
+            torch.arange(len(each) - 1, device=each.device).repeat_interleave(each.diff())
+            for each in offsets
+        ]
+    )
+
+    def logits(piece: slice) -> torch.Tensor:
+        groups = shared[:, :, :, piece].to(wide)
+        index = group[None, :, None, None].expand(*groups.shape[:4], keys)
+        return groups.gather(-1, index) + own[:, :, :, piece].to(wide) @ bits
+
+    counts = torch.ones(heads, keys, dtype=torch.int32, device=codes.device)
+    return log_scores(logits, weights.shape[2], counts, softcap, block, reduce, valid)
 
 
 def children(keep: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:

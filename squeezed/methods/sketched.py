@@ -7,7 +7,7 @@ bytes that reading it takes. Everything else - rules, sizes, accounting, keys th
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from squeezed_kernels import lookup
@@ -22,6 +22,31 @@ QueryMap = Callable[[torch.Tensor, torch.Tensor | None, int | None], torch.Tenso
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """How a layer's log scores are made of logits.
+
+    Attributes:
+        scale, softcap: the layer's. block, reduce: the method's. backend: of the kernels.
+    """
+
+    scale: float
+    softcap: float | None
+    block: int | None
+    reduce: str
+    backend: str
+
+
+class Scorer(Protocol):
+    """What finds keys of one layer, in cluster order."""
+
+    def log_scores(
+        self, query: torch.Tensor, valid: torch.Tensor | None, how: Lookup
+    ) -> torch.Tensor:
+        """``[B, H, T, M]`` of a query ``[B, Hq, L, D]`` and its tokens that are no padding ``[B, L]``."""
+        ...
+
+
+@dataclass(frozen=True)
 class Sketch:
     """A copy of the clustered keys of one layer, in cluster order.
 
@@ -33,6 +58,22 @@ class Sketch:
 
     keys: torch.Tensor
     query: QueryMap
+
+    def log_scores(
+        self, query: torch.Tensor, valid: torch.Tensor | None, how: Lookup
+    ) -> torch.Tensor:
+        counts = torch.ones(self.keys.shape[:2], dtype=torch.int32, device=self.keys.device)
+        return lookup(
+            self.query(query, valid, how.block).to(self.keys.dtype),
+            self.keys,
+            counts,
+            how.scale,
+            softcap=how.softcap,
+            block=how.block,
+            reduce=how.reduce,
+            valid=valid,
+            backend=how.backend,
+        )
 
 
 def as_it_is(query: torch.Tensor, valid: torch.Tensor | None, block: int | None) -> torch.Tensor:
@@ -63,7 +104,7 @@ class SketchedMethod(RuledMethod):
             raise ValueError(f"sinks is {self.sinks}; expected 0 or more")
 
     @abc.abstractmethod
-    def sketch(self, layer: LayerIndex) -> Sketch:
+    def sketch(self, layer: LayerIndex) -> Scorer:
         """The sketch of a layer's keys."""
 
     @abc.abstractmethod
@@ -130,7 +171,7 @@ class SketchSelector:
     """
 
     rule: Rule
-    sketch: Sketch
+    sketch: Scorer
     always: torch.Tensor
     read: float
     backend: str
@@ -140,19 +181,10 @@ class SketchSelector:
         return self.rule.block
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
-        layer, method, keys = self.rule.layer, self.rule.method, self.sketch.keys
-        counts = torch.ones(keys.shape[:2], dtype=torch.int32, device=keys.device)
-        scores = lookup(
-            self.sketch.query(query, valid, self.block).to(keys.dtype),
-            keys,
-            counts,
-            layer.scale,
-            softcap=layer.softcap,
-            block=self.block,
-            reduce=method.reduce,
-            valid=valid,
-            backend=self.backend,
-        )
+        layer = self.rule.layer
+        how = Lookup(layer.scale, layer.softcap, self.block, self.rule.method.reduce, self.backend)
+        scores = self.sketch.log_scores(query, valid, how)
+        counts = torch.ones(scores.shape[1::2], dtype=torch.int32, device=scores.device)
         keep = keep_with(self.rule, scores, counts, self.read, self.always)
         return Selection(keep, None, self.read, self.block)
 

@@ -62,6 +62,7 @@ class SparQ(RankedSketch):
 class MeanValueSelector(SketchSelector):
     """The lookup whose dropped rows are represented; ``mean``: value that stands for them, ``[H, D]``."""
 
+    sketch: Sketch
     mean: torch.Tensor
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:

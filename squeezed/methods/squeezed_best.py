@@ -15,7 +15,8 @@ import torch
 
 from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.sketched import Sketch, SketchedMethod, as_it_is, quantised
+from squeezed.methods.coded import CodedKeys
+from squeezed.methods.sketched import SketchedMethod, quantised
 from squeezed.methods.transform_code import coded
 
 SCALE_BYTES = 4  # zero point and step of a centroid, 16 bits each
@@ -71,8 +72,8 @@ class SqueezedBest(SketchedMethod):
         turned = size * (size * 2 + SCALE_BYTES)  # the matrix, and the step of each component
         return layer.clustered * self.code_bits(layer) / 8 + bases * centroid + turned
 
-    def sketch(self, layer: LayerIndex) -> Sketch:
-        """The keys as centroid and code decode to.
+    def sketch(self, layer: LayerIndex) -> CodedKeys:
+        """The keys as centroid and code.
 
         Raises:
             ValueError: the context kept no window queries.
@@ -80,20 +81,28 @@ class SqueezedBest(SketchedMethod):
         queries: torch.Tensor | Sequence[None] = [None] * layer.heads
         if self.weights == "queries":
             queries = window_queries(layer, "SqueezedBest weighs by").flatten(1, 2).to(layer.device)
+        bases, offsets = self._bases(layer)
         found = []
-        for head, base in enumerate(self._bases(layer)):
+        for head, own in enumerate(bases):
             keys = layer.keys[head, : layer.clustered].to(layer.device).float()
-            found.append(base + coded(keys - base, queries[head], self.code_bits(layer)))
-        return Sketch(torch.stack(found).to(layer.keys.dtype), as_it_is)
+            rest = keys - own.repeat_interleave(offsets[head].diff(), 0)
+            found.append(coded(rest, queries[head], self.code_bits(layer)))
+        # What a code of no bit stands for is the same for all keys.
+        starts = torch.stack([each.start for each in found])[:, None]
+        return CodedKeys(
+            bases + starts,
+            offsets,
+            torch.stack([each.bytes for each in found]),
+            torch.stack([each.map for each in found]),
+        )
 
-    def _bases(self, layer: LayerIndex) -> torch.Tensor:
-        """What is subtracted from every key, float32 ``[H, M, D]``."""
+    def _bases(self, layer: LayerIndex) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is subtracted from the keys of each group, float32 ``[H, C, D]``, and their ``offsets``."""
         if self.base == "mean":
             keys = layer.keys[:, : layer.clustered].to(layer.device).float()
-            return quantised(keys.mean(1, keepdim=True), self.centroid_bits, 2).expand_as(keys)
+            ends = torch.tensor([[0, layer.clustered]], dtype=torch.int32, device=layer.device)
+            mean = quantised(keys.mean(1, keepdim=True), self.centroid_bits, 2)
+            return mean, ends.expand(layer.heads, 2).contiguous()
         level = layer.levels[-1]
         centroids = quantised(level.centroids.to(layer.device), self.centroid_bits, 2)
-        counts = level.counts.to(layer.device).long()
-        return torch.stack(
-            [each.repeat_interleave(n, 0) for each, n in zip(centroids, counts, strict=True)]
-        )
+        return centroids, level.offsets.to(layer.device)

@@ -9,7 +9,10 @@ and III). Components that queries do not look at, or in which keys do not differ
 The queries are those of the observation window, which the index keeps.
 """
 
+from dataclasses import dataclass
+
 import torch
+from torch.nn import functional
 
 # For a normally distributed value of variance 1 and 2 ** b equal steps: the best step, and the squared error
 # (J. Max, Quantizing for minimum distortion, 1960, table II).
@@ -19,22 +22,39 @@ MOST = len(STEPS) - 1
 RIDGE = 0.01  # of the mean variance: a window has few queries, and later ones look elsewhere, too
 
 
-def coded(values: torch.Tensor, queries: torch.Tensor | None, bits: int) -> torch.Tensor:
-    """Values of one head as their codes decode to.
+@dataclass(frozen=True)
+class Code:
+    """Values of one head as bits. Steps are equal, so a bit adds the same to every value that it is set in.
+
+    Attributes:
+        bytes: of each value, uint8 ``[M, P]``, the first bit in the lowest place; spare bits are 0.
+        map: what a bit that is set adds to a value, float32 ``[8 * P, D]``.
+        start: the value of no bit, float32 ``[D]``.
+    """
+
+    bytes: torch.Tensor
+    map: torch.Tensor
+    start: torch.Tensor
+
+    def decoded(self) -> torch.Tensor:
+        """The values that the bits stand for, float32 ``[M, D]``."""
+        places = torch.arange(8, dtype=torch.uint8, device=self.bytes.device)
+        bits = ((self.bytes[..., None] >> places) & 1).flatten(1)
+        return self.start + bits.float() @ self.map
+
+
+def coded(values: torch.Tensor, queries: torch.Tensor | None, bits: int) -> Code:
+    """The code of values of one head.
 
     Args:
         values: ``[M, D]``, about zero. queries: ``[W, D]`` whose products with the values count; ``None``:
             all directions count alike. bits: of a whole code, shared among its components.
-
-    Returns:
-        float32 ``[M, D]``.
     """
     values = values.float()
     to_basis, back = _weighted(values.shape[1], queries, values)
     turned = values @ to_basis
     variance, rotation = torch.linalg.eigh(turned.T @ turned / len(turned))
-    components = _quantised(turned @ rotation, shared_bits(variance, bits))
-    return components @ rotation.T @ back
+    return _quantised(turned @ rotation, shared_bits(variance, bits), rotation.T @ back)
 
 
 def shared_bits(variance: torch.Tensor, bits: int) -> torch.Tensor:
@@ -66,10 +86,27 @@ def _weighted(
     return axes * strength.sqrt() @ axes.T, axes * strength.rsqrt() @ axes.T
 
 
-def _quantised(components: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
-    """Components ``[M, D]`` about zero as they come back from so many bits each; no bit: zero."""
+def _quantised(components: torch.Tensor, bits: torch.Tensor, back: torch.Tensor) -> Code:
+    """The code of components ``[M, D]`` about zero, with so many bits each; no bit: zero.
+
+    A component is a whole number of steps above its lowest level, written in binary.
+
+    Args:
+        back: the values that the components stand for, ``[D, D]``.
+    """
     deviation = components.square().mean(0).sqrt()
     steps = torch.tensor(STEPS, device=components.device)[bits] * deviation
-    outermost = (2.0 ** (bits - 1).clamp(min=0)) - 0.5
-    level = (components / steps.clamp(min=torch.finfo(torch.float32).tiny) - 0.5).round() + 0.5
-    return level.clamp(-outermost, outermost) * steps
+    outermost = (2.0**bits - 1) / 2
+    level = components / steps.clamp(min=torch.finfo(torch.float32).tiny)
+    number = (level + outermost).round().clamp(min=0).minimum(2 * outermost).int()
+    owner = torch.arange(len(bits), device=bits.device).repeat_interleave(bits)
+    place = torch.cat([torch.arange(int(each), device=bits.device) for each in bits])
+    spare = -len(owner) % 8
+    found = functional.pad((number[:, owner] >> place) & 1, (0, spare)).view(len(number), -1, 8)
+    powers = 2 ** torch.arange(8, device=bits.device)
+    adds = (steps[owner] * 2.0**place)[:, None] * back[owner]
+    return Code(
+        (found * powers).sum(-1).to(torch.uint8),
+        functional.pad(adds, (0, 0, 0, spare)),
+        -(outermost * steps) @ back,
+    )

@@ -16,6 +16,7 @@ from squeezed_kernels import clusters as in_torch
 from squeezed_kernels import reference
 from squeezed_kernels.cpu import attend as attend_loops
 from squeezed_kernels.cpu import choose, cluster, lookup_many, plan, ranges
+from squeezed_kernels.cpu import codes as code_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
 from squeezed_kernels.cpu.team import team
 from squeezed_kernels.cpu.tile import MANY
@@ -132,6 +133,31 @@ def _lookup(
     if members > 1:
         return scores.view(heads, members, 1, clusters).transpose(0, 1).contiguous()
     return scores.view(batch, heads, blocks, clusters)
+
+
+def lookup_codes(
+    weights: torch.Tensor,
+    base: torch.Tensor,
+    codes: torch.Tensor,
+    offsets: torch.Tensor,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """As ``reference.lookup_codes``."""
+    batch, _, length, _ = weights.shape
+    block = block or length
+    seen = torch.ones(batch, length, dtype=torch.bool) if valid is None else valid
+    out = code_loops.lookup_codes(
+        team(code_loops.lookup_task().address),
+        *map(_arrays, (weights.float(), base.float(), codes, offsets.to(torch.int32), seen)),
+        block,
+        softcap or 0.0,
+        reduce == "mean",
+    )
+    return torch.from_numpy(out).view(batch, len(codes), -1, codes.shape[1])
 
 
 def attend_groups(
@@ -310,6 +336,12 @@ def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
     return {
         "lookup": lambda: lookup(query, keys.to(centroids), counts, 1.0),
         "lookup of many queries": lambda: lookup(many, keys.to(centroids), counts, 1.0),
+        "lookup of codes": lambda: lookup_codes(
+            torch.zeros(1, 1, 1, 8),
+            torch.zeros(1, 1, 1, 4),
+            counts.to(torch.uint8)[..., None],
+            offsets,
+        ),
         "choice": lambda: keep_best(keep.float(), counts, torch.ones(1), 0.0),
         "attention": lambda: attend_groups(query, keys, keys, keep, offsets, 1.0),
         "merge": lambda: merge(part, part),

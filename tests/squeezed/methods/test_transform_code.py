@@ -3,11 +3,17 @@
 import pytest
 import torch
 
-from squeezed.methods.transform_code import ERRORS, coded, shared_bits
+from squeezed.methods import transform_code
+from squeezed.methods.transform_code import ERRORS, shared_bits
 
 
 def generator(seed):
     return torch.Generator().manual_seed(seed)
+
+
+def coded(values, queries, bits):
+    """Values as their codes decode to."""
+    return transform_code.coded(values, queries, bits).decoded()
 
 
 def test_bits_go_where_they_lower_the_error_most():
@@ -68,3 +74,15 @@ def test_values_without_variance_and_queries_of_nothing_are_no_trouble():
     assert coded(torch.zeros(5, 4), torch.zeros(3, 4), 4).tolist() == torch.zeros(5, 4).tolist()
     one = coded(torch.ones(1, 4), torch.ones(1, 4), 8)
     assert bool(one.isfinite().all())
+
+
+@pytest.mark.parametrize(("bits", "size"), [(1, 1), (5, 1), (8, 1), (19, 3), (32, 4), (99, 4)])
+def test_a_code_has_its_bits_and_no_more(bits, size):
+    values = torch.randn(50, 4, generator=generator(8)) * torch.tensor([1.0, 2.0, 3.0, 0.1])
+    code = transform_code.coded(values, None, bits)
+    assert code.bytes.shape == (50, size)
+    assert code.bytes.dtype == torch.uint8
+    used = min(bits, 32)  # at most eight of each of four components
+    assert [bool(each.any()) for each in code.map] == [place < used for place in range(8 * size)]
+    if used % 8:
+        assert int(code.bytes[:, -1].max()) < 2 ** (used % 8)
