@@ -1,4 +1,4 @@
-"""What an installed wheel offers to others by entry points: a command, and a model of lm-evaluation-harness."""
+"""What an installed wheel offers by entry points: a command, and a model of lm-evaluation-harness."""
 
 import importlib.util
 from pathlib import Path
@@ -31,7 +31,10 @@ def harness(tmp_path: Path) -> list[Path]:
     """A folder to put on the path, unless lm-evaluation-harness is installed."""
     if importlib.util.find_spec("lm_eval") is not None:
         return []
-    for name, text in {**dict.fromkeys(("__init__.py", "api/__init__.py"), ""), **STANDS_IN}.items():
+    for name, text in {
+        **dict.fromkeys(("__init__.py", "api/__init__.py"), ""),
+        **STANDS_IN,
+    }.items():
         path = tmp_path / "stands-in" / "lm_eval" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
