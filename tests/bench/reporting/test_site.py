@@ -100,6 +100,7 @@ def test_submissions_alone_make_a_site(runs: Path, tmp_path: Path) -> None:
         (["merge=nowhere.csv", "site=x"], "nowhere.csv: no such file"),
         (["merge=nowhere.csv"], "merge is for a site"),
         (["results=nowhere", "site=x"], "no folder nowhere"),
+        ([f"site={__file__}", f"merge={__file__}"], "is a file; expected a folder"),
     ],
 )
 def test_what_cannot_be_is_refused(
