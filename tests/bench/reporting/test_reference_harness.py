@@ -54,7 +54,7 @@ def test_every_difference_shows() -> None:
     assert (chosen["hf"], chosen["squeezed, full"]) == (0.5, 0.0)
     assert chosen["scored alike"] == "1 of 2"
     assert chosen["answered alike"] == "3 of 4"
-    assert chosen["log-likelihoods differ by at most"] == "2.5e-01"
+    assert chosen["log-likelihoods differ by at most"] == "2.5e-01 nats"
 
 
 def test_documents_of_one_side_alone_are_refused() -> None:
