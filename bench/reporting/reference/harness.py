@@ -90,7 +90,8 @@ def beside_hf(rows: pd.DataFrame) -> Made:
             "scored alike": _share(whole["scored alike"], whole["documents"]),
             "answered alike": _share(whole["answered alike"], whole["requests"]),
             "log-likelihoods differ by at most": [
-                "" if pd.isna(value) else f"{value:.1e} nats" for value in whole["largest difference"]
+                "" if pd.isna(value) else f"{value:.1e} nats"
+                for value in whole["largest difference"]
             ],
         }
     )

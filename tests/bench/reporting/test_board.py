@@ -55,7 +55,12 @@ def test_a_good_one_passes(board: Path, capsys: Captured) -> None:
         (2, "data", "e3b0", "row 2: no dense row"),
         (2, "score_ci_low", "0.99", "row 2: score is 0.5, outside of its interval from 0.99"),
         (2, "delta_ci_high", "-0.9", "row 2: delta is -0.25, outside of its interval"),
-        (2, "full_score", "0.6", "row 2: delta is -0.25, but score 0.5 less full_score 0.6 is -0.1"),
+        (
+            2,
+            "full_score",
+            "0.6",
+            "row 2: delta is -0.25, but score 0.5 less full_score 0.6 is -0.1",
+        ),
     ],
 )
 def test_a_bad_row_is_refused_by_its_number(
