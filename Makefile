@@ -68,7 +68,8 @@ compile: $(STAMP)  ## compile the loops of the cpu backend, which are kept on di
 
 test-harness: $(STAMP)  ## install lm-evaluation-harness (140 MB) and run the tests of its model `squeezed`
 	$(BIN)/python -m pip install --quiet --editable ".[lm-eval]"
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/bench/harness tests/squeezed/generation/test_likelihood.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/bench/harness tests/squeezed_bench/test_entry_points.py \
+		tests/squeezed/generation/test_likelihood.py
 
 INPUTS ?= 100000
 SEED ?= 0

@@ -30,10 +30,10 @@ def read_foreign(path: Path, max_new_tokens: int = 64) -> list[Row]:
         RowError: no such file, another ending, columns that are none of the known, or a row that breaks the
             contract; names the file and the row.
     """
-    if path.suffix not in ENDINGS:
-        raise RowError(f"{path}: expected a file that ends in one of {', '.join(ENDINGS)}")
     if not path.is_file():
         raise RowError(f"{path}: no such file")
+    if path.suffix not in ENDINGS:
+        raise RowError(f"{path}: expected a file that ends in one of {', '.join(ENDINGS)}")
     contents = _parquet(path) if path.suffix == ".parquet" else list(_json_lines(path))
     if not contents:
         raise RowError(f"{path}: the file holds no row")

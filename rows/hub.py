@@ -49,7 +49,8 @@ def publish(rows: Sequence[Row], out: Path, about: About) -> list[Path]:
         The files, with ``SHA256SUMS`` last.
 
     Raises:
-        ValueError: no row, a licence that is no identifier, or a folder that holds something else.
+        ValueError: no row, a licence that is no identifier, a file in place of the folder, or a folder that
+            holds something else.
         OSError: a file cannot be written.
     """
     if not rows:
@@ -58,6 +59,8 @@ def publish(rows: Sequence[Row], out: Path, about: About) -> list[Path]:
         raise ValueError(
             f"licence is {about.licence!r}; expected an identifier such as cc0-1.0, cc-by-4.0 or other"
         )
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"out={out} is a file; expected a folder")
     if out.exists() and any(out.iterdir()) and not (out / SUMS).exists():
         raise ValueError(f"{out} holds something else; give another out=")
     if out.exists():
@@ -101,14 +104,13 @@ def push(out: Path, repository: str, private: bool = True) -> str:
     if damaged := wrong(out):
         raise ValueError(f"{damaged[0]} in {out} is not as it was written; publish it again")
     from huggingface_hub import HfApi  # late: it takes a second
-    from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi()
     try:
         api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
         found = api.upload_folder(folder_path=out, repo_id=repository, repo_type="dataset")
-    except HfHubHTTPError as error:
-        raise OSError(f"the hub refuses {repository}: {error}") from error
+    except Exception as error:  # the client's own, and those of whatever it speaks HTTP with
+        raise OSError(f"{repository} cannot be uploaded: {error}") from error
     return str(found.commit_url)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.config.errors import InputError
+from bench.config.errors import InputError, RunError
 from bench.config.plain import Plain, setting
 from rows.keys import meant
 
@@ -76,15 +76,35 @@ def _publish(given: Publish) -> None:
     try:
         if given.push is not None:
             hub.require_pushable(given.push)
-        text = "" if given.about is None else given.about.read_text(encoding="utf-8")
-        about = hub.About(given.title, given.licence, text)
+        about = hub.About(given.title, given.licence, _text(given.about))
         written = hub.publish(_read(given.rows, 64), given.out, about)
         for path in written:
             print(f"wrote {path}")
         if given.push is not None:
-            print(f"pushed: {hub.push(given.out, given.push, given.private)}")
-    except (ValueError, UnicodeDecodeError, FileNotFoundError) as error:
+            print(f"pushed: {_push(given.out, given.push, given.private)}")
+    except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def _push(out: Path, repository: str, private: bool) -> str:
+    """Uploads the folder; returns its address."""
+    from rows import hub
+
+    try:
+        return hub.push(out, repository, private)
+    except OSError as error:
+        raise RunError(f"{error}; {out} is whole, and the same command tries again") from error
+
+
+def _text(about: Path | None) -> str:
+    """The text of the file ``about``; nothing without one."""
+    if about is None:
+        return ""
+    try:
+        return about.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"about={about} cannot be read: {why}; give a Markdown file") from error
 
 
 def _import(given: Import) -> None:
@@ -182,7 +202,8 @@ PUBLISH = Plain(
     _publish,
     """Writes rows as a folder that a hub of data sets takes as it is: Parquet with declared features, one
 configuration a subtask and length, a card, the licence, checksums. push=OWNER/NAME uploads it; the key
-comes from the environment (HF_TOKEN) or a login, never from a setting. Exit codes: 0 done, 2 bad input.""",
+comes from the environment (HF_TOKEN) or a login, never from a setting. Exit codes: 0 done, 1 the hub cannot
+be reached or refuses, 2 bad input.""",
     (
         "rows=data/ruler out=hub/ruler licence=cc0-1.0",
         "rows=data/mine out=hub/mine licence=other push=ME/mine",

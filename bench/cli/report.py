@@ -68,6 +68,8 @@ def _site(settings: Report, out: Path) -> int:
     for path in settings.merge:
         if not path.is_file():
             raise InputError(f"{path}: no such file")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"site={out} is a file; expected a folder")
     runs = settings.results / "runs" if settings.merge else records_below(settings.results)
     from bench.reporting.site.write import write as write_site  # late: with pandas
 

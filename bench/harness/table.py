@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.config.errors import InputError
 from bench.reporting.output import as_markdown
+from bench.reporting.reference.harness import scored
 from bench.reporting.reference.packed import write_rows
 
 
@@ -107,7 +108,7 @@ def _rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for task, scores in found["results"].items():
         for name, value in scores.items():
             metric, comma, kind = name.partition(",")
-            if not comma or metric.endswith("_stderr"):
+            if not comma or metric.endswith("_stderr") or not scored(metric, [value]):
                 continue
             error = scores.get(f"{metric}_stderr,{kind}")
             yield {

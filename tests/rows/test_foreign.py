@@ -86,3 +86,10 @@ def test_what_is_no_set_is_refused_with_its_place(
     (tmp_path / name).write_text(content)
     with pytest.raises(RowError, match=said):
         read_foreign(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["nope", "nope.parquet"])
+def test_a_path_that_leads_nowhere_is_named_as_such(tmp_path: Path, name: str) -> None:
+    """Without an ending it was told to have one."""
+    with pytest.raises(RowError, match="no such file"):
+        read_foreign(tmp_path / name)

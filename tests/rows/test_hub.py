@@ -107,3 +107,22 @@ def test_a_whole_folder_is_pushed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (tmp_path / hub.CARD).write_text("other")
     with pytest.raises(ValueError, match=r"README.md .* is not as it was written"):
         hub.push(tmp_path, "me/mills")
+
+
+class Away(Api):
+    """In the place of a hub that cannot be reached."""
+
+    def create_repo(self, name: str, **more: Any) -> None:
+        raise RuntimeError("connection refused")  # as clients of HTTP do: no OSError
+
+
+def test_a_hub_that_cannot_be_reached_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It ended in the client's traceback."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: "key")
+    monkeypatch.setattr(huggingface_hub, "HfApi", Away)
+    hub.publish(rows("kv"), tmp_path, ABOUT)
+    with pytest.raises(OSError, match="me/mills cannot be uploaded: connection refused"):
+        hub.push(tmp_path, "me/mills")

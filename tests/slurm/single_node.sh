@@ -58,14 +58,22 @@ PartitionName=here Nodes=$HOST Default=YES MaxTime=60 State=UP
 CONF
 mkdir -p "$STATE/ctld" "$STATE/slurmd"
 
-chown munge: /run/munge
-runuser -u munge -- /usr/sbin/munged --pid-file /run/munge/single.pid
-slurmctld
-slurmd
+MUNGED=
 stop() {
-    kill "$(cat "$STATE/slurmd.pid")" "$(cat "$STATE/slurmctld.pid")" "$(cat /run/munge/single.pid)" 2> /dev/null || true
+    local file
+    for file in "$STATE/slurmd.pid" "$STATE/slurmctld.pid" "$MUNGED"; do
+        if [ -s "$file" ]; then kill "$(cat "$file")" 2> /dev/null || true; fi
+    done
 }
 trap stop EXIT
+# Where systemd runs, installing the package has started munged, and there can be one only.
+if ! pgrep -x munged > /dev/null; then
+    chown munge: /run/munge
+    MUNGED=/run/munge/single.pid
+    runuser -u munge -- /usr/sbin/munged --pid-file "$MUNGED"
+fi
+slurmctld
+slurmd
 for _ in $(seq 60); do
     sinfo --noheader --format %T 2> /dev/null | grep -q idle && break
     sleep 1
@@ -86,8 +94,11 @@ sweep() {
 sweep &
 FIRST=$!
 victim() { grep -ho '"pid": [0-9]*' results/runs/*/*/*/attempt.json 2> /dev/null | head -n 1 | tr -dc 0-9; }
-until grep -q . results/runs/*/*/*/records.jsonl 2> /dev/null && [ -n "$(victim)" ]; do sleep 0.2; done
-LOST=$(victim)
+LOST=
+until grep -q . results/runs/*/*/*/records.jsonl 2> /dev/null && LOST=$(victim) && [ -n "$LOST" ]; do
+    kill -0 "$FIRST" || exit 1 # the sweep ended before any job had a record
+    sleep 0.2
+done
 echo "single_node.sh: kills process $LOST of a job"
 kill -9 "$LOST"
 while [ -n "$(squeue --noheader)" ] && kill -0 "$FIRST" 2> /dev/null; do sleep 1; done

@@ -1,19 +1,14 @@
 """The wheel: what is in it, which names it puts into site-packages, and its work from an empty folder."""
 
 import json
-import os
-import subprocess
-import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
-from hatchling.builders.wheel import WheelBuilder
 
 import squeezed_bench
+from tests.squeezed_bench.conftest import ROOT, run
 
-ROOT = Path(__file__).parents[2]
 # From where in the repository, to where in the wheel.
 FOLDERS = {each: f"squeezed_bench/suite/{each}" for each in squeezed_bench.PACKAGES} | {
     "squeezed": "squeezed",
@@ -21,32 +16,6 @@ FOLDERS = {each: f"squeezed_bench/suite/{each}" for each in squeezed_bench.PACKA
     "kernels/squeezed_kernels": "squeezed_kernels",
 }
 FOREIGN = "raise RuntimeError('this is the package of somebody else')\n"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree, built without a network, unpacked as an installation would."""
-    folder = tmp_path_factory.mktemp("wheel")
-    (built,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
-    place = folder / "site-packages"
-    with zipfile.ZipFile(built) as file:
-        file.extractall(place)
-    return place
-
-
-def run(wheel: Path, folder: Path, program: str, *before: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a folder, as if pip had installed the wheel, behind other folders on the path."""
-    folder.mkdir(exist_ok=True)
-    path = os.pathsep.join(map(str, (*before, wheel)))
-    environment = dict(os.environ, PYTHONPATH=path, HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def commands(*lines: str) -> str:

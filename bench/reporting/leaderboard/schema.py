@@ -23,6 +23,8 @@ from bench.reporting.variants import DENSE
 COMPARISON = ("model", "task", "subtask", "context_length", "setting", "data", "prompts")
 METHOD = ("method", "rule", "depth", "variant", "asked", "window", "dtype", "device")
 
+ROUNDING = 0.002  # of cells that somebody has written with three digits
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[float, Field(ge=0)]
 
@@ -146,7 +148,35 @@ def _wrong_types(rows: list[dict[str, str]]) -> list[Problem]:
             first = error.errors()[0]
             column, message = first["loc"][0], first["msg"]
             found.append(Problem(number, f"{column} is {row[str(column)]!r}: {message}"))
+            continue
+        if (reason := _contradiction(row)) is not None:
+            found.append(Problem(number, reason))
     return found
+
+
+def _contradiction(row: dict[str, str]) -> str | None:
+    """What numbers of one row cannot all be true; None: they can."""
+    for name in ("score", "delta"):
+        value, low, high = (
+            _number(row, each) for each in (name, f"{name}_ci_low", f"{name}_ci_high")
+        )
+        if None not in (value, low, high) and not low - ROUNDING <= value <= high + ROUNDING:
+            return f"{name} is {value:g}, outside of its interval from {low:g} to {high:g}"
+    score, full, delta = (_number(row, each) for each in ("score", "full_score", "delta"))
+    all_paired = row.get("paired_n") in (None, "", row["n"])
+    if all_paired and None not in (score, full, delta) and abs(score - full - delta) > ROUNDING:
+        return (
+            f"delta is {delta:g}, but score {score:g} less full_score {full:g} is {score - full:g}"
+        )
+    return None
+
+
+def _number(row: dict[str, str], column: str) -> Any:
+    """The number in a cell; None where the column or the cell is empty, or holds none."""
+    try:
+        return float(row.get(column) or "nothing")
+    except ValueError:
+        return None
 
 
 def _comparison(rows: list[dict[str, str]], numbers: list[int]) -> list[Problem]:

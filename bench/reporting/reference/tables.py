@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from bench.reporting.figures import clustering, kernels, style
 from bench.reporting.figures.looks import looks
+from bench.reporting.reference import harness
 from bench.reporting.reference.made import Made, several
 
 
@@ -134,43 +135,11 @@ def _controls(rows: pd.DataFrame) -> Made:
     return Made(rows, shown.drop(columns="kind"), None, facts)
 
 
-def _harness(rows: pd.DataFrame) -> Made:
-    """Tasks of lm-evaluation-harness: means over documents, standard errors, and what was read."""
-    found = []
-    for (task, method), part in rows.groupby(["task", "method"], sort=False):
-        scores = pd.DataFrame(part["scores"].tolist())
-        for metric in scores:
-            found.append(
-                {
-                    "task": task,
-                    "metric": metric,
-                    "method": method or f"({part['model'].iloc[0]})",
-                    "read": part["kv_budget"].iloc[0],
-                    "score": scores[metric].mean(),
-                    "stderr": scores[metric].sem(),
-                    "n": len(part),
-                }
-            )
-    whole = pd.DataFrame(found)
-    order = whole["read"].astype(float).fillna(2)
-    whole = whole.assign(order=-order).sort_values(["task", "metric", "order"], kind="stable")
-    whole = whole.drop(columns="order").reset_index(drop=True)
-    shown = whole.assign(
-        task=whole["task"] + ", " + whole["metric"],
-        score=[f"{s:.3f} ({e:.3f})" for s, e in zip(whole["score"], whole["stderr"], strict=True)],
-    ).rename(columns={"score": "score (standard error)"})
-    facts = {
-        "model": several(rows["checkpoint"]),
-        "libraries": f"lm_eval {several(rows['lm_eval'])}, transformers {several(rows['transformers'])}",
-        "n": f"{len(rows)} answers in {rows.groupby(['task', 'method']).ngroups} cells",
-    }
-    return Made(whole, shown.drop(columns=["metric", "stderr"]), None, facts)
-
-
 TABLES: dict[str, Callable[[pd.DataFrame], Made]] = {
     "kernels": _kernels,
     "clustering": _clustering,
     "heads": _heads,
     "controls": _controls,
-    "harness": _harness,
+    "harness": harness.at_budgets,
+    "harness-hf": harness.beside_hf,
 }

@@ -162,11 +162,11 @@ function mark(kind, x, y, color) {
 function plot(found) {
   const { model, cells, missing, points: all } = points(found);
   const best = front(all);
-  const [width, height, edge] = [640, 360, 50];
+  const [width, height, edge, base] = [640, 372, 50, 62]; // base: room for the letters of a phone
   const most = Math.max(1e-9, ...all.map((each) => each.x));
   const top = Math.max(1e-9, ...all.map((each) => each.y));
   const x = (value) => edge + (width - 2 * edge) * value / most;
-  const y = (value) => height - edge - (height - 2 * edge) * value / top;
+  const y = (value) => height - base - (height - edge - base) * value / top;
   const names = [...new Set(all.map((each) => each.method))];
   const looks = (name) => [names.indexOf(name), COLORS[names.indexOf(name) % COLORS.length]];
   const said = best.map((p) => `${p.method} ${p.asked}: score ${digits(p.y)} at ${digits(p.x)}`);
@@ -176,9 +176,9 @@ function plot(found) {
     const [h, v] = [most * part / 4, top * part / 4];
     svg.append(drawn("line", { x1: edge, x2: width - edge, y1: y(v), y2: y(v), stroke: "#ddd" }));
     svg.append(drawn("text", { x: edge - 6, y: y(v) + 4, "text-anchor": "end" }, v.toFixed(2)));
-    svg.append(drawn("text", { x: x(h), y: height - edge + 18, "text-anchor": "middle" }, h.toFixed(2)));
+    svg.append(drawn("text", { x: x(h), y: height - base + 28, "text-anchor": "middle" }, h.toFixed(2)));
   }
-  svg.append(drawn("text", { x: width / 2, y: height - 8, "text-anchor": "middle" }, "read (measured KV budget)"));
+  svg.append(drawn("text", { x: width / 2, y: height - 6, "text-anchor": "middle" }, "read (measured KV budget)"));
   svg.append(drawn("text", { x: edge - 40, y: edge - 22 }, "score"));
   svg.append(drawn("polyline", { points: best.map((p) => `${x(p.x)},${y(p.y)}`).join(" "),
     fill: "none", stroke: "#1a1a1a", "stroke-dasharray": "5 4", class: "front" }));
@@ -188,7 +188,9 @@ function plot(found) {
     point.setAttribute("class", "point");
     svg.append(point);
   }
-  at("plot").replaceChildren(all.length ? svg : "No method has all cells that the filters leave; choose one task.");
+  const why = found.length ? "No method has all cells that the filters leave; choose one task."
+    : "No row has all of this. The button All rows shows them again.";
+  at("plot").replaceChildren(all.length ? svg : why);
   at("plot-note").textContent = all.length === 0 ? "" :
     (model === null ? "" : `Of the models, ${model} is drawn; choose another above. `) +
     (cells === 1 ? "One model, task and length. " : `Each point is the mean over ${cells} tasks and lengths. `) +

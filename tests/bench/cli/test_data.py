@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 from bench.cli.main import main
@@ -52,10 +53,48 @@ def test_a_generated_folder_is_published(
     assert main(["data", "publish", f"rows={made}", f"out={out}", "licence=CC 0"]) == 2
     assert main(["data", "publish", f"rows={out / 'data'}", f"out={made}", "licence=cc0-1.0"]) == 2
     assert main(["data", "publish", f"rows={made}", f"out={out}", "licence=mit", "push=a/b"]) == 2
+    settings = [f"rows={made}", f"out={out}", "licence=mit"]
+    for about in (tmp_path / "none.md", tmp_path):
+        assert main(["data", "publish", *settings, f"about={about}"]) == 2
+    assert main(["data", "publish", f"rows={tmp_path / 'no'}", *settings[1:]]) == 2
+    file = out / "SHA256SUMS"
+    assert main(["data", "publish", f"rows={made}", f"out={file}", "licence=mit"]) == 2
     errors = capsys.readouterr().err
-    assert errors.count("\n") == 3
-    for said in ("licence is 'CC 0'", "holds something else", "HF_HUB_OFFLINE is set"):
+    assert errors.count("\n") == 7
+    for said in (
+        *("licence is 'CC 0'", "holds something else", "HF_HUB_OFFLINE is set"),
+        f"about={tmp_path / 'none.md'} cannot be read: No such file or directory",
+        f"about={tmp_path} cannot be read: Is a directory",
+        f"{tmp_path / 'no'}: no such file",
+        f"out={file} is a file; expected a folder",
+    ):
         assert said in errors
+
+
+def test_an_upload_that_fails_leaves_the_folder_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, out = tmp_path / "made", tmp_path / "hub"
+    settings = ["set=kv", "length=2048", "samples=1", "questions_per_context=2"]
+    assert main(["probes", *settings, f"out={made}"]) == 0
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: "key")
+    monkeypatch.setattr(huggingface_hub, "HfApi", Refusing)
+    capsys.readouterr()
+    given = [f"rows={made}", f"out={out}", "licence=mit", "push=me/mills"]
+    assert main(["data", "publish", *given]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "me/mills cannot be uploaded: no right" in error
+    assert f"{out} is whole, and the same command tries again" in error
+    assert (out / "SHA256SUMS").exists()
+
+
+class Refusing:
+    """A hub's client without the right to write."""
+
+    def create_repo(self, *given: Any, **more: Any) -> None:
+        raise OSError("no right")
 
 
 def test_two_sets_in_one_folder_are_refused(

@@ -53,6 +53,14 @@ def test_a_good_one_passes(board: Path, capsys: Captured) -> None:
         (2, "commit", "abc+def", "row 2: its records are of several commits"),
         (2, "prompts", "official", "row 2: no dense row (method full) for model mini"),
         (2, "data", "e3b0", "row 2: no dense row"),
+        (2, "score_ci_low", "0.99", "row 2: score is 0.5, outside of its interval from 0.99"),
+        (2, "delta_ci_high", "-0.9", "row 2: delta is -0.25, outside of its interval"),
+        (
+            2,
+            "full_score",
+            "0.6",
+            "row 2: delta is -0.25, but score 0.5 less full_score 0.6 is -0.1",
+        ),
     ],
 )
 def test_a_bad_row_is_refused_by_its_number(
@@ -82,7 +90,7 @@ def test_merge_takes_in_rows_of_others_once(board: Path, tmp_path: Path) -> None
 def test_merge_refuses_rows_that_contradict(board: Path, tmp_path: Path, capsys: Captured) -> None:
     other = tmp_path / "other.csv"
     other.write_text(board.read_text())
-    changed(other, 2, "score", "0.9")
+    changed(other, 2, "prefill_ms", "0.9")
     assert leaderboard(tmp_path, f"merge={other}") == 2
     assert "other.csv, row 2: beside the other rows the same method" in capsys.readouterr().err
     assert len(pd.read_csv(board)) == 2  # the file is as it was

@@ -1,5 +1,6 @@
 """The leaderboard's site: what is in it, what is refused, and how it behaves in a browser."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -99,6 +100,7 @@ def test_submissions_alone_make_a_site(runs: Path, tmp_path: Path) -> None:
         (["merge=nowhere.csv", "site=x"], "nowhere.csv: no such file"),
         (["merge=nowhere.csv"], "merge is for a site"),
         (["results=nowhere", "site=x"], "no folder nowhere"),
+        ([f"site={__file__}", f"merge={__file__}"], "is a file; expected a folder"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -116,7 +118,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the runs and of one submission with a hostile name."""
+    """The site of the runs and of one submission with a hostile name; rows that lean on it are refused."""
     runs = write_runs(tmp_path_factory.mktemp("hostile"))
     assert site(runs, f"merge={submitted(runs, model=(1, EVIL))}") == 0
     return runs / "site" / "index.html"
@@ -192,6 +194,34 @@ def test_nothing_is_wider_than_the_window(page: Browser) -> None:
     assert widths[0] <= widths[1]
     small = "return [...document.querySelectorAll('form *:is(select, input, button)')]"
     assert page.run(f"{small}.filter((e) => e.getBoundingClientRect().height < 32).length") == 0
+
+
+def test_where_no_row_is_left_the_page_says_what_to_do(page: Browser) -> None:
+    """It told to choose one task, whatever had been chosen."""
+    page.choose("#model", "mini")
+    page.type("#high", "0.01")
+    assert shown(page) == 0
+    assert page.texts("#plot") == ["No row has all of this. The button All rows shows them again."]
+    page.click("button[type=reset]")
+    assert shown(page) == 8
+
+
+def test_no_text_lies_on_another_or_leaves_the_window(page: Browser) -> None:
+    """On a phone the two zeros of the plot met, and the captions of the tables were cut."""
+    boxes = page.run(
+        "return [...document.querySelectorAll('#plot text')].map((e) => e.getBoundingClientRect())"
+        ".map((box) => [box.left, box.right, box.top, box.bottom]);"
+    )
+    assert len(boxes) > 10
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2]
+        assert apart, (one, other)
+    ends = page.run(
+        "return [...document.querySelectorAll('caption > *')].map((e) => "
+        "[e.getBoundingClientRect().right, e.scrollWidth - e.clientWidth]);"
+    )
+    assert len(ends) == 2
+    assert all(right <= page.run("return innerWidth") and over <= 0 for right, over in ends)
 
 
 def test_the_keyboard_reaches_everything(page: Browser) -> None:
