@@ -23,6 +23,11 @@ with contextlib.suppress(ImportError):  # a GPU machine may lack it
     settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come first: the last one of all would hold one core while the others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _forget_task_schemas() -> Iterator[None]:
     """After ``python -m bench`` in this process, Hydra takes ``task=`` of any other command for a group."""
