@@ -9,6 +9,7 @@ The fork server is ``multiprocessing``'s: it starts with the first process that 
 and ends with that worker.
 """
 
+import contextlib
 import multiprocessing
 import os
 import runpy
@@ -16,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,14 +52,12 @@ class Done:
 class Process:
     """A command that runs, with what ``subprocess.Popen`` calls alike: ``pid``, ``poll``, ``wait``."""
 
-    def __init__(
-        self, module: str, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, module: str, arguments: Sequence[str], cwd: Path) -> None:
         self._folder = tempfile.TemporaryDirectory()
         place = Path(self._folder.name)
         self._output = place / "stdout", place / "stderr"
         self._process = PROCESSES.Process(
-            target=_become, args=(module, [*arguments], cwd, {**environment}, self._output)
+            target=_become, args=(module, [*arguments], cwd, {**os.environ}, self._output)
         )
         self._process.start()
         assert self._process.pid is not None
@@ -71,8 +70,9 @@ class Process:
         return self._process.exitcode
 
     def kill(self) -> int:
-        """Ends it and all that it started with SIGKILL, as a system does that has no memory left."""
-        os.killpg(self.pid, signal.SIGKILL)
+        """Ends it and all that it started with SIGKILL; returns its exit code."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self.pid, signal.SIGKILL)
         return self.wait(60).returncode
 
     def wait(self, timeout: float) -> Done:
@@ -83,18 +83,14 @@ class Process:
         return Done(code, *(path.read_text() if path.exists() else "" for path in self._output))
 
 
-def start(
-    module: str, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> Process:
+def start(module: str, *arguments: str, cwd: Path | None = None) -> Process:
     """Starts ``python -m module`` in a session of its own, so that a test may signal its whole group."""
-    return Process(module, arguments, cwd or Path.cwd(), os.environ if env is None else env)
+    return Process(module, arguments, cwd or Path.cwd())
 
 
-def run(
-    module: str, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> Done:
+def run(module: str, *arguments: str, cwd: Path | None = None) -> Done:
     """``python -m module`` until it ends."""
-    return start(module, *arguments, cwd=cwd, env=env).wait(600)
+    return start(module, *arguments, cwd=cwd).wait(600)
 
 
 def _become(
