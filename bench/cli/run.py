@@ -19,6 +19,7 @@ from bench.cli.check import check, foreign
 from bench.config import schema
 from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.guard import guarded
+from bench.config.imports import importing
 from bench.config.limit import limited
 from bench.config.schema import Config
 from bench.launch.asked import Asked
@@ -84,16 +85,17 @@ def compose(asked: Arguments) -> Todo:
     except (ValueError, FileNotFoundError) as error:
         raise InputError(str(error)) from error
     plan: dict[RunSpec, None] = {}
-    from bench.cli.validate import decided  # late: now that the settings are right
+    with importing():  # the first decision imports the library of its model
+        from bench.cli.validate import decided  # late: now that the settings are right
 
-    for config, overrides in configs:
-        try:
-            spec = decided(config)
-        except (ValueError, FileNotFoundError) as error:
-            raise InputError(str(error)) from error
-        plan[spec] = None
-        if launcher is not None:
-            launcher.note(spec, overrides, config.group_jobs)
+        for config, overrides in configs:
+            try:
+                spec = decided(config)
+            except (ValueError, FileNotFoundError) as error:
+                raise InputError(str(error)) from error
+            plan[spec] = None
+            if launcher is not None:
+                launcher.note(spec, overrides, config.group_jobs)
     limits = [config.minutes for config, _ in configs if config.minutes is not None]
     dry_run = any(config.dry_run for config, _ in configs)
     return Todo(list(plan), launcher, dry_run, min(limits, default=None))
@@ -128,11 +130,12 @@ def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
         InputError: disks or memory cannot hold it; or as ``bench.runs.run.execute``.
         RunError: as there; or, of several runs, some are not done.
     """
-    from bench.cli.live import live
-    from bench.launch.start import start
-    from bench.runs import guards, sweep
-    from bench.runs.lengths import check_lengths
-    from bench.runs.work import failed_last, work
+    with importing():
+        from bench.cli.live import live
+        from bench.launch.start import start
+        from bench.runs import guards
+        from bench.runs.lengths import check_lengths
+        from bench.runs.work import failed_last, work
 
     check_lengths(plan)
     guards.check(plan, here=launcher is None or not launcher.elsewhere)
@@ -142,6 +145,8 @@ def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
         found = work(failed_last(plan)) if launcher is None else start(plan, launcher)
     outcomes = [(done.spec, done.outcome) for done in found if done.outcome is not None]
     if len(outcomes) > 1:
+        from bench.runs import sweep  # late: with pandas
+
         print(f"\n{sweep.comparison(outcomes)}\n")
     for results in dict.fromkeys(spec.results for spec in plan):
         print(f"records: {results / 'runs'}; next: squeezed-bench report {_quoted(results)}")

@@ -10,6 +10,7 @@ from bench.config.errors import BusyError, FailedError, ImpossibleError, InputEr
 from bench.config.spec import RunSpec
 from bench.records.failures import failed_before, release_memory
 from bench.records.files import in_use
+from bench.runs.questions import loaded_model
 from bench.runs.run import Outcome, execute, finished
 
 LOOK = 1.0  # seconds between two looks at a run that another process has
@@ -97,8 +98,10 @@ def work_one(spec: RunSpec, place: str) -> Done | None:
         reason, skipped = str(error), True
     except (InputError, FailedError) as error:
         reason, skipped = str(error), False
-    # Outside the handlers: an error holds the frames it passed, and these hold tensors.
-    release_memory()
+    # Outside the handlers: an error holds the frames it passed, and these hold tensors. Where no model was
+    # loaded yet there are none, and a sweep may leave out hundreds of runs.
+    if loaded_model.cache_info().currsize:
+        release_memory()
     what = f"skipped: {reason}" if skipped else f"not done: {spec.title}: {reason}"
     tqdm.write(f"{place}{what}")
     return Done(spec, None, reason, skipped)

@@ -23,6 +23,7 @@ from rows.command import UnfinishedError
 
 # Room that is held for what is on its way when the disk fills up: a few hundred answers.
 RESERVE_BYTES = 1 << 20
+BUSY = 5.0  # seconds until a file that another program holds is given up
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _CLOSED = (
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
@@ -65,7 +66,7 @@ class Store:
         except OSError as error:
             raise self._of_system(error) from error
         try:
-            self._file = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+            self._file = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY)
             with self._meaning():
                 self._open()
         except BaseException:

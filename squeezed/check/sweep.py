@@ -15,6 +15,7 @@ from squeezed.check.verdict import CRASHED, Verdict
 
 WORK = 120.0  # seconds of processor time for one model; on a busy machine they take longer
 TIMEOUT = 3600.0  # seconds until a process that does not even work is given up
+PROCESSES = multiprocessing.get_context("spawn")
 EACH = 40  # models a process runs before a fresh one takes over; bounds its memory
 
 Job = tuple[str, str]  # model type, variant
@@ -51,9 +52,8 @@ class _Worker:
     """A process that judges one model after another."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, there = context.Pipe()
-        self.process = context.Process(target=_work, args=(there,), daemon=True)
+        self.pipe, there = PROCESSES.Pipe()
+        self.process = PROCESSES.Process(target=_work, args=(there,), daemon=True)
         self.process.start()
         there.close()
         self.done, self.alive = 0, True

@@ -11,7 +11,8 @@ from typing import Any
 from bench.cli import run as cli
 from bench.records.files import RECORDS, read_records
 from tests.bench.conftest import write_tiny
-from tests.injuries.world import PROCESSES, Outcome
+from tests.forked import PROCESSES
+from tests.injuries.world import Outcome
 
 # Times, which every start measures anew, and what says when and by which code.
 VOLATILE = {

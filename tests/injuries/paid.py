@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from prefixqa.output.folder import MANIFEST, new_set, recover
+from tests.forked import PROCESSES
 from tests.fuzz.damage import damaged_bytes, damaged_json
 from tests.injuries.world import (
-    PROCESSES,
     Outcome,
     World,
     in_flight,

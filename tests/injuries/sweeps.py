@@ -17,8 +17,9 @@ from typing import Any
 
 from bench.cli import run as cli
 from bench.runs.index_cache import COMPLETE, IndexCache
+from tests.forked import PROCESSES
 from tests.injuries.benches import Bench, bench, compare, contents, quiet, written
-from tests.injuries.world import PROCESSES, Outcome
+from tests.injuries.world import Outcome
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 LAUNCH = ("hydra/launcher=processes", "hydra.launcher.n_jobs=2", "group_jobs=false")

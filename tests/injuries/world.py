@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -14,13 +13,11 @@ from typing import Any
 from prefixqa.config import ServiceConfig
 from prefixqa.document import Document
 from prefixqa.service.run import Finished, ask_service
+from tests.forked import PROCESSES
 from tests.prefixqa.server import Running, Service, known_document
 
 KEY, PASSWORD = "corr3ct-h0rse", "battery-st4ple"
 QUESTIONS = 4
-# Processes begin with everything imported: a schedule of kills takes seconds, not minutes.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.injuries.world", "tests.injuries.sweeps", "openai"])
 
 
 @dataclasses.dataclass

@@ -10,6 +10,7 @@ from server import Service, known_document, proposal
 
 from prefixqa.config import ServiceConfig
 from prefixqa.document import Document, Pair
+from prefixqa.service import send
 from prefixqa.service.run import Finished, ask_service
 from prefixqa.service.store import Store
 from prefixqa.tokens import TokenCounter
@@ -62,8 +63,11 @@ def test_a_sound_service_gives_checked_pairs(
 
 def test_every_fault_is_counted_and_mended(
     service: State, asking: Settings, known: tuple[Document, tuple[Pair, ...]], tokens: TokenCounter,
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(
+        send, "backoff", lambda attempt: 0.01
+    )  # what the service asks for is waited for
     state, _ = service
     state.faults.extend(
         ["429", "500", "timeout", "cut", "garbage", "bad_json", "schema", "fenced", "length"]

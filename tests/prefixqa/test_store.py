@@ -41,7 +41,10 @@ def test_a_damaged_store_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "responses.sqlite").read_bytes().startswith(b"not a database")
 
 
-def test_a_store_that_another_program_holds_is_locked_and_not_damaged(tmp_path: Path) -> None:
+def test_a_store_that_another_program_holds_is_locked_and_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefixqa.service.store.BUSY", 0.1)
     Store(tmp_path).close()
     other = sqlite3.connect(tmp_path / "responses.sqlite", isolation_level=None)
     other.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -1,5 +1,6 @@
 """What holds for every set: contract, sizes, evidence, depths, floors, one seed one set."""
 
+import functools
 import itertools
 import os
 import subprocess
@@ -31,6 +32,12 @@ def made(
 ) -> list[Row]:
     length = more.pop("length", None) or length_of(name, questions)
     return list(generate(name, tokenizer, length, samples, questions, **more))
+
+
+@functools.cache
+def usual(name: str, tokenizer: Any) -> tuple[Row, ...]:
+    """The rows that most tests look at, made once."""
+    return tuple(made(name, tokenizer))
 
 
 def total(tokenizer: Any, rows: list[Row]) -> int:
@@ -66,13 +73,13 @@ def test_rows_keep_the_contract_and_fill_the_length(
 @pytest.mark.parametrize("name", NAMES)
 def test_user_inputs_are_short(tokenizer: Any, name: str) -> None:
     limit = 260 if name == "ladder" else 100  # the text of a document is asked for there
-    assert max(row.meta["user_tokens"] for row in made(name, tokenizer)) <= limit
+    assert max(row.meta["user_tokens"] for row in usual(name, tokenizer)) <= limit
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wished_outputs_score_and_nothing_does_not(tokenizer: Any, name: str) -> None:
     found = sets()[name]
-    for row in made(name, tokenizer):
+    for row in usual(name, tokenizer):
         wished = row.meta["extra"].get("gold") or gold(row)
         scores = found.scores(row, f" {wished}\nand more")
         assert scores["score"] == pytest.approx(1), (wished, row.answers)
@@ -89,7 +96,7 @@ def gold(row: Row) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_answer_stands_in_its_question(tokenizer: Any, name: str) -> None:
-    for row in made(name, tokenizer):
+    for row in usual(name, tokenizer):
         asked = f"{row.question} {row.answer_prefix}".split()
         letters = len(row.answers[0]) == 1 or row.meta["extra"].get("copied")
         assert letters or not set(row.answers) & {each.strip(".,?:") for each in asked}
@@ -97,7 +104,7 @@ def test_no_answer_stands_in_its_question(tokenizer: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_spans_are_whole_lines_and_density_is_their_share(tokenizer: Any, name: str) -> None:
-    for row in made(name, tokenizer):
+    for row in usual(name, tokenizer):
         meta, text = row.meta, row.context
         assert 0 <= meta["density"] <= 1
         for start, end in meta["spans"]:
@@ -148,14 +155,14 @@ def test_guessing_one_answer_gets_no_more_than_the_floor(tokenizer: Any, name: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_depends_on_seed_and_length_alone(tokenizer: Any, name: str) -> None:
-    one, two = (made(name, tokenizer, samples=each) for each in (1, 2))
-    assert two[: len(one)] == one
+    one, two = usual(name, tokenizer), made(name, tokenizer, samples=2)
+    assert two[: len(one)] == [*one]
     assert made(name, tokenizer, seed=1)[0].context != one[0].context
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_kinds_share_their_contexts(tokenizer: Any, name: str) -> None:
-    rows = made(name, tokenizer)
+    rows = usual(name, tokenizer)
     kinds = [kind.name for kind in sets()[name].kinds]
     if len(kinds) > 1:
         alone = made(f"{name}_{kinds[-1]}", tokenizer, length=length_of(name, COUNT))
@@ -167,7 +174,7 @@ def test_all_kinds_share_their_contexts(tokenizer: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_empty_contexts_hold_no_evidence(tokenizer: Any, name: str) -> None:
-    rows, full = (made(name, tokenizer, empty=each) for each in (True, False))
+    rows, full = made(name, tokenizer, empty=True), usual(name, tokenizer)
     assert [row.question for row in rows] == [row.question for row in full]
     for row in rows:
         assert 250 < len(tokenizer(row.context)["input_ids"]) < 900

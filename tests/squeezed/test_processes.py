@@ -5,18 +5,14 @@ adapters are switched on the model that other settings use too.
 """
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests import forked
 from tests.squeezed.processes import SETTINGS, outcome
 
-ROOT = Path(__file__).parents[2]
 ORDERS = {
     "the other way round": tuple(reversed(SETTINGS)),
     "some of them": ("dynamic, nearly as long as it may be", "no adapter", "both adapters"),
@@ -36,15 +32,7 @@ def here() -> dict[str, Any]:
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 def test_another_process_and_order_give_the_same(here: dict[str, Any], order: list[str]) -> None:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "kernels")])
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.squeezed.processes", *order],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked.run("tests.squeezed.processes", *order)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {setting: here[setting] for setting in order}
 

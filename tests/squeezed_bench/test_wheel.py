@@ -1,6 +1,7 @@
 """The wheel: what is in it, which names it puts into site-packages, and its work from an empty folder."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -51,10 +52,11 @@ def test_every_file_of_the_packages_is_in_it(wheel: Path) -> None:
         for path in (ROOT / source).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    (built,) = wheel.parent.glob("*.whl")  # where it is unpacked, Python adds compiled modules
     found = {
-        path.relative_to(wheel).as_posix()
-        for path in wheel.rglob("*")
-        if path.is_file() and not path.parent.name.endswith((".dist-info", "licenses"))
+        name
+        for name in zipfile.ZipFile(built).namelist()
+        if not Path(name).parent.name.endswith((".dist-info", "licenses"))
     }
     assert found == wanted
     kinds = {Path(each).suffix for each in found}
@@ -91,22 +93,24 @@ def test_another_package_that_is_loaded_already_is_named(wheel: Path, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["processes", "local_jobs"])
-def test_a_sweep_its_processes_and_its_report(
-    wheel: Path, foreign: Path, tmp_path: Path, launcher: str
+def test_sweeps_their_processes_and_their_report(
+    wheel: Path, foreign: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     (folder / "rows.py").write_text(FOREIGN)  # where the user works, and `python -m` looks first
-    sweep = (
-        f"-m hydra/launcher={launcher} method=full,streaming task.length=512 task.samples=1 "
-        "task.max_new_tokens=2 method.kv_budget=0.5 backend=reference"
-    )
-    done = run(wheel, folder, commands(sweep, "status check=true", "report site=site"), foreign)
+    small = "task.length=512 task.samples=1 task.max_new_tokens=2 backend=reference"
+    sweeps = [
+        f"-m hydra/launcher={launcher} method=full,{other} method.kv_budget=0.5 {small}"
+        for launcher, other in (("processes", "streaming"), ("local_jobs", "random"))
+    ]
+    done = run(wheel, folder, commands(*sweeps, "status check=true", "report site=site"), foreign)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 runs: 2 done" in done.stdout
+    assert done.stdout.count("2 runs in 1 job") == 1
+    assert done.stdout.count("1 run in 1 job") == 1  # the first sweep has full attention already
+    assert len(re.findall(r"^sweep \w+: 2 runs: 2 done$", done.stdout, re.MULTILINE)) == 2
     assert {each.name for each in folder.iterdir()} == {".cache", "results", "rows.py", "site"}
     assert (folder / "site" / "index.html").stat().st_size > 10_000
-    (first, _) = folder.rglob("records.jsonl")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert json.loads(first.read_text().splitlines()[0])["commit"] == f"v{version}"
+    for path in folder.rglob("records.jsonl"):
+        assert json.loads(path.read_text().splitlines()[0])["commit"] == f"v{version}"

@@ -13,51 +13,34 @@ from typing import Any
 import pytest
 
 from bench.cli import status
+from tests import forked
 
 SMALL = ("task.length=512", "task.samples=100", "task.max_new_tokens=2", "cache_dir=null")
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command as a terminal starts it: in a group of processes of its own, which hears Ctrl-C.
-
-    Who starts the tests in the background may have turned that off for all below.
-    """
-    program = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from bench.cli.main import main; sys.exit(main())"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        start_new_session=True,
-    )
-
-
 def interrupted(
-    process: subprocess.Popen[str], folder: Path, send: Callable[[int], None] | None = None
+    process: forked.Process, folder: Path, send: Callable[[int], None] | None = None
 ) -> str:
     """Sends Ctrl-C to the whole group when the first answer is recorded, or what ``send`` sends; returns
     what stderr says."""
     end = time.monotonic() + 240
     while not any(path.stat().st_size for path in folder.rglob("records.jsonl")):
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, process.wait(1)
         assert time.monotonic() < end
         time.sleep(0.1)
     if send is None:
         os.killpg(process.pid, signal.SIGINT)
     else:
         send(process.pid)
-    _, error = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Traceback" not in error
-    return error.split("\r")[-1]
+    done = process.wait(120)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    return done.stderr.split("\r")[-1]
 
 
 def test_a_run_ends_with_one_line_and_goes_on(tiny: Path, tmp_path: Path) -> None:
-    process = start(tmp_path, f"model.path={tiny}", "model.device=cpu", "method=full", *SMALL)
+    run = ("method=full", f"model.path={tiny}", "model.device=cpu", *SMALL)
+    process = forked.start("squeezed_bench", *run, cwd=tmp_path)
     error = interrupted(process, tmp_path)
     assert error.strip().endswith(
         "stopped; every answer that is recorded is kept, and the same command goes on from there"
@@ -91,7 +74,8 @@ def test_with_processes_of_its_own_too(
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     sweep = ("-m", "hydra/launcher=processes", "hydra.launcher.n_jobs=2", "method=full,random")
     tasks = "task.subtask=niah_single_1,niah_multikey_1"
-    process = start(tmp_path, *sweep, tasks, f"model.path={tiny}", "model.device=cpu", *SMALL)
+    model = (f"model.path={tiny}", "model.device=cpu")
+    process = forked.start("squeezed_bench", *sweep, tasks, *model, *SMALL, cwd=tmp_path)
     error = interrupted(process, tmp_path, send)
     assert "stopped; every answer that is recorded is kept" in error
     before = sizes(tmp_path)
@@ -108,7 +92,19 @@ def sizes(folder: Path) -> list[int]:
 
 
 def test_before_the_first_import_too(tmp_path: Path) -> None:
-    process = start(tmp_path, "run", "method=full", *SMALL)
+    """A real start of Python, with Ctrl-C on: who starts the tests may have turned it off for all below."""
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from bench.cli.main import main; sys.exit(main())"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "run", "method=full", *SMALL],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=120)

@@ -1,4 +1,4 @@
-"""The live line of a sweep: right with and without a launcher, on a terminal and in a log."""
+"""The live line of a sweep: right on a terminal and in a log. With a launcher: ``tests/bench/launch``."""
 
 import io
 import re
@@ -6,23 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from joblib.externals.loky import get_reusable_executor
 
 from bench.cli import live
+from tests.bench.lines import LINE, counts
 
 Bench = Callable[..., Any]
 SWEEP = ("-m", "method=full,random", "task.subtask=niah_single_1,niah_multikey_1")
-LINE = re.compile(r"4 runs: (?:(\d) done)?(?:, )?(?:(\d) running)?.*?(\d) of 8 questions")
 
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def counts(text: str) -> list[tuple[int, ...]]:
-    """Done, running and answered of each line, in their order."""
-    return [tuple(int(each or 0) for each in found.groups()) for found in LINE.finditer(text)]
 
 
 def test_a_log_gets_lines_without_control_characters(
@@ -37,17 +31,6 @@ def test_a_log_gets_lines_without_control_characters(
     assert {each[1] for each in told} <= {0, 1}
     assert told
     assert len({line for line in done.err.splitlines() if LINE.search(line)}) == len(told)
-
-
-@pytest.mark.slow
-def test_runs_of_other_processes_are_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "QUIET", 0.05)
-    done = bench(*SWEEP, "hydra/launcher=processes", "hydra.launcher.n_jobs=2")
-    get_reusable_executor().shutdown()
-    assert done.code == 0, done.err
-    told = counts(done.err)
-    assert told == sorted(told, key=lambda each: each[2])
-    assert max(each[1] for each in told) in (1, 2)  # what is being done elsewhere is seen here
 
 
 def test_a_terminal_has_one_line_that_is_written_anew(

@@ -1,10 +1,6 @@
 """``recommend``: what it prints and keeps, what it refuses, and that it goes on after a kill."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +11,7 @@ import pytest
 
 from bench.cli import recommend
 from bench.runs import questions
+from tests import forked
 
 Run = Callable[..., tuple[int, str, str]]
 SMALL = (
@@ -107,19 +104,13 @@ def test_its_answers_are_those_of_a_run(
 
 def test_it_goes_on_after_a_kill(tiny: Path, run: Run, tmp_path: Path) -> None:
     other = tmp_path / "killed"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.recommend", *settings(tiny, other), *SMALL],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = forked.start("bench.recommend", *settings(tiny, other), *SMALL)
     end = time.monotonic() + 240
     while sum(map(len, records(other).values())) < 8:
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
     before = records(other)
     assert not list(other.rglob("answer.md"))
 

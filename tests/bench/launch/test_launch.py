@@ -12,12 +12,13 @@ from hydra.core.plugins import Plugins
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from bench.cli import status
+from bench.cli import live, status
 from bench.config.spec import IndexSpec, MethodSpec, ModelSpec, RunSpec, TaskSpec
 from bench.launch.gpus import one_gpu
 from bench.launch.groups import grouped
 from bench.records.failures import record_failure
 from bench.records.files import read_records
+from tests.bench.lines import counts
 
 Bench = Callable[..., Any]
 
@@ -93,9 +94,10 @@ without_ray = pytest.mark.skipif(HAS_RAY, reason="the extra ray is installed")
         pytest.param(RAY, id="ray_processes", marks=with_ray),
     ],
 )
-def test_a_launcher_runs_every_run_once(
-    bench: Bench, tiny: Path, tmp_path: Path, launcher: tuple[str, ...]
+def test_a_launcher_runs_every_run_once_and_the_live_line_counts_them(
+    bench: Bench, tmp_path: Path, launcher: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "QUIET", 0.05)
     preset, *settings = launcher
     done = bench("-m", *SWEEP, f"hydra/launcher={preset}", *settings)
     get_reusable_executor().shutdown()  # joblib's workers would wait for more
@@ -108,6 +110,9 @@ def test_a_launcher_runs_every_run_once(
     # Each of the four contexts was prefilled and clustered by one of the two runs that need it.
     cached = [r["index_cached"] for p in runs.rglob("records.jsonl") for r in read_records(p)]
     assert sorted(cached) == [False] * 4 + [True] * 4
+    told = counts(done.err)
+    assert told == sorted(told, key=lambda each: each[2])
+    assert max(each[1] for each in told) in (1, 2)  # what is being done elsewhere is seen here
     again = bench("-m", *SWEEP, f"hydra/launcher={preset}", *settings)
     assert again.code == 0
     assert "jobs" not in again.out  # nothing is left to start

@@ -1,7 +1,6 @@
 """GGUF files as models: the numbers and tokens of the file, converted once."""
 
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from rows.gguf import kept
 from rows.tokenizer import load_tokenizer
 from squeezed.check.command import main as check
 from tests import gguf_files
+from tests.forked import PROCESSES
 
 Bench = Callable[..., Any]
 TEXTS = ("In 2024,  12 of\n\n34 calm otters\n  5 came. It's", " é 漢字 🙂 <|end|> x", "")
@@ -217,9 +217,8 @@ def convert(path: Path, folder: Path, started: Any) -> None:
 def test_two_processes_convert_once(tmp_path: Path) -> None:
     path, shared = tmp_path / "tiny.gguf", tmp_path / "shared"
     gguf_files.write(path)
-    start = multiprocessing.get_context("spawn")
-    barrier = start.Barrier(2)
-    both = [start.Process(target=convert, args=(path, shared, barrier)) for _ in range(2)]
+    barrier = PROCESSES.Barrier(2)
+    both = [PROCESSES.Process(target=convert, args=(path, shared, barrier)) for _ in range(2)]
     for each in both:
         each.start()
     for each in both:

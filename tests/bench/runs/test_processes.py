@@ -1,15 +1,13 @@
 """Runs of a model with a dynamic RoPE, in another order and another process: the same records."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.records.files import read_records
+from tests import forked
 
 LENGTHS = ("512", "900")
 # Times, and what tells of the occasion. All else has to be the same, the budget's last digit included.
@@ -44,16 +42,9 @@ def test_another_order_in_another_process_gives_the_same_records(
         *("task.samples=2", "task.max_new_tokens=2"),
     ]
     there = tmp_path / "there"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "bench", *asked),
-            *(f"task.length={','.join(reversed(LENGTHS))}",),
-            *(f"results={there / 'results'}", f"cache_dir={there / 'cache'}"),
-        ],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = forked.run(
+        *("bench", *asked, f"task.length={','.join(reversed(LENGTHS))}"),
+        *(f"results={there / 'results'}", f"cache_dir={there / 'cache'}"),
     )
     assert done.returncode == 0, done.stderr
     here = tmp_path / "here"

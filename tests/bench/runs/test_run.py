@@ -1,9 +1,6 @@
 """Runs on a random model: what is recorded, what is shared, and what a kill costs."""
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +14,7 @@ from bench import models
 from bench.config.spec import IndexSpec, ModelSpec
 from bench.records.files import read_records
 from bench.runs import contexts, questions
+from tests import forked
 
 Bench = Callable[..., Any]
 
@@ -127,17 +125,16 @@ def test_a_killed_run_goes_on_where_it_was(
     bench: Bench, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ["task.samples=10", "task.questions_per_context=2", "task.max_new_tokens=16"]
-    command = [sys.executable, "-m", "bench", f"model.path={tiny}", "model.device=cpu"]
+    command = ["bench", f"model.path={tiny}", "model.device=cpu", "task.length=512"]
     command += [f"results={tmp_path / 'results'}", f"cache_dir={tmp_path / 'cache'}"]
-    process = subprocess.Popen([*command, "task.length=512", *settings])
+    process = forked.start(*command, *settings)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         found = list(tmp_path.rglob("records.jsonl"))
         if found and found[0].read_bytes().count(b"\n") >= 3:
             break
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     path = only_records(tmp_path)
     left = path.read_bytes()
     left = left[: left.rfind(b"\n") + 1]

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,9 @@ def test_other_runs_come_first(bench: Bench, tmp_path: Path, hold: Callable[...,
     assert numbers == ["[1/2]", "[2/2]", "[1/2]"]
 
 
-def test_a_process_that_is_killed_gives_its_run_back(bench: Bench, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_gives_its_run_back(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert bench("method=full", "task.samples=1").code == 0
     place = folder(tmp_path, "full")
     (place / "summary.json").unlink()
@@ -80,8 +81,12 @@ def test_a_process_that_is_killed_gives_its_run_back(bench: Bench, tmp_path: Pat
     )
     assert holder.stdout is not None
     holder.stdout.readline()
-    threading.Timer(1.0, holder.terminate).start()
+
+    def kill(_: float) -> None:
+        holder.kill()
+        holder.wait()
+
+    monkeypatch.setattr(work, "sleep", kill)  # when it is waited for
     done = bench("method=full", "task.samples=1")
-    holder.wait()
     assert done.code == 0, done.err
     assert "waiting" in done.out

@@ -19,6 +19,7 @@ from squeezed.check.of_config import limits, report
 from squeezed.check.tiny import VOCABULARY, model_types, tiny_config, tiny_model
 from squeezed.check.variants import DEFAULT, ORIGINAL, judge, set_rope
 from squeezed.check.verdict import CRASHED, EXACT, REFUSED, UNBUILDABLE, WRONG, Verdict
+from tests import forked
 
 DOCS = Path(__file__).parents[3] / "docs" / "models.md"
 SHORT = Plan(tokens=60, questions=(4, 9), chunk=25, new=2, vocabulary=VOCABULARY)
@@ -129,7 +130,8 @@ def working_for_ever(pipe):
     sweep._work(pipe)
 
 
-def test_a_process_judges(tmp_path):
+def test_a_process_judges(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "PROCESSES", forked.PROCESSES)
     path = tmp_path / "verdicts.jsonl"
     code = main(["check", "all=true", "types=bloom", f"work={path}"])
     assert code == 0

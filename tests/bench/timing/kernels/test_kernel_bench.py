@@ -13,6 +13,7 @@ from bench.timing.kernels import clock, command, gate, measure, run
 from bench.timing.kernels.problem import make
 from bench.timing.kernels.settings import Settings, Shape, shapes
 from bench.timing.kernels.table import FIELDS, KEYS, Table
+from tests import forked
 
 ROOT = Path(__file__).parents[4]
 CPU = torch.device("cpu")
@@ -209,13 +210,13 @@ def test_plain_command_works_without_hydra_pandas_datasets_and_matplotlib(tmp_pa
 
 def test_the_command(tmp_path):
     command = [
-        sys.executable, "-m", "bench.kernels", "device=cpu", "lengths=[4000]", "heads=[2/2]",
+        "bench.kernels", "device=cpu", "lengths=[4000]", "heads=[2/2]",
         "head_size=16", "seconds=0.01", "depth=[1]", "clustering=false", f"results={tmp_path}",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run(*command)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "kernels/cpu.csv").exists()
-    wrong = subprocess.run([*command, "lenghts=[1]"], cwd=ROOT, capture_output=True, text=True)
+    wrong = forked.run(*command, "lenghts=[1]")
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")
     assert wrong.stderr.count("\n") == 1

@@ -1,0 +1,31 @@
+"""While large libraries are imported nobody looks for garbage; before and after it is as it was."""
+
+import gc
+import importlib
+
+import pytest
+
+from bench.config.imports import importing
+
+
+def test_the_collector_rests_inside_the_block_only() -> None:
+    assert gc.isenabled()
+    with importing():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_an_import_that_fails_turns_it_on_again() -> None:
+    with pytest.raises(ModuleNotFoundError), importing():
+        importlib.import_module("nowhere_to_be_found")
+    assert gc.isenabled()
+
+
+def test_one_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with importing():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
