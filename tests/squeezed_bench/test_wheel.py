@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest

@@ -20,12 +20,17 @@ def scored(metric: str, values: Iterable[float]) -> bool:
     return not (metric.isdigit() and all(value == NOT_ASKED for value in values))
 
 
+def metrics(scores: pd.DataFrame) -> list[str]:
+    """Those that are ``scored``, of a column each."""
+    return [name for name in map(str, scores) if scored(name, scores[name])]
+
+
 def at_budgets(rows: pd.DataFrame) -> Made:
     """Tasks of lm-evaluation-harness: means over documents, standard errors, and what was read."""
     found = []
     for (task, method), part in rows.groupby(["task", "method"], sort=False):
         scores = pd.DataFrame(part["scores"].tolist())
-        for metric in filter(lambda name: scored(name, scores[name]), scores):
+        for metric in metrics(scores):
             found.append(
                 {
                     "task": task,
@@ -67,7 +72,7 @@ def beside_hf(rows: pd.DataFrame) -> Made:
         ours = ours.loc[theirs.index]
         answers = _Answers(theirs["answer"], ours["answer"])
         scores = [pd.DataFrame(each["scores"].tolist()) for each in (theirs, ours)]
-        for metric in filter(lambda name: scored(name, scores[0][name]), scores[0]):
+        for metric in metrics(scores[0]):
             found.append(
                 {
                     "task": task,
