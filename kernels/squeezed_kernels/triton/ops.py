@@ -11,9 +11,11 @@ from typing import Any
 import torch
 import triton
 
+from squeezed_kernels import reference
 from squeezed_kernels.backend import interpreted
 from squeezed_kernels.triton import assign as assign_kernels
 from squeezed_kernels.triton import attend as attend_kernels
+from squeezed_kernels.triton import codes as code_kernels
 from squeezed_kernels.triton import lookup as lookup_kernels
 
 # Query rows and key rows of a tile, and warps: few query rows (decode), and many (prefill).
@@ -25,6 +27,7 @@ LOOKUP_ROWS = {False: 16, True: 64}  # query rows of a tile: few, many
 KEPT_ROWS = 64  # up to so many query rows a source the logits are kept, not computed again
 SCORES_BLOCK = 256
 LIST_BLOCK = 8192  # groups that a work list looks at in one step
+CODES = {"BLOCK_M": 256, "num_warps": 4}  # not tuned on a device yet
 ASSIGN = {"BLOCK_M": 64, "BLOCK_C": 64, "num_warps": 4}
 INTERPRETED_PROGRAMS = 5  # where there is no device to ask: enough to cut items, and odd
 
@@ -218,13 +221,48 @@ def merge(
     return out, lse
 
 
-def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None) -> torch.Tensor:
-    """As ``reference.children``; given ``total``, the number of finer groups, it does not wait."""
-    finer = int(offsets[0, -1]) if total is None else total
-    number = torch.arange(finer, dtype=offsets.dtype, device=keep.device)
-    group = torch.searchsorted(
+def lookup_codes(
+    weights: torch.Tensor,
+    base: torch.Tensor,
+    codes: torch.Tensor,
+    offsets: torch.Tensor,
+    *,
+    softcap: float | None = None,
+    block: int | None = None,
+    reduce: str = "mean",
+    valid: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """As ``reference.lookup_codes``; logits by a kernel, what is made of them by torch."""
+    batch, query_heads, length, _ = weights.shape
+    heads, count, size = codes.shape
+    values = torch.arange(256, device=codes.device)
+    bits = (values >> torch.arange(8, device=codes.device)[:, None]) & 1
+    tables = (weights.float().unflatten(-1, (size, 8)) @ bits.float()).contiguous()
+    owners = _owners(offsets, count).to(torch.int32)
+    out = torch.empty(batch, query_heads, length, count, device=codes.device)
+    queries = query_heads * length
+    code_kernels.logits[(triton.cdiv(count, CODES["BLOCK_M"]), batch * queries)](
+        tables, base.float().contiguous(), codes.contiguous(), owners, out, count, base.shape[-1],
+        queries // heads, queries, BYTES=size, **CODES,
+    )  # fmt: skip
+    grouped = reference.group_heads(out, heads)
+    counts = torch.ones(heads, count, dtype=torch.int32, device=codes.device)
+    return reference.log_scores(
+        lambda piece: grouped[:, :, :, piece], length, counts, softcap, block, reduce, valid
+    )
+
+
+def _owners(offsets: torch.Tensor, count: int) -> torch.Tensor:
+    """The group of each of ``count`` finer groups, or rows, ``[H, count]``."""
+    number = torch.arange(count, dtype=offsets.dtype, device=offsets.device)
+    return torch.searchsorted(
         offsets[:, 1:].contiguous(), number.expand(len(offsets), -1).contiguous(), right=True
     )
+
+
+def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None) -> torch.Tensor:
+    """As ``reference.children``; given ``total``, the number of finer groups, it does not wait."""
+    group = _owners(offsets, int(offsets[0, -1]) if total is None else total)
     batch, _, blocks, _ = keep.shape
     return keep.gather(3, group[None, :, None].expand(batch, -1, blocks, -1))
 
