@@ -10,7 +10,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 KERNELS = (
-    "add_up attend_share list_ranges merge_parts merge_two nearest score_parts scores_again "
+    "add_up attend_share list_ranges logits_of_codes merge_parts merge_two nearest score_parts scores_again "
     "scores_of_kept sum_parts"
 )
 

@@ -5,7 +5,7 @@ import triton.language as tl
 
 
 @triton.jit
-def logits(
+def logits_of_codes(
     tables, base, codes, owners, out, count, groups, share, queries,
     BYTES: tl.constexpr, BLOCK_M: tl.constexpr,
 ):  # fmt: skip

@@ -241,7 +241,7 @@ def lookup_codes(
     owners = _owners(offsets, count).to(torch.int32)
     out = torch.empty(batch, query_heads, length, count, device=codes.device)
     queries = query_heads * length
-    code_kernels.logits[(triton.cdiv(count, CODES["BLOCK_M"]), batch * queries)](
+    code_kernels.logits_of_codes[(triton.cdiv(count, CODES["BLOCK_M"]), batch * queries)](
         tables, base.float().contiguous(), codes.contiguous(), owners, out, count, base.shape[-1],
         queries // heads, queries, BYTES=size, **CODES,
     )  # fmt: skip
