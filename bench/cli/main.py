@@ -43,6 +43,7 @@ COMMANDS = {
     "timing": Entry(
         "bench.timing.waits.command:main", "how long a context, a user input and a token take"
     ),
+    "lookups": Entry("bench.timing.lookups.command:main", "what finding keys costs"),
     "clustering": Entry("bench.timing.command:main", "our clustering against scikit-learn's"),
     "skew": Entry("bench.cli.heads:main", "what every layer and head reads"),
     "judge": Entry("bench.cli.judge:main", "let a model judge the answers of PreFixQA"),

@@ -77,6 +77,28 @@ def _clustering(rows: pd.DataFrame) -> Made:
     return Made(rows, shown, clustering.draw(bars), facts)
 
 
+def _lookups(rows: pd.DataFrame) -> Made:
+    """Lookups and steps beside a dense step: milliseconds, and its share."""
+    table = rows.assign(
+        heads=rows["query_heads"] + "/" + rows["kv_heads"] + " of " + rows["head_size"],
+        keys=rows["keys"].astype(int),
+        cell=[
+            f"{float(ms):.2f} ({float(share):.2f})"
+            for ms, share in zip(rows["median_ms"], rows["of_dense"], strict=True)
+        ],
+    )
+    shown = table.pivot_table(
+        index=["heads", "what"], columns="keys", values="cell", aggfunc="first", sort=False
+    )
+    shown = shown.rename(columns=lambda keys: f"{keys:,} keys: ms (of the dense step)")
+    facts = {
+        "machine": f"{several(rows['device'])}, {several(rows['threads'])} threads",
+        "libraries": f"torch {several(rows['torch'])}",
+        "n": f"{len(rows)} timings, each the median of {rows['rounds'].astype(int).min()} rounds or more",
+    }
+    return Made(rows, shown.reset_index().rename_axis(columns=None), None, facts)
+
+
 def _heads(rows: pd.DataFrame) -> Made:
     """What every method's kept rows hold of the attention: means over layers and heads, and the worst."""
     names = ("kv_budget", "recall", "mass", "oracle_mass")
@@ -138,6 +160,7 @@ def _controls(rows: pd.DataFrame) -> Made:
 TABLES: dict[str, Callable[[pd.DataFrame], Made]] = {
     "kernels": _kernels,
     "clustering": _clustering,
+    "lookups": _lookups,
     "heads": _heads,
     "controls": _controls,
     "harness": harness.at_budgets,

@@ -1,0 +1,1 @@
+"""``squeezed-bench lookups``: what finding keys costs, beside a dense step."""

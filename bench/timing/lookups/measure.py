@@ -1,0 +1,108 @@
+"""Lookups and steps of one shape, timed in turns."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import torch
+from squeezed_kernels import attend, attend_groups, keep_best, lookup, lookup_codes
+
+from bench.reporting.output import as_markdown, write_text
+from bench.timing.kernels import clock
+from bench.timing.kernels.machine import processor_name
+from bench.timing.lookups.command import Settings
+
+DENSE = "dense step"
+SHARE = 0.05  # clusters of the keys
+MANY = 0.2
+BUDGET = 0.1  # of the bytes of a dense step, lookup included
+BITS = 1  # of an entry of a code
+
+Step = Callable[[], object]
+
+
+def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, Step]:
+    """What is timed, by name: one query token a query head, keys and values float32."""
+    made = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=made)
+
+    query, scale = normal(1, query_heads, 1, size), size**-0.5
+    rows, values = normal(kv_heads, keys, size), normal(kv_heads, keys, size)
+    each = torch.ones(kv_heads, keys, dtype=torch.int32)
+    few, many = (round(share * keys) for share in (SHARE, MANY))
+    centroids, counts, offsets = {}, {}, {}
+    for groups in (few, many):
+        ends = torch.linspace(0, keys, groups + 1).round().int().expand(kv_heads, -1).contiguous()
+        centroids[groups], offsets[groups] = normal(kv_heads, groups, size), ends
+        counts[groups] = ends.diff(dim=1).contiguous()
+    whole_bytes = -(-size * BITS // 8)
+    codes = torch.randint(0, 256, (kv_heads, keys, whole_bytes), generator=made, dtype=torch.uint8)
+    maps = normal(kv_heads, 8 * whole_bytes, size)
+
+    def by_centroids(groups: int) -> torch.Tensor:
+        return lookup(query, centroids[groups], counts[groups], scale)
+
+    def by_codes() -> torch.Tensor:
+        grouped = scale * query.unflatten(1, (kv_heads, -1))
+        weights, base = (
+            (grouped @ each.transpose(1, 2)[:, None]).flatten(1, 2)
+            for each in (maps, centroids[few])
+        )
+        return lookup_codes(weights, base, codes, offsets[few])
+
+    # In tokens: a centroid is half of one; a code and a centroid of 8 bits are bytes of 8 a number.
+    left = {
+        "centroids": BUDGET * keys - few / 2,
+        "codes": BUDGET * keys - keys * whole_bytes / (8 * size) - few / 8,
+    }
+
+    def step_by_centroids() -> torch.Tensor:
+        keep = keep_best(by_centroids(few), counts[few], torch.tensor(left["centroids"]))
+        return attend_groups(query, rows, values, keep, offsets[few], scale)[0]
+
+    def step_by_codes() -> torch.Tensor:
+        keep = keep_best(by_codes(), each, torch.tensor(left["codes"]))
+        return attend_groups(query, rows, values, keep, None, scale)[0]
+
+    return {
+        DENSE: lambda: attend(query, rows[None], values[None], None, scale),
+        f"lookup of {SHARE:.0%} centroids": lambda: by_centroids(few),
+        f"lookup of {MANY:.0%} centroids": lambda: by_centroids(many),
+        f"lookup of codes, {BITS} bit": by_codes,
+        "lookup of whole keys": lambda: lookup(query, rows, each, scale),
+        f"step by centroids, budget {BUDGET:g}": step_by_centroids,
+        f"step by codes, budget {BUDGET:g}": step_by_codes,
+    }
+
+
+def run(shapes: list[tuple[int, int, int]], settings: Settings) -> None:
+    """Measures shape by shape and writes the table after each, so that nothing measured is lost."""
+    torch.set_num_threads(settings.threads)
+    found: list[dict[str, object]] = []
+    for query_heads, kv_heads, size in shapes:
+        for keys in settings.lengths:
+            print(f"{query_heads}/{kv_heads} heads of {size}, {keys} keys", flush=True)
+            times = clock.measure(
+                steps(query_heads, kv_heads, size, keys), torch.device("cpu"), settings.seconds
+            )
+            for what, each in times.items():
+                found.append(
+                    {
+                        **{"query_heads": query_heads, "kv_heads": kv_heads, "head_size": size},
+                        **{"keys": keys, "what": what, "median_ms": each.median},
+                        **{"low_ms": each.low, "high_ms": each.high, "cpu_ms": each.cpu},
+                        "of_dense": each.median / times[DENSE].median,
+                        **{"rounds": each.rounds, "threads": settings.threads},
+                        **{"device": processor_name(), "torch": torch.__version__},
+                    }
+                )
+            _write(pd.DataFrame(found), settings)
+
+
+def _write(table: pd.DataFrame, settings: Settings) -> None:
+    folder = settings.results / "tables"
+    shown = table[["query_heads", "kv_heads", "keys", "what", "median_ms", "of_dense"]]
+    csv = write_text(folder / "lookups.csv", table.to_csv(index=False, float_format="%.6g"))
+    write_text(folder / "lookups.md", f"{as_markdown(shown)}\n")
+    print(as_markdown(shown.tail(table["what"].nunique())), f"\nwrote {csv}", flush=True)

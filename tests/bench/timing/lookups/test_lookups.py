@@ -1,0 +1,59 @@
+"""What finding keys costs: the table, and what is refused."""
+
+import pandas as pd
+import pytest
+import torch
+
+from bench.timing.lookups import command, measure
+
+SMALL = ["lengths=[1000,2000]", "heads=[4/2,2/2]", "sizes=[16,24]", "seconds=0"]
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_every_shape_and_length_has_a_line_for_each_step(tmp_path, capsys):
+    assert command.main([f"results={tmp_path}", *SMALL]) == 0
+    table = pd.read_csv(tmp_path / "tables" / "lookups.csv")
+    names = list(measure.steps(2, 1, 16, 1000))
+    assert list(table["what"]) == names * 4
+    assert (table.loc[table["what"] == measure.DENSE, "of_dense"] == 1).all()
+    assert (table["median_ms"] > 0).all()
+    assert list(table["head_size"].unique()) == [16, 24]
+    assert "lookup of codes" in (tmp_path / "tables" / "lookups.md").read_text()
+    assert "2/2 heads of 24, 2000 keys" in capsys.readouterr().out
+
+
+def test_steps_are_what_they_are_called():
+    steps = {name: step() for name, step in measure.steps(4, 2, 16, 1000).items()}
+    for name, found in steps.items():
+        if name == measure.DENSE:
+            assert found[0].shape == (1, 4, 1, 16)
+        elif name.startswith("step"):
+            assert found.shape == (1, 4, 1, 16)
+            assert bool(found.isfinite().all())
+        else:
+            rows = {"lookup of 5% centroids": 50, "lookup of 20% centroids": 200}.get(name, 1000)
+            assert found.shape == (1, 2, 1, rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ("heads=9/2", "heads has '9/2'; expected query heads/KV heads"),
+        ("heads=x", "heads has 'x'"),
+        ("sizes=[16]", "expected one size for each of heads"),
+        ("sizes=[16,4]", "sizes is [16, 4]; expected numbers of at least 8"),
+        ("lengths=10", "lengths is [10]; expected numbers of at least 1000"),
+        ("threads=0", "must be above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(tmp_path, capsys, changes, message):
+    assert command.main([f"results={tmp_path}", *SMALL, changes]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
