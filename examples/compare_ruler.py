@@ -153,7 +153,8 @@ def run(arguments: list[str], environment: dict[str, str] | None = None, given: 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise SystemExit(f"{arguments[1]} ... failed: {said}")
+        whose = "our" if arguments[1] == "-m" else "an original"
+        raise SystemExit(f"{whose} generator failed: {said}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 

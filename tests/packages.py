@@ -1,5 +1,6 @@
 """Tiny packages in place of the real ones: the same formats, texts of our own."""
 
+import functools
 import gzip
 import hashlib
 import io
@@ -137,6 +138,7 @@ def countries() -> bytes:
 CONTENTS = {"anarchism": chapters, "bible": verses, "factbook": countries}
 
 
+@functools.cache  # an archive made a second later holds another time, and is another file
 def stand_in(name: str) -> tuple[Package, bytes]:
     """The package of a text as if it were the tiny one, and the tiny one's content."""
     content = CONTENTS[name]()

@@ -1,4 +1,7 @@
-"""The wheel: what is in it, which names it puts into site-packages, and its work from an empty folder."""
+"""The wheel: what is in it, which names it puts into site-packages, and its work from an empty folder.
+
+It is unpacked where ``pip install`` would put it; nothing is downloaded.
+"""
 
 import json
 import re
