@@ -25,15 +25,9 @@ class CodedKeys:
     def log_scores(
         self, query: torch.Tensor, valid: torch.Tensor | None, how: Lookup
     ) -> torch.Tensor:
-        heads = len(self.codes)
-        grouped = how.scale * query.float().unflatten(1, (heads, -1))  # [B, H, G, L, D]
-        weights, base = (
-            (grouped @ each.transpose(1, 2)[:, None]).flatten(1, 2)
-            for each in (self.maps, self.bases)
-        )
         return lookup_codes(
-            weights,
-            base,
+            how.scale * products(query, self.maps),
+            how.scale * products(query, self.bases),
             self.codes,
             self.offsets,
             softcap=how.softcap,
@@ -42,3 +36,16 @@ class CodedKeys:
             valid=valid,
             backend=how.backend,
         )
+
+
+def products(query: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Scalar products of queries ``[B, Hq, L, D]`` with the rows ``[H, K, D]`` of their KV head.
+
+    Returns:
+        float32 ``[B, Hq, L, K]``.
+    """
+    batch, _, length, _ = query.shape
+    # A product a head, of all its queries: torch's own broadcasting copies the rows, 20 times as slow.
+    grouped = query.float().unflatten(1, (len(rows), -1)).transpose(0, 1).flatten(1, 3)
+    found = torch.bmm(grouped, rows.transpose(1, 2))
+    return found.unflatten(1, (batch, -1, length)).transpose(0, 1).flatten(1, 2)

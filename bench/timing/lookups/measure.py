@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import pandas as pd
 import torch
-from squeezed_kernels import attend, attend_groups, keep_best, lookup, lookup_codes
+from squeezed_kernels import attend, attend_groups, keep_best, lookup
 
 from bench.reporting.output import as_markdown, write_text
 from bench.timing.kernels import clock
 from bench.timing.kernels.machine import processor_name
 from bench.timing.lookups.command import Settings
+from squeezed.methods.coded import CodedKeys
+from squeezed.methods.sketched import Lookup
 
 DENSE = "dense step"
 SHARE = 0.05  # clusters of the keys
@@ -43,13 +45,10 @@ def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, St
     def by_centroids(groups: int) -> torch.Tensor:
         return lookup(query, centroids[groups], counts[groups], scale)
 
+    coded = CodedKeys(centroids[few], offsets[few], codes, maps)
+
     def by_codes() -> torch.Tensor:
-        grouped = scale * query.unflatten(1, (kv_heads, -1))
-        weights, base = (
-            (grouped @ each.transpose(1, 2)[:, None]).flatten(1, 2)
-            for each in (maps, centroids[few])
-        )
-        return lookup_codes(weights, base, codes, offsets[few])
+        return coded.log_scores(query, None, Lookup(scale, None, None, "mean", "auto"))
 
     # In tokens: a centroid is half of one; a code and a centroid of 8 bits are bytes of 8 a number.
     left = {
