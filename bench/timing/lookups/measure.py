@@ -9,7 +9,7 @@ from squeezed_kernels import attend, attend_groups, keep_best, lookup
 from bench.reporting.output import as_markdown, write_text
 from bench.timing.kernels import clock
 from bench.timing.kernels.machine import processor_name
-from bench.timing.lookups.command import Settings
+from bench.timing.lookups.settings import Settings
 from squeezed.methods.coded import CodedKeys
 from squeezed.methods.sketched import Lookup
 
