@@ -3,6 +3,7 @@
 import contextlib
 import random
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+
+from tqdm import tqdm
 
 SECONDS = 20  # of the processor that one input may take; a busy machine is no hang
 WAIT = 15  # times as many may pass on the clock, for what waits and does nothing
@@ -90,7 +93,9 @@ def fuzz(loader: Loader, count: int, seed: int, folder: Path) -> tuple[Tally, li
         crash = _one(loader, number, content, folder / "input", tally, WAIT * SECONDS)
         if crash or tally.refused:
             raise AssertionError(f"seed {number} of {loader.name} is not accepted: {crash}")
-    for number in range(count):
+    # A line a minute where nobody watches, as in a log.
+    often = 0.1 if sys.stderr.isatty() else 60.0
+    for number in tqdm(range(count), desc=loader.name, leave=False, mininterval=often, delay=often):
         draw = random.Random(f"{seed} {loader.name} {number}")
         content = loader.damage(draw, seeds)
         crash = _one(loader, number, content, folder / "input", tally, SECONDS)
