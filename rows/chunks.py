@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 
-ANCHOR = (
-    "\n"  # stands before a chunk that is counted alone, since some tokenizers add a blank there
-)
-LETTER = "x"  # another one, where a line end would be joined with the blanks behind it
+# Stand before a chunk that is counted alone, since some tokenizers add a blank to what begins a text; the
+# letter where a line end would be joined with the blanks behind it.
+ANCHOR, LETTER = "\n", "x"
 BORDER = "\0"  # between compounds in one text
 # Keys and values are mostly new, but of pieces seen before: words, digits in groups of three.
 COMPOUND = re.compile(r" ?[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*[.,]?\n*")

@@ -35,9 +35,7 @@ def lookup(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    if reduce not in reference.REDUCTIONS:
-        known = ", ".join(reference.REDUCTIONS)
-        raise ValueError(f"reduce is {reduce!r}; expected one of {known}")
+    _check_reduce(reduce)
     batch, length, blocks = _check_query(query, centroids, block)
     heads, clusters, _ = centroids.shape
     _check("counts", counts, (heads, clusters), query.device)
@@ -76,9 +74,7 @@ def lookup_codes(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    if reduce not in reference.REDUCTIONS:
-        known = ", ".join(reference.REDUCTIONS)
-        raise ValueError(f"reduce is {reduce!r}; expected one of {known}")
+    _check_reduce(reduce)
     if codes.ndim != 3 or codes.dtype != torch.uint8:
         raise ValueError(f"codes are {codes.dtype} {tuple(codes.shape)}; expected uint8 [H, M, P]")
     heads, _, size = codes.shape
@@ -92,8 +88,7 @@ def lookup_codes(
     _check("offsets", offsets, (heads, groups + 1), weights.device)
     if valid is not None:
         _check("valid", valid, (len(weights), weights.shape[2]), weights.device, torch.bool)
-    if block is not None and block < 1:
-        raise ValueError(f"block is {block}; expected at least 1 query token")
+    _check_block(block)
     name = resolve_backend(backend, weights.device)
     empty = codes.numel() == 0 or weights.numel() == 0
     module = reference if weights.dtype == torch.float64 or empty else load(name)
@@ -341,10 +336,20 @@ def _check_query(
         raise ValueError(
             f"{query.shape[1]} query heads cannot share {keys.shape[-3]} KV heads evenly"
         )
-    if block is not None and block < 1:
-        raise ValueError(f"block is {block}; expected at least 1 query token")
+    _check_block(block)
     length = query.shape[2]
     return query.shape[0], length, -(-length // (block or max(length, 1)))
+
+
+def _check_reduce(reduce: str) -> None:
+    if reduce not in reference.REDUCTIONS:
+        known = ", ".join(reference.REDUCTIONS)
+        raise ValueError(f"reduce is {reduce!r}; expected one of {known}")
+
+
+def _check_block(block: int | None) -> None:
+    if block is not None and block < 1:
+        raise ValueError(f"block is {block}; expected at least 1 query token")
 
 
 def _check(

@@ -127,12 +127,7 @@ def lookup_codes(
     powers = torch.arange(8, dtype=torch.uint8, device=codes.device)
     bits = ((codes[..., None] >> powers) & 1).flatten(2).to(wide).transpose(1, 2)[:, None]
     own, shared = group_heads(weights, heads), group_heads(base, heads)
-    group = torch.stack(
-        [
-            torch.arange(len(each) - 1, device=each.device).repeat_interleave(each.diff())
-            for each in offsets
-        ]
-    )
+    group = owners(offsets, keys)
 
     def logits(piece: slice) -> torch.Tensor:
         groups = shared[:, :, :, piece].to(wide)
@@ -141,6 +136,16 @@ def lookup_codes(
 
     counts = torch.ones(heads, keys, dtype=torch.int32, device=codes.device)
     return log_scores(logits, weights.shape[2], counts, softcap, block, reduce, valid)
+
+
+def owners(offsets: torch.Tensor, count: int) -> torch.Tensor:
+    """The group of each of ``count`` finer groups, or rows, int64 ``[H, count]``.
+
+    ``offsets``: as in ``children``."""
+    number = torch.arange(count, dtype=offsets.dtype, device=offsets.device)
+    return torch.searchsorted(
+        offsets[:, 1:].contiguous(), number.expand(len(offsets), -1).contiguous(), right=True
+    )
 
 
 def children(keep: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:

@@ -10,9 +10,8 @@ from bench.config.errors import InputError
 from bench.reporting.reference.made import Made, several
 
 OURS, THEIRS = "squeezed", "hf"  # names of models in the harness
-NOT_ASKED = (
-    -1
-)  # RULER's tasks have a metric a length, and give this one for lengths that are not asked
+# RULER's tasks have a metric a length, and give this one for lengths that are not asked.
+NOT_ASKED = -1
 
 
 def scored(metric: str, values: Iterable[float]) -> bool:

@@ -238,7 +238,7 @@ def lookup_codes(
     values = torch.arange(256, device=codes.device)
     bits = (values >> torch.arange(8, device=codes.device)[:, None]) & 1
     tables = (weights.float().unflatten(-1, (size, 8)) @ bits.float()).contiguous()
-    owners = _owners(offsets, count).to(torch.int32)
+    owners = reference.owners(offsets, count).to(torch.int32)
     out = torch.empty(batch, query_heads, length, count, device=codes.device)
     queries = query_heads * length
     code_kernels.logits_of_codes[(triton.cdiv(count, CODES["BLOCK_M"]), batch * queries)](
@@ -252,17 +252,9 @@ def lookup_codes(
     )
 
 
-def _owners(offsets: torch.Tensor, count: int) -> torch.Tensor:
-    """The group of each of ``count`` finer groups, or rows, ``[H, count]``."""
-    number = torch.arange(count, dtype=offsets.dtype, device=offsets.device)
-    return torch.searchsorted(
-        offsets[:, 1:].contiguous(), number.expand(len(offsets), -1).contiguous(), right=True
-    )
-
-
 def children(keep: torch.Tensor, offsets: torch.Tensor, total: int | None = None) -> torch.Tensor:
     """As ``reference.children``; given ``total``, the number of finer groups, it does not wait."""
-    group = _owners(offsets, int(offsets[0, -1]) if total is None else total)
+    group = reference.owners(offsets, int(offsets[0, -1]) if total is None else total)
     batch, _, blocks, _ = keep.shape
     return keep.gather(3, group[None, :, None].expand(batch, -1, blocks, -1))
 

@@ -16,13 +16,6 @@ def test_inertia_hand_worked():
     assert kmeans.partition_inertia(keys[None], order, counts) == pytest.approx(measured)
 
 
-@pytest.fixture(autouse=True)
-def _threads_as_before():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def test_writes_both_tables(tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
     monkeypatch.setitem(kmeans.SETS, "mini-4k", lambda: kmeans.mixture(1000, 16, 50, 0.3))

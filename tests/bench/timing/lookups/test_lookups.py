@@ -2,18 +2,10 @@
 
 import pandas as pd
 import pytest
-import torch
 
 from bench.timing.lookups import command, measure
 
 SMALL = ["lengths=[1000,2000]", "heads=[4/2,2/2]", "sizes=[16,24]", "seconds=0"]
-
-
-@pytest.fixture(autouse=True)
-def _threads_as_before():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def test_every_shape_and_length_has_a_line_for_each_step(tmp_path, capsys):

@@ -3,7 +3,6 @@
 import csv
 
 import pytest
-import torch
 
 from bench.timing.waits import command
 
@@ -16,13 +15,6 @@ SMALL = (
     "contexts=1",
     "kv_budget=0.6",
 )
-
-
-@pytest.fixture(autouse=True)
-def _threads_as_before():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def rows(folder):
