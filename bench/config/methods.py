@@ -114,13 +114,7 @@ TABLE = {
         "threshold", clustered=True, coarse_sparsity=0.5, coarse_score="mean", residual=False
     ),
     "squeezed_best": _uncalibrated(
-        clustered=True,
-        sinks=0,
-        shortlist=3.0,
-        bits=1.0,
-        centroid_bits=8,
-        base="centroid",
-        weights="queries",
+        clustered=True, sinks=0, bits=1.0, centroid_bits=8, base="centroid", weights="queries"
     ),
     "streaming": _budgeted(sinks=4),
     "tova": _scored(),

@@ -67,7 +67,6 @@ def lookup_codes(
     block: int | None = None,
     reduce: str = "mean",
     valid: torch.Tensor | None = None,
-    candidates: torch.Tensor | None = None,
     backend: str = AUTO,
 ) -> torch.Tensor:
     """Log score of every key by its code ``[B, H, T, M]``; see ``reference.lookup_codes``.
@@ -90,10 +89,6 @@ def lookup_codes(
     if valid is not None:
         _check("valid", valid, (len(weights), weights.shape[2]), weights.device, torch.bool)
     _check_block(block)
-    if candidates is not None:
-        blocks = -(-weights.shape[2] // (block or weights.shape[2]))
-        shape = (len(weights), heads, blocks, groups)
-        _check("candidates", candidates, shape, weights.device, torch.bool)
     name = resolve_backend(backend, weights.device)
     empty = codes.numel() == 0 or weights.numel() == 0
     module = reference if weights.dtype == torch.float64 or empty else load(name)
@@ -106,7 +101,6 @@ def lookup_codes(
         block=block,
         reduce=reduce,
         valid=valid,
-        candidates=candidates,
     )
     return found
 

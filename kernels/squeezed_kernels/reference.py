@@ -105,7 +105,6 @@ def lookup_codes(
     block: int | None = None,
     reduce: str = "mean",
     valid: torch.Tensor | None = None,
-    candidates: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Log score of every key, whose logit is that of its group and what the bits of its code add.
 
@@ -119,8 +118,6 @@ def lookup_codes(
         codes: uint8 ``[H, M, P]``; weight 8 * p + k is of the bit of value ``2 ** k`` of byte p.
         offsets: int32 ``[H, C + 1]``; group c is the keys ``offsets[c]`` to ``offsets[c + 1]``.
         softcap, block, reduce, valid: as in ``lookup``.
-        candidates: boolean ``[B, H, T, C]``, the groups whose keys are scored (the lists that are visited:
-            section IV of the same paper); the others' score ``-inf``. ``None``: all.
 
     Returns:
         ``[B, H, T, M]`` log scores, float32 or float64.
@@ -138,8 +135,7 @@ def lookup_codes(
         return groups.gather(-1, index) + own[:, :, :, piece].to(wide) @ bits
 
     counts = torch.ones(heads, keys, dtype=torch.int32, device=codes.device)
-    visited = None if candidates is None else children(candidates, offsets)
-    return log_scores(logits, weights.shape[2], counts, softcap, block, reduce, valid, visited)
+    return log_scores(logits, weights.shape[2], counts, softcap, block, reduce, valid)
 
 
 def owners(offsets: torch.Tensor, count: int) -> torch.Tensor:

@@ -13,12 +13,10 @@ from typing import ClassVar
 
 import torch
 
-from squeezed.context.data import Context
 from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
-from squeezed.methods.base import Size
-from squeezed.methods.coded import CodedKeys, ShortSelector
-from squeezed.methods.sketched import SketchedMethod, SketchSelector, quantised, token_bytes
+from squeezed.methods.coded import CodedKeys
+from squeezed.methods.sketched import SketchedMethod, quantised
 from squeezed.methods.transform_code import coded
 
 SCALE_BYTES = 4  # zero point and step of a centroid, 16 bits each
@@ -30,12 +28,10 @@ WEIGHTS = ("queries", "equal")
 class SqueezedBest(SketchedMethod):
     """Single keys, ranked by centroid and coded residual.
 
-    The lookup reads every centroid of the finest level, the codes of the keys of the nearest clusters, and
-    the matrix that turns queries into the basis of the codes; all of it counts.
+    The lookup reads every centroid of the finest level, the code of every key, and the matrix that turns
+    queries into the basis of the codes; all of it counts.
 
     Attributes:
-        shortlist: how many keys are looked up by their codes for each that may be kept, those of the nearest
-            clusters; ``None``: all keys. (Lists that are visited: Jegou et al., 2011, section IV.)
         bits: of an entry of a code, on average over the entries of a key; the whole code is rounded to bits.
         centroid_bits: of an entry of a centroid.
         base: what is subtracted from a key before it is coded: its ``centroid``, or the ``mean`` of all keys.
@@ -48,7 +44,6 @@ class SqueezedBest(SketchedMethod):
 
     clustered: ClassVar[bool] = True
 
-    shortlist: float | None = 3.0
     bits: float = 1.0
     centroid_bits: int = 8
     base: str = "centroid"
@@ -56,10 +51,6 @@ class SqueezedBest(SketchedMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.shortlist is not None and not self.shortlist >= 1:
-            raise ValueError(
-                f"shortlist is {self.shortlist}; expected at least 1, or None for all keys"
-            )
         if not 0 < self.bits <= 8:
             raise ValueError(f"bits is {self.bits}; expected more than 0 and at most 8")
         if not 1 <= self.centroid_bits <= 8:
@@ -79,27 +70,7 @@ class SqueezedBest(SketchedMethod):
         centroid = size * self.centroid_bits / 8 + SCALE_BYTES
         bases = layer.levels[-1].clusters if self.base == "centroid" else 1
         turned = size * (size * 2 + SCALE_BYTES)  # the matrix, and the step of each component
-        codes = layer.clustered * self.code_bits(layer) / 8 if self.visits_all else 0.0
-        return codes + bases * centroid + turned
-
-    @property
-    def visits_all(self) -> bool:
-        """Whether every key's code is read. A single mean is near to all keys alike."""
-        return self.shortlist is None or self.base == "mean"
-
-    def selector(self, context: Context, number: int, size: Size, backend: str) -> SketchSelector:
-        found = super().selector(context, number, size, backend)
-        if self.visits_all or self.rule != "topk":
-            return found
-        layer, sketch = context.layers[number], found.sketch
-        assert self.shortlist is not None
-        assert isinstance(sketch, CodedKeys)
-        a_key = self.code_bits(layer) / 8 / token_bytes(layer)
-        rows = size.rows(layer, found.read).item()
-        if size.sparsity is None:  # of the same bytes, codes and the rows they find
-            rows /= 1 + a_key * self.shortlist
-        keys = min(rows * self.shortlist, layer.clustered)
-        return ShortSelector(found.rule, sketch, found.always, found.read, backend, keys, a_key)
+        return layer.clustered * self.code_bits(layer) / 8 + bases * centroid + turned
 
     def sketch(self, layer: LayerIndex) -> CodedKeys:
         """The keys as centroid and code.

@@ -56,10 +56,8 @@ def main():
         ops.merge(part, ops.attend(query, keys[None], keys[None], None, 0.1))
         ops.assign(keys, keys[:, :20])
         codes = torch.zeros(2, 400, 16, dtype=torch.uint8)
-        groups = torch.arange(0, 401, 20, dtype=torch.int32).expand(2, -1)
         weights, base = (torch.zeros(2, 2 * share, length, n) for n in (128, 20))
-        ops.lookup_codes(weights, base, codes, groups, valid=valid)
-        ops.lookup_codes(weights, base, codes, groups, candidates=keep)
+        ops.lookup_codes(weights, base, codes, offsets, valid=valid)
     one = torch.zeros(1, 1, 1, 32)  # everything that can be 1 is
     ops.attend(one, one, one, one[..., :1] == 0, 0.1)
     ops.lookup(one, one[0], torch.ones(1, 1, dtype=torch.int32), 0.1)

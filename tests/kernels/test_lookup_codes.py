@@ -23,7 +23,7 @@ def inputs(backend, case, size, keys, seed=0, scale=1.0):
     return [each.to(device_of(backend)) for each in (weights, base, codes, offsets)]
 
 
-def wanted(weights, base, codes, offsets, candidates=None, **options):
+def wanted(weights, base, codes, offsets, **options):
     """By float64: bit by bit, the group's logit by a column of its own."""
     bits = torch.stack([codes >> k & 1 for k in range(8)], dim=-1).flatten(2)
     own = torch.zeros(*codes.shape[:2], base.shape[-1])
@@ -32,8 +32,6 @@ def wanted(weights, base, codes, offsets, candidates=None, **options):
             own[head, first:end, group] = 1
     keys = torch.cat([bits.cpu().float(), own], dim=-1)
     query = torch.cat([weights, base], dim=-1)
-    if candidates is not None:
-        options["candidates"] = torch.einsum("bhtc,hmc->bhtm", candidates.cpu().float(), own) > 0
     return exact.lookup(query, keys, torch.ones(keys.shape[:2]).int(), 1.0, **options)
 
 
@@ -73,24 +71,6 @@ def test_padding_and_cap(backend, name, reduce):
         assert bool((scores[-1] == -torch.inf).all())  # nothing but padding
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("reduce", ["mean", "max"])
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_only_groups_that_are_visited(backend, case, reduce):
-    given = inputs(backend, case, 3, 131)
-    blocks = -(-case.length // case.block)
-    visited = random(case.batch, case.heads, blocks, 7, seed=9) > 0.2
-    visited[0, 0, 0] = False  # none at all
-    scores = compare(
-        given,
-        backend,
-        block=case.block,
-        reduce=reduce,
-        candidates=visited.to(given[0].device),
-    )
-    assert bool((scores[0, 0, 0] == -torch.inf).all())
-
-
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 def test_scores_far_below_the_best_keep_their_order(backend, reduce):
@@ -100,11 +80,6 @@ def test_scores_far_below_the_best_keep_their_order(backend, reduce):
     assert relative_error(scores, wanted(*given, block=block, reduce=reduce)) < 1e-6
     assert scores.min() < -500
     assert bool(scores.isfinite().all())
-    visited = torch.ones(*scores.shape[:3], 7, dtype=torch.bool)
-    visited[..., [1, 4]] = False
-    options = {"block": block, "reduce": reduce, "candidates": visited}
-    some = lookup_codes(*given, backend=backend, **options)
-    assert relative_error(some, wanted(*given, **options)) < 1e-6
 
 
 def test_a_worked_example():
@@ -128,7 +103,6 @@ def test_what_does_not_fit_is_refused():
         ({"reduce": "sum"}, "reduce is 'sum'; expected one of mean, max"),
         ({"block": 0}, "block is 0"),
         ({"softcap": -1.0}, "softcap is -1.0"),
-        ({"candidates": torch.ones(2, 2, 1, 7)}, "candidates"),
         ({"backend": "none"}, "backend is 'none'"),
     ):
         given = {"weights": weights, "base": base, "codes": codes, "offsets": offsets} | changes

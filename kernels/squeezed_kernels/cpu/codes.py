@@ -33,17 +33,13 @@ def fill_table(weights, table):
 
 
 @exact
-def fill_logits(table, base, codes, offsets, visited, cap, logits):
-    """Logits of the keys of the groups ``visited [C]``, one after the other: ``base [C]`` of their group, and
-    a sum of the table for each byte."""
-    size = codes.shape[1]
+def fill_logits(table, base, codes, offsets, cap, logits):
+    """Logits ``[M]`` of all keys: ``base [C]`` of their group, and a sum of the table for each byte."""
+    rows, size = codes.shape
     flat = codes.reshape(-1)
     # Unsigned places: a signed one may count from the end, which is looked for each time.
     i, k, step = np.uint64(0), np.uint64(0), np.uint64(BYTE)
     for c in range(len(base)):
-        if not visited[c]:
-            continue
-        k = np.uint64(offsets[c]) * np.uint64(size)
         for _ in range(offsets[c + 1] - offsets[c]):
             total = base[c]
             at = np.uint64(0)
@@ -63,7 +59,7 @@ def fill_logits(table, base, codes, offsets, visited, cap, logits):
             logits[i] = total
             i += np.uint64(1)
     if cap > 0:
-        for j in range(len(logits)):
+        for j in range(rows):
             logits[j] = cap * np.tanh(logits[j] / cap)
 
 
@@ -136,31 +132,8 @@ def in_logs(weights, base, codes, offsets, valid, cap, lse, i):
     return top + np.float32(np.log(total))
 
 
-@exact
-def row_of(offsets, visited, i):
-    """The row of the key that is number ``i`` of the groups visited."""
-    for c in range(len(visited)):
-        own = offsets[c + 1] - offsets[c] if visited[c] else 0
-        if i < own:
-            return offsets[c] + i
-        i -= own
-    return -1
-
-
-@exact
-def spread(found, offsets, visited, out):
-    """``found`` of the keys of the groups visited, one after the other, to their rows ``out [M]``."""
-    i = 0
-    for c in range(len(visited)):
-        if not visited[c]:
-            continue
-        own = offsets[c + 1] - offsets[c]
-        out[offsets[c] : offsets[c + 1]] = found[i : i + own]
-        i += own
-
-
 @part_of_caller
-def score_source(weights, base, codes, offsets, valid, candidates, block, cap, mean, source, out):
+def score_source(weights, base, codes, offsets, valid, block, cap, mean, source, out):
     """Log scores of a source, ``out [M]``; the other arguments as of the step."""
     heads = len(codes)
     groups, length = weights.shape[1] // heads, weights.shape[2]
@@ -175,14 +148,7 @@ def score_source(weights, base, codes, offsets, valid, candidates, block, cap, m
     out[:] = NEG_INF
     if tokens == 0:
         return
-    everything = len(candidates) == 0
-    visited = np.ones(base.shape[3], np.bool_) if everything else candidates[source]
-    rows, size = 0, codes.shape[2]
-    for c in range(len(visited)):
-        rows += offsets[head, c + 1] - offsets[head, c] if visited[c] else 0
-    if rows == 0:
-        return
-    best = out if everything else np.full(rows, NEG_INF, np.float32)
+    rows, size = codes.shape[1:]
     table = np.empty(size * BYTE, np.float32)
     logits, powers = np.empty(rows, np.float32), np.empty(rows, np.float32)
     total, lse = np.zeros(rows, np.float32), np.zeros((groups, high - low), np.float32)
@@ -197,13 +163,7 @@ def score_source(weights, base, codes, offsets, valid, candidates, block, cap, m
             last = token
             fill_table(weights[member, row, low + token], table)
             fill_logits(
-                table,
-                base[member, row, low + token],
-                codes[head],
-                offsets[head],
-                visited,
-                cap,
-                logits,
+                table, base[member, row, low + token], codes[head], offsets[head], cap, logits
             )
             top, powers_sum = exponentiate(logits, powers)
             lse[g, token] = top + np.float32(np.log(powers_sum))
@@ -212,9 +172,9 @@ def score_source(weights, base, codes, offsets, valid, candidates, block, cap, m
         if (g + 1) % together:
             continue
         if tokens * together == 1:
-            take_logits(logits, lse[g, last], best)
+            take_logits(logits, lse[g, last], out)
             continue
-        lost = take_shares(total, divisor, powers, best)
+        lost = take_shares(total, divisor, powers, out)
         first = head * groups + g + 1 - together
         for i in range(rows if lost else 0):
             if total[i] < SMALLEST:
@@ -226,12 +186,10 @@ def score_source(weights, base, codes, offsets, valid, candidates, block, cap, m
                     seen,
                     cap,
                     lse[g + 1 - together : g + 1],
-                    row_of(offsets[head], visited, i),
+                    i,
                 )
-                best[i] = max(best[i], own - divisor)
+                out[i] = max(out[i], own - divisor)
         total[:] = ZERO
-    if not everything:
-        spread(best, offsets[head], visited, out)
 
 
 @part_of_caller
@@ -253,14 +211,10 @@ def _body(fields):
     at += 3
     valid = numba.carray(pointer(fields[at]), (batch, length), np.bool_)
     at += 3
-    candidates = numba.carray(pointer(fields[at]), (fields[at + 1], fields[at + 2]), np.bool_)
-    at += 3
     out = numba.carray(pointer(fields[at]), (fields[at + 1], fields[at + 2]), np.float32)
     spans, span = fields[SPANS], take_span(fields)
     while span < spans:
-        score_source(
-            weights, base, codes, offsets, valid, candidates, block, cap, mean, span, out[span]
-        )
+        score_source(weights, base, codes, offsets, valid, block, cap, mean, span, out[span])
         finish_span(fields)
         span = take_span(fields)
 
@@ -276,12 +230,11 @@ def lookup_task() -> Any:
 
 
 @exact
-def lookup_codes(team, weights, base, codes, offsets, valid, candidates, block, cap, mean):
+def lookup_codes(team, weights, base, codes, offsets, valid, block, cap, mean):
     """Log scores ``[B * H * T, M]``, sources in that order; arrays as of ``reference.lookup_codes``.
 
     Args:
-        valid: ``[B, L]``. candidates: ``[B * H * T, C]``, or of no source: then all are.
-        block: query tokens that are selected for together. cap: 0 for none.
+        valid: ``[B, L]``. block: query tokens that are selected for together. cap: 0 for none.
         mean: over query heads, and not the highest.
     """
     sources = len(weights) * len(codes) * ((weights.shape[2] + block - 1) // block)
@@ -290,6 +243,6 @@ def lookup_codes(team, weights, base, codes, offsets, valid, candidates, block, 
     fields[SPANS], fields[FIRST], fields[FIRST + 1] = sources, block, mean
     fields[FIRST + 2] = np.float32(cap).view(np.int32)
     at = put(fields, put(fields, put(fields, FIRST + 3, weights), base), codes)
-    put(fields, put(fields, put(fields, put(fields, at, offsets), valid), candidates), out)
-    share(team, fields, (weights, base, codes, offsets, valid, candidates, out))
+    put(fields, put(fields, put(fields, at, offsets), valid), out)
+    share(team, fields, (weights, base, codes, offsets, valid, out))
     return out

@@ -145,19 +145,14 @@ def lookup_codes(
     block: int | None = None,
     reduce: str = "mean",
     valid: torch.Tensor | None = None,
-    candidates: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """As ``reference.lookup_codes``; codes of other groups are not read."""
+    """As ``reference.lookup_codes``."""
     batch, _, length, _ = weights.shape
     block = block or length
     seen = torch.ones(batch, length, dtype=torch.bool) if valid is None else valid
-    groups = base.shape[-1]
-    if candidates is None:
-        candidates = torch.ones(0, groups, dtype=torch.bool)
     out = code_loops.lookup_codes(
         team(code_loops.lookup_task().address),
         *map(_arrays, (weights.float(), base.float(), codes, offsets.to(torch.int32), seen)),
-        _arrays(candidates.view(-1, groups)),
         block,
         softcap or 0.0,
         reduce == "mean",

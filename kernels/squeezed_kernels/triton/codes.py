@@ -6,29 +6,24 @@ import triton.language as tl
 
 @triton.jit
 def logits_of_codes(
-    tables, base, codes, owners, visited, out, count, groups, share, queries, length, block,
-    SOME: tl.constexpr, BYTES: tl.constexpr, BLOCK_M: tl.constexpr,
+    tables, base, codes, owners, out, count, groups, share, queries,
+    BYTES: tl.constexpr, BLOCK_M: tl.constexpr,
 ):  # fmt: skip
     """Logits of ``BLOCK_M`` keys for one query: its group's, and a sum of the query's table for each byte.
 
     ``tables [B * Hq * L, BYTES, 256]``, ``base [B * Hq * L, C]``, ``codes [H, M, BYTES]``, ``owners
     [H, M]`` the group of each key, ``out [B * Hq * L, M]``. ``share``: rows of queries that share a KV head,
-    ``G * L``; ``queries``: those of one member of the batch, ``Hq * L``. With ``SOME``, only keys of groups
-    that are ``visited [B * H * T, C]`` by the query's block of tokens are read, and others are ``-inf``.
+    ``G * L``; ``queries``: those of one member of the batch, ``Hq * L``.
     """
     row = tl.program_id(1).to(tl.int64)
     head = row % queries // share
     m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     here = m < count
     key = head * count + m
-    owner = tl.load(owners + key, mask=here, other=0)
-    inside = here
-    if SOME:
-        blocks = tl.cdiv(length, block)
-        source = (row // share) * blocks + row % length // block
-        inside = here & (tl.load(visited + source * groups + owner, mask=here, other=0) != 0)
-    total = tl.load(base + row * groups + owner, mask=inside, other=float("-inf"))
+    total = tl.load(
+        base + row * groups + tl.load(owners + key, mask=here, other=0), mask=here, other=0.0
+    )
     for byte in tl.static_range(BYTES):
-        code = tl.load(codes + key * BYTES + byte, mask=inside, other=0).to(tl.int32)
-        total += tl.load(tables + (row * BYTES + byte) * 256 + code, mask=inside, other=0.0)
+        code = tl.load(codes + key * BYTES + byte, mask=here, other=0).to(tl.int32)
+        total += tl.load(tables + (row * BYTES + byte) * 256 + code, mask=here, other=0.0)
     tl.store(out + row * count + m, total, mask=here)

@@ -231,7 +231,6 @@ def lookup_codes(
     block: int | None = None,
     reduce: str = "mean",
     valid: torch.Tensor | None = None,
-    candidates: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """As ``reference.lookup_codes``; logits by a kernel, what is made of them by torch."""
     batch, query_heads, length, _ = weights.shape
@@ -242,17 +241,14 @@ def lookup_codes(
     owners = reference.owners(offsets, count).to(torch.int32)
     out = torch.empty(batch, query_heads, length, count, device=codes.device)
     queries = query_heads * length
-    visited = owners if candidates is None else candidates.contiguous().view(torch.uint8)
     code_kernels.logits_of_codes[(triton.cdiv(count, CODES["BLOCK_M"]), batch * queries)](
-        tables, base.float().contiguous(), codes.contiguous(), owners, visited, out, count, base.shape[-1],
-        queries // heads, queries, length, min(block or length, length), SOME=candidates is not None,
-        BYTES=size, **CODES,
+        tables, base.float().contiguous(), codes.contiguous(), owners, out, count, base.shape[-1],
+        queries // heads, queries, BYTES=size, **CODES,
     )  # fmt: skip
     grouped = reference.group_heads(out, heads)
     counts = torch.ones(heads, count, dtype=torch.int32, device=codes.device)
-    scored = None if candidates is None else reference.children(candidates, offsets)
     return reference.log_scores(
-        lambda piece: grouped[:, :, :, piece], length, counts, softcap, block, reduce, valid, scored
+        lambda piece: grouped[:, :, :, piece], length, counts, softcap, block, reduce, valid
     )
 
 

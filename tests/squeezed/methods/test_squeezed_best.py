@@ -28,7 +28,7 @@ def test_a_lone_key_of_a_near_cluster_is_found():
 @pytest.mark.parametrize("weights", ["queries", "equal"])
 @pytest.mark.parametrize("base", ["centroid", "mean"])
 def test_with_many_bits_it_is_the_oracle(ctx, base, weights):
-    method = squeezed.SqueezedBest(sparsity=0.8, shortlist=None, bits=8, base=base, weights=weights)
+    method = squeezed.SqueezedBest(sparsity=0.8, bits=8, base=base, weights=weights)
     for layer in range(len(ctx.layers)):
         best = kept(ctx, layer, squeezed.Oracle(sparsity=0.8, rule="topk"))
         assert (kept(ctx, layer, method) & best).sum() / best.sum() > 0.95
@@ -36,7 +36,7 @@ def test_with_many_bits_it_is_the_oracle(ctx, base, weights):
 
 def test_each_part_brings_it_nearer_to_the_oracle(ctx):
     def shared(**changes):
-        method = squeezed.SqueezedBest(sparsity=0.9, shortlist=None, bits=0.5, **changes)
+        method = squeezed.SqueezedBest(sparsity=0.9, bits=0.5, **changes)
         found = 0.0
         for layer in range(len(ctx.layers)):
             for seed in range(20):
@@ -67,44 +67,15 @@ def test_centroids_codes_and_the_basis_are_counted(ctx):
         ({"bits": 0.5, "base": "mean"}, 513 * 1 + 20 + basis),
         ({"centroid_bits": 4}, 513 * 2 + clusters * 12 + basis),
     ):
-        method = squeezed.SqueezedBest(sparsity=0.8, shortlist=None, **changes)
+        method = squeezed.SqueezedBest(sparsity=0.8, **changes)
         selection = method.bind(ctx, "reference")[0].select(query(), None)
         assert selection.lookup == pytest.approx(wanted / 128)
         assert bool((selection.keep.sum(-1) == round(0.2 * 513)).all())
 
 
-def test_codes_of_the_nearest_clusters_alone_are_read():
-    # Ten keys, of which one is kept: a shortlist of six is the near cluster, one of ten both. The best key of
-    # all lies in the far one: -5 + 3 * 9.
-    near = [[5, -1], [5, -1], [5, -1], [5, 3], [5, 0], [5, 0]]
-    far = [[-5, 9], [-5, -3], [-5, -3], [-5, -3]]
-    layer = layer_of([*near, *far, [0, 0], [0, 0]])
-    ctx = context_of(layer)
-    bytes_of_a_token = sum(each.shape[2] * each.itemsize for each in (layer.keys, layer.values))
-    for shortlist, place, codes in ((6, 3, 6), (10, 6, 10), (None, 6, 10)):
-        method = squeezed.SqueezedBest(sparsity=0.9, shortlist=shortlist, weights="equal")
-        assert kept_places(ctx, method, [[1.0, 3.0]]) == [place]
-        read = method.bind(ctx, "reference")[0].select(torch.tensor([[[[1.0, 3.0]]]]), None).lookup
-        centroids, basis, code = 2 * (2 + 4), 2 * (2 * 2 + 4), 2 / 8
-        want = (centroids + basis + codes * code) / bytes_of_a_token
-        assert float(torch.as_tensor(read).max()) == pytest.approx(want)
-
-
-def test_a_shorter_list_leaves_more_rows_of_the_same_bytes(ctx):
-    rows = []
-    for shortlist in (1.5, 3.0, None):
-        method = squeezed.SqueezedBest(kv_budget=0.4, shortlist=shortlist)
-        selection = method.bind(ctx, "reference")[0].select(query(), None)
-        rows.append(float(selection.rows().mean()))
-        read = selection.rows() + selection.lookup
-        assert float((read - (0.4 * 613 - 100)).abs().max()) < 1
-    assert rows[0] > rows[1] > rows[2]
-
-
-@pytest.mark.parametrize("shortlist", [1.5, 3.0, None])
 @pytest.mark.parametrize("budget", [0.4, 0.5, 0.9])
-def test_the_budget_is_met(model, ctx, budget, shortlist):
-    method = squeezed.SqueezedBest(kv_budget=budget, shortlist=shortlist)
+def test_the_budget_is_met(model, ctx, budget):
+    method = squeezed.SqueezedBest(kv_budget=budget)
     out = squeezed.generate(model, ctx, random_ids(9, seed=4), method=method, max_new_tokens=4)
     assert out.stats.kv_budget == pytest.approx(budget, abs=0.005)
 
@@ -113,7 +84,6 @@ def test_what_it_cannot_do_is_refused(model, ctx):
     with pytest.raises(ValueError, match="no calibration"):
         squeezed.SqueezedBest(rule="threshold")
     for changes, message in (
-        ({"shortlist": 0.5}, "shortlist is 0.5; expected at least 1, or None for all keys"),
         ({"bits": 9}, "bits is 9; expected more than 0 and at most 8"),
         ({"bits": 0}, "bits is 0"),
         ({"centroid_bits": 0}, "centroid_bits is 0; expected 1 to 8"),
@@ -123,7 +93,7 @@ def test_what_it_cannot_do_is_refused(model, ctx):
         with pytest.raises(ValueError, match=message):
             squeezed.SqueezedBest(**changes)
     with pytest.raises(squeezed.BudgetError, match="does not cover the observation window"):
-        squeezed.SqueezedBest(kv_budget=0.16).bind(ctx, "reference")
+        squeezed.SqueezedBest(kv_budget=0.17).bind(ctx, "reference")
     without = squeezed.prepare(model, random_ids(300, seed=9), keep_queries=False)
     with pytest.raises(ValueError, match="prepare it with keep_queries=True"):
         squeezed.SqueezedBest(sparsity=0.5).bind(without, "reference")
