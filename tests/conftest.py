@@ -47,6 +47,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hydra_remembers() -> Iterator[None]:
+    """Hydra merges a choice of files once in a process; see ``tests.composed``."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError):  # as where the kernels are tested on a GPU
+            from tests.composed import remember
+
+            remember(stack.enter_context(pytest.MonkeyPatch.context()))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _forget_task_schemas() -> Iterator[None]:
     """After ``python -m bench`` in this process, Hydra takes ``task=`` of any other command for a group."""

@@ -87,7 +87,7 @@ def test_another_package_that_is_loaded_already_is_named(wheel: Path, tmp_path: 
 def test_the_command_works_beside_packages_of_the_same_names(
     wheel: Path, foreign: Path, tmp_path: Path
 ) -> None:
-    """Pages of help, sweeps with their processes, and their report: all in one process, which starts for long."""
+    """Pages of help, sweeps with their processes, and their report, in one process: each starts for long."""
     folder = tmp_path / "empty"
     folder.mkdir()
     (folder / "rows.py").write_text(FOREIGN)  # where the user works, and `python -m` looks first
