@@ -19,7 +19,6 @@ from hydra.core.config_store import ConfigNode, ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-
 PLACES = (
     (loading, "create_defaults_list"),
     (loading.ConfigLoaderImpl, "_compose_config_from_defaults_list"),

@@ -5,6 +5,8 @@ import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
+from io import BytesIO
+from pathlib import Path
 
 # Test modules import all of torch and transformers, and none of that is garbage: the collector would look
 # through it again and again, for a fifth of the seconds of collection.
@@ -56,6 +58,18 @@ def _hydra_remembers() -> Iterator[None]:
 
             remember(stack.enter_context(pytest.MonkeyPatch.context()))
         yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, and a picture of one point is written for each: drawing takes most of a report."""
+    from matplotlib.figure import Figure
+
+    point = BytesIO()
+    Figure(figsize=(0.1, 0.1)).savefig(point, dpi=10)
+    monkeypatch.setattr(
+        Figure, "savefig", lambda _, place, **__: Path(place).write_bytes(point.getvalue())
+    )
 
 
 @pytest.fixture(autouse=True)
