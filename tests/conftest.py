@@ -4,10 +4,16 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from io import BytesIO
+from pathlib import Path
 
-import pytest
-import torch
+# Test modules import all of torch and transformers, and none of that is garbage: the collector would look
+# through it again and again, for a fifth of the seconds of collection.
+gc.disable()
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 # Tests run offline; Hugging Face's library reads it when it is first imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -29,13 +35,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """What is imported by now stays: Python need not look through it for garbage in every test.
 
     Composing settings, which hundreds of tests do, takes a quarter less.
     """
-    gc.collect()
-    gc.freeze()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hydra_remembers() -> Iterator[None]:
+    """Hydra merges a choice of files once in a process; see ``tests.composed``."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError):  # as where the kernels are tested on a GPU
+            from tests.composed import remember
+
+            remember(stack.enter_context(pytest.MonkeyPatch.context()))
+        yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, and a picture of one point is written for each: drawing takes most of a report."""
+    from matplotlib.figure import Figure
+
+    point = BytesIO()
+    Figure(figsize=(0.1, 0.1)).savefig(point, dpi=10)
+    monkeypatch.setattr(
+        Figure, "savefig", lambda _, place, **__: Path(place).write_bytes(point.getvalue())
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -145,6 +145,7 @@ class Case:
 
 
 # Odd sizes, grouped and single heads, decode and prefill, more groups than a tile has rows, no window.
+SMALL = Case(2, 1, 2, 5, 4, 16, 45, 7, 3)  # a whole block and a part of one; where no size matters
 CASES = {
     "decode": Case(1, 2, 1, 1, 1, 32, 150, 20, 7),
     "decode, 4 heads share": Case(2, 2, 4, 1, 1, 64, 83, 9, 5),

@@ -1,5 +1,6 @@
 """A package importable as ``kernels`` is taken for the hub's: ours must never be, nor hide it."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -30,8 +31,17 @@ def run(code: str, *path: Path) -> str:
 
 
 def test_transformers_imports_beside_our_folder():
-    code = "import transformers.models.llama.modeling_llama, squeezed; print(squeezed.Full())"
-    assert run(code) == "Full()"
+    """In this process, which has the root on its path, as one that is started there."""
+    from transformers.models.llama import modeling_llama
+
+    import squeezed
+
+    found = importlib.util.find_spec("kernels")
+    assert found is not None
+    if found.origin is None:  # a folder without a module: the hub's package is not installed
+        assert str(ROOT / "kernels") in list(found.submodule_search_locations)
+    assert repr(squeezed.Full()) == "Full()"
+    assert modeling_llama.LlamaForCausalLM
 
 
 def test_the_hubs_package_is_found_and_not_hidden(tmp_path):

@@ -26,6 +26,18 @@ def tokens() -> TokenCounter:
 
 
 @pytest.fixture
+def pictures() -> None:
+    """For a test that wants the real ones."""
+
+
+@pytest.fixture(autouse=True)
+def _few_pictures(request: pytest.FixtureRequest) -> None:
+    """Half of the time of a small set goes into the picture of its statistics."""
+    if "pictures" not in request.fixturenames:
+        request.getfixturevalue("no_pictures")
+
+
+@pytest.fixture
 def prefixqa(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:

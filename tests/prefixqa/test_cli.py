@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import matplotlib.image
 import pytest
 
 from rows.row import read_jsonl
@@ -63,6 +64,7 @@ def test_datasets_reads_what_is_written(
     assert set(documents["train"]["document"]).isdisjoint(documents["test"]["document"])
 
 
+@pytest.mark.usefixtures("pictures")
 def test_one_seed_gives_the_same_bytes(prefixqa: Run, tmp_path: Path) -> None:
     for name in ("a", "b"):
         prefixqa(*SMALL, f"out={tmp_path / name}", "seed=7")
@@ -70,6 +72,7 @@ def test_one_seed_gives_the_same_bytes(prefixqa: Run, tmp_path: Path) -> None:
     assert len(files) == 7
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert matplotlib.image.imread(tmp_path / "a" / "statistics.png").std() > 0.05
 
 
 def test_a_set_is_kept_for_its_settings_and_protected_from_others(

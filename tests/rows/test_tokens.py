@@ -49,7 +49,11 @@ def test_chunks_are_added_up_only_where_the_tokenizer_cuts_there(tokenizers: Tok
 @given(text=texts)
 @slowly
 def test_counts_are_those_of_the_tokenizer(tokenizers: Tokenizers, name: str, text: str) -> None:
-    assert TokenCounter(tokenizers[name]).count(text) == len(encode(tokenizers[name], text))
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing that counts: of the whole vocabulary, for each of a hundred new counters.
+        patch.setattr("rows.tokens.fingerprint", lambda _: "0" * 16)
+        counter = TokenCounter(tokenizers[name])
+    assert counter.count(text) == len(encode(tokenizers[name], text))
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)

@@ -1,8 +1,6 @@
 """``python -m squeezed inspect``: what it prints, and how it fails."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -11,6 +9,7 @@ from squeezed.__main__ import main
 from squeezed.diagnostics.inspection import inspect
 from squeezed.index.settings import Coarse
 from squeezed.storage.manifest import MANIFEST, TENSORS
+from tests import forked
 from tests.squeezed.conftest import random_ids
 
 
@@ -148,12 +147,7 @@ def test_damage_is_one_line_and_exit_code_two(capsys, tmp_path, stored, damage, 
 
 
 def test_as_a_command(tmp_path):
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "squeezed", *arguments], capture_output=True, text=True
-        )
-
-    missing = call("inspect", str(tmp_path / "nothing"))
+    missing = forked.run("squeezed", "inspect", str(tmp_path / "nothing"))
     assert missing.returncode == 2
     assert missing.stderr.splitlines() == [
         f"error: {tmp_path}/nothing: no such folder, so no stored fixed context to load"

@@ -72,19 +72,6 @@ def test_no_package_of_the_repository_is_forgotten() -> None:
     assert packages == {each for each in FOLDERS if "/" not in each}
 
 
-def test_the_command_works_beside_packages_of_the_same_names(
-    wheel: Path, foreign: Path, tmp_path: Path
-) -> None:
-    program = commands("data list", "recommend --help", "dry_run=true") + (
-        "import bench, rows; print(bench.__file__, rows.__file__)"
-    )
-    done = run(wheel, tmp_path / "empty", program, foreign)
-    assert done.returncode == 0, done.stderr
-    assert "1 run: 0 finished, 1 to do" in done.stdout
-    last = done.stdout.splitlines()[-1].split()
-    assert all(each.startswith(str(wheel)) for each in last), last
-
-
 def test_another_package_that_is_loaded_already_is_named(wheel: Path, tmp_path: Path) -> None:
     folder = tmp_path / "foreign" / "rows"
     folder.mkdir(parents=True)
@@ -97,9 +84,10 @@ def test_another_package_that_is_loaded_already_is_named(wheel: Path, tmp_path: 
 
 
 @pytest.mark.slow
-def test_sweeps_their_processes_and_their_report(
+def test_the_command_works_beside_packages_of_the_same_names(
     wheel: Path, foreign: Path, tmp_path: Path
 ) -> None:
+    """Pages of help, sweeps with their processes, and their report, in one process: each starts for long."""
     folder = tmp_path / "empty"
     folder.mkdir()
     (folder / "rows.py").write_text(FOREIGN)  # where the user works, and `python -m` looks first
@@ -108,8 +96,15 @@ def test_sweeps_their_processes_and_their_report(
         f"-m hydra/launcher={launcher} method=full,{other} method.kv_budget=0.5 {small}"
         for launcher, other in (("processes", "streaming"), ("local_jobs", "random"))
     ]
-    done = run(wheel, folder, commands(*sweeps, "status check=true", "report site=site"), foreign)
+    lines = ("data list", "recommend --help", "dry_run=true", *sweeps)
+    program = commands(*lines, "status check=true", "report site=site") + (
+        "import bench, rows; print(bench.__file__, rows.__file__)"
+    )
+    done = run(wheel, folder, program, foreign)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 run: 0 finished, 1 to do" in done.stdout
+    last = done.stdout.splitlines()[-1].split()
+    assert all(each.startswith(str(wheel)) for each in last), last
     assert done.stdout.count("2 runs in 1 job") == 1
     assert done.stdout.count("1 run in 1 job") == 1  # the first sweep has full attention already
     assert len(re.findall(r"^sweep \w+: 2 runs: 2 done$", done.stdout, re.MULTILINE)) == 2

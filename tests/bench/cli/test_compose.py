@@ -1,5 +1,6 @@
 """Points of a sweep are what Hydra would compose for each of them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ from bench import tasks
 from bench.config import schema
 from rows.compose import CONF, composition
 from rows.keys import SettingError
+from tests.composed import forgetful
 
 
 @pytest.fixture(autouse=True)
-def _schemas() -> None:
-    schema.register()
-    tasks.register()
+def _plain_hydra() -> Iterator[None]:
+    with forgetful():
+        schema.register()
+        tasks.register()
+        yield
 
 
 @pytest.mark.parametrize(

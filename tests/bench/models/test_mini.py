@@ -30,41 +30,43 @@ def prepared(mini):
     return prepare
 
 
-def accuracy(mini, prepared, method, subtask, contexts, questions, length=1024, tokens=40):
+@pytest.fixture(scope="module")
+def accuracy(mini, prepared):
     """Mean score and measured budget over fresh questions (a seed no committed result uses)."""
     model, tokenizer = mini
-    rows = list(
-        generate(subtask, tokenizer, length, contexts, seed=7, questions_per_context=questions)
-    )
-    scores, budgets = [], []
-    for row in rows:
-        asked = tokenizer.encode(row.question + row.answer_prefix, add_special_tokens=False)
-        out = squeezed.generate(
-            model, prepared(row.context), asked, method=method, max_new_tokens=tokens
+
+    @functools.cache
+    def accuracy(method, subtask, contexts=6, questions=4, tokens=16):
+        rows = list(
+            generate(subtask, tokenizer, 1024, contexts, seed=7, questions_per_context=questions)
         )
-        text = tokenizer.decode(out.sequences[0], skip_special_tokens=True)
-        scores.append(score(row.subtask, text, row.answers))
-        budgets.append(out.stats.kv_budget)
-    return sum(scores) / len(scores), sum(budgets) / len(budgets)
+        scores, budgets = [], []
+        for row in rows:
+            asked = tokenizer.encode(row.question + row.answer_prefix, add_special_tokens=False)
+            out = squeezed.generate(
+                model, prepared(row.context), asked, method=method, max_new_tokens=tokens
+            )
+            text = tokenizer.decode(out.sequences[0], skip_special_tokens=True)
+            scores.append(score(row.subtask, text, row.answers))
+            budgets.append(out.stats.kv_budget)
+        return sum(scores) / len(scores), sum(budgets) / len(budgets)
+
+    return accuracy
 
 
 @pytest.mark.parametrize("subtask", ["niah_single_1", "niah_multikey_1", "niah_multikey_2"])
-def test_retrieves_with_full_attention(mini, prepared, subtask):
-    assert accuracy(mini, prepared, squeezed.Full(), subtask, contexts=6, questions=4)[0] >= 0.9
+def test_retrieves_with_full_attention(accuracy, subtask):
+    assert accuracy(squeezed.Full(), subtask)[0] >= 0.9
 
 
-def test_lists_all_values_of_a_key(mini, prepared):
-    assert accuracy(mini, prepared, squeezed.Full(), "niah_multivalue", 10, 1, tokens=80)[0] >= 0.9
+def test_lists_all_values_of_a_key(accuracy):
+    assert accuracy(squeezed.Full(), "niah_multivalue", 6, 1, tokens=80)[0] >= 0.9
 
 
-def test_squeezed_keeps_what_streaming_loses(mini, prepared):
-    full, _ = accuracy(mini, prepared, squeezed.Full(), "niah_multikey_2", 6, 4)
-    topk, budget = accuracy(
-        mini, prepared, squeezed.Squeezed(sparsity=0.8, rule="topk"), "niah_multikey_2", 6, 4
-    )
-    streaming, same = accuracy(
-        mini, prepared, squeezed.StreamingLLM(kv_budget=budget), "niah_multikey_2", 6, 4
-    )
+def test_squeezed_keeps_what_streaming_loses(accuracy):
+    full, _ = accuracy(squeezed.Full(), "niah_multikey_2")
+    topk, budget = accuracy(squeezed.Squeezed(sparsity=0.8, rule="topk"), "niah_multikey_2")
+    streaming, same = accuracy(squeezed.StreamingLLM(kv_budget=budget), "niah_multikey_2")
     assert same == pytest.approx(budget, abs=0.01)
     assert topk >= full - 0.1
     assert streaming <= full - 0.4

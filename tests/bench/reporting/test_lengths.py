@@ -110,6 +110,7 @@ def test_the_report_writes_the_page(
     assert table["method"].tolist() == ["full", "squeezed topk", "streaming"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_study_that_fails_leaves_the_page_and_says_so(
     every_study: Callable[..., None],
     tmp_path: Path,
@@ -131,6 +132,7 @@ def test_a_study_that_fails_leaves_the_page_and_says_so(
     assert (out / "tables/mini-ruler-suite-2x2-centroids.csv").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_no_space_is_no_fault_of_a_study(
     every_study: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.cli import report
 from bench.reporting.page.cells import COLUMNS, ROWS
-from tests.bench.reporting.conftest import FULL, squeezed
+from tests.bench.reporting.conftest import FULL, run_writer, squeezed
 
 Write = Callable[..., Path]
 STREAMING = {"name": "streaming", "sparsity": 0.9}
@@ -48,23 +48,32 @@ class Reader(html.parser.HTMLParser):
 
 
 def page(folder: Path) -> Reader:
-    """The page of the runs in a folder."""
+    """The page of the runs in a folder, which is made."""
     assert report.main([f"results={folder}", f"out={folder / 'out'}", "formats=tex"]) == 0
+    return read(folder)
+
+
+def read(folder: Path) -> Reader:
+    """The page that was made in a folder."""
     return Reader((folder / "out" / "report.html").read_text())
 
 
-@pytest.fixture
-def sweep(write_run: Write) -> None:
-    """Full attention, three sizes of Squeezed, and two of StreamingLLM."""
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report on full attention, three sizes of Squeezed, and two of StreamingLLM."""
+    folder = tmp_path_factory.mktemp("sweep")
+    write_run = run_writer(folder)
     write_run(FULL)
     for sparsity, scores in ((0.7, (1, 1, 1, 0)), (0.8, (1, 1, 1, 0)), (0.9, (1, 0, 0, 0))):
         write_run(squeezed(sparsity=sparsity), scores, budget=1.1 - sparsity, lookup=0.02)
     write_run(STREAMING, (0, 0, 1, 0), budget=0.2)
     write_run({**STREAMING, "sparsity": 0.7}, (0, 0, 0, 0), budget=0.39)
+    page(folder)
+    return folder
 
 
-def test_the_page_begins_with_what_the_results_say(sweep: None, tmp_path: Path) -> None:
-    found = page(tmp_path)
+def test_the_page_begins_with_what_the_results_say(sweep: Path) -> None:
+    found = read(sweep)
     assert [text for _, text in found.headings[:4]] == [
         "Squeezed Attention: results",
         "What the results say",
@@ -95,8 +104,8 @@ def test_another_model_is_no_fixture(write_run: Write, tmp_path: Path) -> None:
     assert "Full attention scores 0.750" in said
 
 
-def test_it_can_be_read_by_all(sweep: None, tmp_path: Path) -> None:
-    found = page(tmp_path)
+def test_it_can_be_read_by_all(sweep: Path) -> None:
+    found = read(sweep)
     levels = [level for level, _ in found.headings]
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
@@ -111,18 +120,19 @@ def test_it_can_be_read_by_all(sweep: None, tmp_path: Path) -> None:
     assert len(boxes) == len(found.all("table")) + len(found.all("img"))
 
 
-def test_contents_are_words_and_lead_somewhere(sweep: None, tmp_path: Path) -> None:
-    found = page(tmp_path)
+def test_contents_are_words_and_lead_somewhere(sweep: Path) -> None:
+    found = read(sweep)
     places = {attributes["id"] for _, attributes in found.tags if attributes.get("id")}
     links = [str(link["href"]) for link in found.all("a")]
     assert {link[1:] for link in links if link.startswith("#")} <= places
     files = [link for link in links if not link.startswith("#")]
-    assert all((tmp_path / "out" / link).is_file() for link in files)
+    assert all((sweep / "out" / link).is_file() for link in files)
     assert "tables/mini-ruler-suite-2x2.csv" in files
     assert "Score against the KV budget" in found.text
     assert "mini-ruler-suite-2x2\n" not in found.text.partition("Scores stand with")[0]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_long_tables_are_cut_and_linked(write_run: Write, tmp_path: Path) -> None:
     write_run(FULL)
     for n in range(ROWS + 5):
@@ -141,8 +151,8 @@ def test_what_is_not_drawn_is_said(write_run: Write, tmp_path: Path) -> None:
     assert "Not drawn, as fewer than two points beside full attention: niah_single_1" in found.text
 
 
-def test_published_numbers_stand_beside_longbench_only(sweep: None, tmp_path: Path) -> None:
-    assert "Published" not in page(tmp_path).text
+def test_published_numbers_stand_beside_longbench_only(sweep: Path) -> None:
+    assert "Published" not in read(sweep).text
 
 
 def test_the_page_is_self_contained_and_escaped(write_run: Write, tmp_path: Path) -> None:

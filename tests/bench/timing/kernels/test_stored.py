@@ -93,6 +93,7 @@ def test_another_type_is_the_same_keys_rounded(context, index):
     assert problem.query.dtype == torch.bfloat16
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_table_has_both_sources_and_is_resumed(index, tmp_path, capsys):
     random = settings(
         index, tmp_path, source=[], lengths=[4000], heads=["4/2"], head_size=16, depth=[1],
