@@ -9,7 +9,7 @@ _SHORT = re.compile(
     r"e\.g|i\.e|et al|etc|ca|al)|\b[A-Z])\.$"
 )
 LONGEST_SHORT = 12  # characters of such a word, and some more
-_END = re.compile(r"[.!?][\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9]|\s*$)")
+_END = re.compile(r"[.!?][\"')\]]*(?=\s+(?:[\"'(\[]?[A-Z0-9]|[\\/][A-Za-z])|\s*$)")
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,17 @@ from collections import Counter
 from dataclasses import replace
 
 from prefixqa.document import Document, Pair
-from prefixqa.extractive.rules import GUESSED, OPEN, RULES, Candidate, endings, problem
+from prefixqa.extractive.candidate import GUESSED, LEANING, OPEN, Candidate
+from prefixqa.extractive.code import NAMES
+from prefixqa.extractive.gaps import problem, ranked
+from prefixqa.extractive.rules import RULES, endings
 from prefixqa.made import Made, Rejected
 from prefixqa.mix import quotas
 from prefixqa.sentences import Sentence, sentences
 from prefixqa.spread import Strata
 
 NAME = "extractive"
-GENERATOR = "extractive-3"  # goes into every row; other pairs for one text need another version
+GENERATOR = "extractive-4"  # goes into every row; other pairs for one text need another version
 SUBJECT = 0.01  # share of sentences from which on a name is what the document is about
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
@@ -55,10 +58,10 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
             elif flaw is None and words.repeated(candidate.prefix):
                 flaw = "the words before the answer come more than once"
             guessed = candidate.answer in subjects or is_common(candidate.answer, common)
-            if candidate.type == "factual" and guessed:
+            if candidate.type == "factual" and not candidate.rank and guessed:
                 candidate = replace(candidate, rank=GUESSED)
             if flaw is None:
-                found.append(candidate)
+                found.append(ranked(candidate))
             else:
                 shown = {"question": candidate.question, "answer": candidate.answer}
                 rejected.append(Rejected(document.id, "rule", flaw, shown))
@@ -68,7 +71,9 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
 def everywhere(every: list[Sentence]) -> set[str]:
     """Capitalised words that come in so many sentences that one guesses them without reading."""
     found = Counter(
-        word for each in every for word in set(re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", each.text))
+        word
+        for each in every
+        for word in {*re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", each.text), *NAMES.findall(each.text)}
     )
     return {word for word, count in found.items() if count > max(4, SUBJECT * len(every))}
 
@@ -144,7 +149,7 @@ def choose(
         for _ in range(wanted[name]):
             if pool := [each for each in left if each.type == name]:
                 take(pool)
-    for rank in (0, OPEN, GUESSED):
+    for rank in (0, OPEN, GUESSED, LEANING):
         taken = {each.sentence for each in chosen}
         left[:] = [each for each in found if each.rank == rank and each.sentence not in taken]
         while len(chosen) < questions and left:

@@ -3,23 +3,46 @@
 import re
 from functools import lru_cache
 
-_CODE = re.compile(
-    r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#\w|;\s*$|\.\.|\u2026|\*\w"
+from prefixqa.extractive.code import without_names
+
+_MONTHS = (
+    "January|February|March|April|May|June|July|August|September|October|November|December"
 )
-_JOINED = re.compile(r"(?!\betc)[a-z)]{3,}\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]")
+_CODE = re.compile(
+    r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|;\s*$|\.\.|\u2026|\*\w|"
+    r"(?:^|\s)-\w+ [A-Z]|\b[a-z]{1,2} \d+(?:\.\d+)? [a-z]{1,2} \d|\w \d+ \d"
+)
+_JOINED = re.compile(
+    r"(?!\betc)[a-z)]{3,}\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]|"
+    r" [-*\u2013] [A-Z]|\. \([a-z\d]\) |\b(?:CHAPTER|Chapter) \d+\.?$|"
+    # a heading, or the number of a footnote or a page, in front of a sentence
+    r"[a-z] (?:If|The|This|It|In|When|You|For|To|These|We|They|As|There|However|And|But|An) [a-z]|"
+    r"[a-z.] (?!(?:" + _MONTHS + r"))\d{1,3} [A-Z][a-z]+,? [a-z]|[a-z]{2}\.\d{1,3} [A-Z]|"
+    r"[a-z]{3}(?: \d{1,3})? (?:[A-Z][a-z]+ )?\d+\.\d+(?:\.\d+)* [A-Z][a-z]+ [a-z]|"
+    r"\b(?:CHAPTER|APPENDIX|SECTION|CONTENTS)\b"
+)
 _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
-    r"\b(?:as follows|the following|"
-    r"see (?:also )?(?:section|chapter|figure|table|above|below)|shown (?:above|below)|"
-    r"(?:above|below|next|previous|last|following) (?:example|figure|table|section|chapter|paragraph)|"
-    r"(?:example|figure|table|section|chapter|paragraph) (?:above|below)|"
-    r"this (?:example|figure|table|section|chapter|page|document|manual))\b",
+    r"\b(?:as follows|the following|as (?:you|we) (?:can )?(?:see|saw)|"
+    r"see (?:also )?(?:section|chapter|figure|table|above|below)|"
+    r"(?:shown|described|discussed|listed|mentioned|given|defined|noted|explained|see|seen|sections?|stated|outlined) "
+    r"(?:here |there )?(?:above|below|earlier|later|previously)|"
+    r"(?:above|below|next|previous|last|following|first|second|third|latter) "
+    r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?|columns?)|"
+    r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?) (?:above|below|\d+)|"
+    r"(?:this|these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|tutorial|faq|guide|case))\b",
     re.IGNORECASE,
 )
 # Where a reference, a link or a formula stood that the text has lost: "refer to for", "read by A".
 _HOLE = re.compile(
     r"\b(?:to|in|of|see|from|with|the|a|an) (?:for|or|and|by|of|in|,|is|are)\b(?! and\b)|"
-    r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]"
+    r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]|"
+    r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|\( ?\)|[(\[] ?[,;]|"
+    r"[a-z] [,;.] "
+)
+_FRAGMENT = re.compile(
+    r"^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|derived|named|described|spoken)\b",
+    re.IGNORECASE,
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
 _SMALL = frozenset(
@@ -85,24 +108,29 @@ MAX_CAPITALS = (
 @lru_cache(maxsize=1024)  # every rule asks about one sentence
 def flaw(sentence: str) -> str | None:
     """Why a sentence is no prose to ask about; None if nothing speaks against it."""
-    words = sentence.split()
+    plain = without_names(sentence)
+    if plain is None:
+        return "too many names of code in the sentence"
+    words = plain.split()
     if not MIN_WORDS <= len(words) <= MAX_WORDS or len(sentence) > 400:
         return "a sentence too short or too long to ask about"
-    if not re.match(r"[\"'(\u00ab]?[A-Z\u00c0-\u00de]", sentence) or not re.search(
-        r"[.!?][\"')\u00bb]*$", sentence
+    if not re.match(r"(?:[\"'(\u00ab]?[A-Z\u00c0-\u00de]|name [a-z])", plain) or not re.search(
+        r"[.!][\"')\u00bb]*$", plain
     ):
         return "no whole sentence"
-    if _LEADERS.search(sentence):
+    if _FRAGMENT.match(plain):
+        return "no whole sentence"
+    if _LEADERS.search(plain):
         return "a line of contents"
-    if _CODE.search(sentence):
+    if _CODE.search(plain):
         return "code, grammar or names of files in the sentence"
-    if _JOINED.search(sentence):
+    if _JOINED.search(plain):
         return "two sentences, or a part of one"
-    if _HOLE.search(sentence):
+    if _HOLE.search(plain):
         return "a word is missing from the sentence"
-    if _POINTS_ELSEWHERE.search(sentence):
+    if _POINTS_ELSEWHERE.search(plain):
         return "the sentence points to another place"
-    visible = [each for each in sentence if not each.isspace()]
+    visible = [each for each in plain if not each.isspace()]
     if sum(each.isalpha() for each in visible) < MIN_LETTERS * len(visible):
         return "too few letters for prose"
     if sum(not word[:1].islower() for word in words) > MAX_CAPITALS * len(words):

@@ -1,0 +1,82 @@
+""" "A weir is a low dam" asks what a weir is; and which sentences of that form define nothing."""
+
+import re
+from collections.abc import Iterator
+
+from prefixqa.extractive.candidate import Candidate
+from prefixqa.sentences import Sentence
+
+_NOUN = r"[A-Za-z][\w'-]*(?: [a-z][\w'-]*){0,3}"
+_PATTERNS = (
+    re.compile(rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:is|are) (?P<value>an? [^,;:.()]+)"),
+    re.compile(rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:is|are) defined as (?P<value>[^,;:.()]+)"),
+    re.compile(
+        rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:means|denotes|refers to) (?P<value>[^,;:.()]+)"
+    ),
+)
+LONGEST_TERM = 40  # characters
+MIN_WORDS = 3  # of what something is: "a file" tells nothing
+# Beginnings that are no term, and words that a term does not have.
+_STARTS = re.compile(
+    r"^(?:It|This|That|These|Those|There|He|She|They|We|You|What|Here|Which|Thus|Then|If|When|As|Another|Other|One|Each|"
+    r"Such|All|Both|Note|Technically|Using|Having|Being|Doing|Some|Many|Most|Nothing|Anything|Everything|Where|Since|"
+    r"For|In|On|At|By|With|Also|Perhaps|Probably|Usually|Sometimes|Often|Its|Their|His|Her|Our|My|Your|Only|Not|No|"
+    r"Sometime|Today|Now|Still|Alternatively|Finally)\b"
+)
+_NO_TERM = re.compile(
+    r"\b(?:this|these|that|which|who|as|is|are|not|other|corresponding|common|first|second|third|next|last|example|name|main|"
+    r"only|problem|reason|result|purpose|goal|idea|point|best|same|way|latter|former|above|following|answer|question|rest|"
+    r"case|cases|alternative|exception|advantage|disadvantage|drawback|difference|solution|such|it|they|you|we|also|"
+    r"probably|usually|often|sometimes|resulting|thing|something|and|or|new|default|if|when|more|another)\b"
+)
+_VAGUE = re.compile(
+    r"^an? (?:(?:very|quite|rather|really|extremely|fairly|pretty|particularly|more|most) )?(?:good|bad|nice|great|common|simple|"
+    r"small|new|different|special|single|useful|similar|valid|possible|normal|little|bit|lot|few|number|set|list|kind|sort|type|"
+    r"part|case|matter|question|way|thing|result|string|value|name|file|number|acceptable|important|major|powerful|"
+    r"essential|synonym|\w+ful|\w+ible|\w+able)"
+    r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|alternative|point|part|"
+    r"(?:of|for|to|that|in) .*))?\s*$"
+)
+
+
+def definitions(sentence: Sentence) -> Iterator[Candidate]:
+    """What something is, means or refers to: up to the first mark."""
+    for pattern in _PATTERNS:
+        found = pattern.match(sentence.text)
+        if found and not _STARTS.match(found["term"]) and len(found["term"]) <= LONGEST_TERM:
+            term, verb = found["term"], sentence.text[found.end("term") : found.start("value")]
+            word = verb.split()[0] if verb.split()[0] in ("is", "are") else "is meant by"
+            shown = term[:1].lower() + term[1:] if re.match(r"(?:An?|The) ", term) else term
+            value = found["value"].rstrip()
+            yield Candidate(
+                "definition",
+                sentence,
+                found.start("value"),
+                found.start("value") + len(value),
+                f"What {word} {shown}?",
+                f" {sentence.text[: found.start('value')].rstrip()}",
+            )
+            return
+
+
+def poor_definition(candidate: Candidate) -> str | None:
+    """Why a definition is none; None if nothing speaks against it."""
+    answer = candidate.answer
+    found = re.match(r"(.+?) (?:is|are|means|denotes|refers)\b", candidate.left)
+    term = found[1] if found else ""
+    if not re.match(r"(?:An? |The )?[A-Za-z][\w'-]*(?: [a-z][\w'-]+){0,3}$", term):
+        return "no term that stands for itself"
+    if _NO_TERM.search(term) or (term.startswith("The ") and " of " in term):
+        return "no term that stands for itself"
+    if " is " in candidate.left and re.search(r"(?:\b[a-z]{3,}(?<!s)s|\w+ (?:from|of|for|to|in|with|on) .*)$", term):
+        return "no term that stands for itself"
+    if len(answer.split()) < MIN_WORDS or _VAGUE.match(answer):
+        return "a definition that tells nothing"
+    if re.match(r", (?:an?|the|and|or) ", candidate.right) or re.search(r" at (?:one|any|this) time$", answer):
+        return "a definition cut short"
+    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(r"\(| \([^)]{25,}", candidate.right):
+        return "a definition cut short"
+    return None
+
+
+DANGLING = r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|are|not|be|about"

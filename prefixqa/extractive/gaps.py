@@ -1,0 +1,101 @@
+"""Why a candidate makes no good question: its sentence, the words beside the gap, the answer."""
+
+import re
+from dataclasses import replace
+
+from prefixqa.extractive.candidate import GAP, LEANING, OPEN, Candidate
+from prefixqa.extractive.definitions import DANGLING, poor_definition
+from prefixqa.extractive.names import in_a_name, is_code, poor_name
+from prefixqa.extractive.numbers import poor_number
+from prefixqa.extractive.prose import flaw
+from prefixqa.extractive.standing import leans
+
+MAX_WORDS = 8  # of an answer
+_POINTER = re.compile(
+    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not)\b|\b(?:this|these|those|it|them|so|"
+    r"your|yours|yourself)$|^(?:the )?(?:following|above|former|latter|author|user|users|reader|others?)$",
+    re.IGNORECASE,
+)
+_CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}")
+_IDIOM = re.compile(
+    r"^(?:effect|general|particular|practice|fact|addition|order|case|advance|detail|total|turn|time|question|example|instance|"
+    r"short|mind|place|use|force|common|least|most|first|last|once|all|more|other|many|several|various)\b"
+)
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|can|will|may|must|should|would|could|does|do|did|cannot)\b"
+)
+# Comparisons with no more than themselves.
+_NOTHING_COMPARED = re.compile(
+    r"^(?:just|one|once|that|those|it|they|usual|necessary|expected|before|ever|this|these|you|he|she|we|I|what|"
+    r"others?|any|anything|ours|at|in the past)\b"
+)
+_LISTED_ON = re.compile(r"^, [^,]+(?:,[^,]+)*,? (?:and|or) ")
+
+
+def poor_gap(candidate: Candidate) -> str | None:
+    """Why nobody could say what belongs into the gap, or would want to; None if nothing speaks against it."""
+    left, right, answer = candidate.left, candidate.right, candidate.answer
+    if _POINTER.search(answer):
+        return "an answer that only points"
+    if candidate.type == "definition":
+        return poor_definition(candidate)
+    if re.search(r"[^\s\"'(]$|\w\($", left) or re.match(r"[^\s,;:.!?)\"']|[.,:]\w|:", right):
+        return "a part of a longer word or number"
+    if '"' in answer:
+        return "an answer with quotes in it"
+    if candidate.type == "numeric":
+        return (
+            "a part of a longer name, or its version"
+            if in_a_name(candidate)
+            else poor_number(candidate)
+        )
+    if is_code(answer) or (answer[:1].isupper() and candidate.rank != OPEN):
+        return poor_name(candidate)
+    return _poor_words(candidate)
+
+
+def _poor_words(candidate: Candidate) -> str | None:
+    """The same for answers that are no name and no number."""
+    left, right, answer = candidate.left, candidate.right, candidate.answer
+    if re.search(rf"\b(?:{DANGLING}|only|also|then|when|etc)$", answer):
+        return "an answer cut short"
+    if candidate.type == "comparison" and _NOTHING_COMPARED.match(answer):
+        return "a comparison with nothing"
+    if candidate.type == "method":
+        if re.search(r"\busing $", left) and (len(left.split()) <= 3 or _FINITE.search(answer)):
+            return "words that belong to different parts of the sentence"
+        if _LISTED_ON.match(right):
+            return "one of several"
+    if not _CONTENT.search(answer):
+        return "an answer of small words"
+    if candidate.rank == OPEN:
+        if _IDIOM.match(answer) or len(re.findall(r"[a-z-]{4,}|[A-Z]\w+|\d+", answer)) < 2:
+            return "an answer of small words"
+        if re.search(r"\b(?:it|they|them|this|these|you|your|he|she|his|their|we|our)\b", answer):
+            return "an answer that only points"
+    if re.match(r" ?\(", right):
+        return "an answer cut short"
+    return None
+
+
+def problem(candidate: Candidate) -> str | None:
+    """Why a candidate makes no good question; None if nothing speaks against it."""
+    answer, sentence = candidate.answer, candidate.sentence.text
+    words = answer.split()
+    if not re.search(r"\w", answer) or len(words) > MAX_WORDS:
+        return f"answer of {len(words)} words; expected 1 to {MAX_WORDS}"
+    if (why := flaw(sentence)) is not None:
+        return why
+    if (why := poor_gap(candidate)) is not None:
+        return why
+    outside = candidate.question.replace(GAP, " ") + " " + candidate.prefix
+    if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", outside, re.IGNORECASE):
+        return "the answer stands in the question"
+    if candidate.start > 0 and len(candidate.prefix.split()) < 2:
+        return "too few words before the gap"
+    return None
+
+
+def ranked(candidate: Candidate) -> Candidate:
+    """The candidate, behind all others if its sentence does not stand alone."""
+    return replace(candidate, rank=LEANING) if leans(candidate.sentence.text) else candidate

@@ -1,0 +1,98 @@
+"""Names of a sentence, of people and things and of code; and which of them tell nothing."""
+
+import re
+from collections.abc import Iterator
+
+from prefixqa.extractive.candidate import Candidate, completion
+from prefixqa.extractive.code import NAMES
+from prefixqa.sentences import Sentence
+
+_NAME = re.compile(
+    r"(?<=[a-z,] )(?P<value>(?:[A-Z][\w'-]+)(?: (?:of |de |van |von )?[A-Z][\w'-]+){0,3})"
+)
+# In front of a number, capitalised and yet no name that the number belongs to.
+_NO_OWNER = re.compile(
+    r"^(?:January|February|March|April|May|June|July|August|September|October|November|December|"
+    r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?|I)$"
+)
+_OF_A_NAME = re.compile(
+    r"^(?:[A-Z][\w'&/-]*|[A-Z]\.|van|von|der|den|de|di|la|le|Mr\.|Mrs\.|Dr\.|St\.)$"
+)
+_NONE = re.compile(
+    r"^(?:OK|I|I'\w+|TRUE|FALSE|True|False|Yes|No|NULL|Note|See|Section|Chapter|Figure|Table|Appendix|A|An|The|"
+    r"If|When|This|It|In|For|To|You|We|God|English|Internet|Web|URL|URLs|PC|CD|GUI|IP|RAM|ASCII)s?$"
+)
+_TITLE = re.compile(
+    r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|found in|information in|"
+    r"refer to|referred to|documented in|details in|given in|in section|and)(?: the| also)? \(?$|\(see(?: the| also)? $|\(in $",
+    re.IGNORECASE,
+)
+
+
+def names(sentence: Sentence) -> Iterator[Candidate]:
+    """Capitalised names inside a sentence."""
+    for found in _NAME.finditer(sentence.text):
+        yield completion("factual", sentence, *found.span("value"))
+
+
+def code_names(sentence: Sentence) -> Iterator[Candidate]:
+    """Commands, options, paths and variables."""
+    for found in NAMES.finditer(sentence.text):
+        yield completion("factual", sentence, *found.span())
+
+
+def is_code(answer: str) -> bool:
+    """Whether an answer is one name of code."""
+    return NAMES.fullmatch(answer) is not None
+
+
+def poor_name(candidate: Candidate) -> str | None:
+    """Why a name is no good answer; None if nothing speaks against it."""
+    left, right, answer = candidate.left, candidate.right, candidate.answer
+    if is_code(answer):
+        return _poor_code(candidate)
+    if in_a_name(candidate):
+        return "a part of a longer name, or its version"
+    if _NONE.match(answer) or answer.endswith(("'s", "s'")):
+        return "a word that is no name"
+    if re.fullmatch(r"[A-Z-]{3,}(?: [A-Z-]{3,})+", answer):
+        return "names that lost what was between them"
+    if re.match(r",? \(?(?:19|20)\d\d", right) and re.search(r"\b(?:and|&) $|[A-Z]\w+, $", left):
+        return "a part of a citation"
+    if re.search(_TITLE, left) and not re.search(r"[a-z]{3},? and $", left, re.IGNORECASE):
+        return "an answer that only points"
+    stem = answer.rstrip("s").lower()
+    if " " not in answer and len(stem) > 2 and stem in (left + " " + right).lower():
+        return "the answer stands in the question"
+    return None
+
+
+def _poor_code(candidate: Candidate) -> str | None:
+    left, right, answer = candidate.left, candidate.right, candidate.answer
+    others = [each for each in NAMES.findall(left) + NAMES.findall(right)]
+    last = re.split(r"[/\\]", answer.rstrip("/"))[-1].strip("*-")
+    for each in others:
+        found = re.split(r"[/\\]", each.rstrip("/"))[-1].strip("*-")
+        if found == last or each.startswith(answer) or answer.startswith(each):
+            return "the answer stands in the question"
+    if re.search(rf"\b{re.escape(last)}\b", left + " " + right):
+        return "the answer stands in the question"
+    listed = r"(?:,|,? (?:and|or)|/)"
+    if re.search(rf"(?:{NAMES.pattern}){listed} $", left) or re.match(
+        rf"{listed} (?:{NAMES.pattern})", right
+    ):
+        return "one of several names"
+    return None
+
+
+def in_a_name(candidate: Candidate) -> bool:
+    """Whether the words beside an answer belong to it: "LaTeX 2.09", "van der Goot", "TeX Live"."""
+    left, right = candidate.left, candidate.right
+    before, after = re.search(r"[\"'(]*(\S+) $", left), re.match(r" (\S+)", right)
+    first = before is not None and before.start() == 0  # capitalised because a sentence begins
+    owner = before[1] if before and not first else ""
+    if candidate.type == "numeric":
+        return bool(_OF_A_NAME.match(owner) and owner[:1].isupper() and not _NO_OWNER.match(owner))
+    if re.search(r"\w [A-Z]\w+ of $|[(\"'][A-Z]\w+ of $", left):  # the University of somewhere
+        return True
+    return bool(_OF_A_NAME.match(owner) or (after and re.match(r"[A-Z\d]", after[1])))

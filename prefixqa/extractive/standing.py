@@ -1,0 +1,38 @@
+"""Whether a sentence can be read alone, or leans on the one before it."""
+
+import re
+
+_OPENING = r"(?:(?:However|But|And|Also|Note that|In addition|For example|For instance|Moreover|Furthermore|Still|Yet|Indeed|In fact|Of course|Of these|Usually|Typically|Currently|Often),? )?"
+_LEANS = re.compile(
+    rf"^{_OPENING}(?:"
+    r"(?:[Tt]his|[Tt]hese|[Tt]hose|[Tt]hat|[Tt]hey|[Hh]e|[Ss]he|[Ii]ts|[Tt]heir|[Hh]is|[Hh]er|[Tt]hem|[Ss]uch|[Ss]uch an?|"
+    r"[Aa]nother|[Bb]oth|[Oo]thers?|[Ee]ither|[Nn]either|[Hh]ere|[Nn]ow|[Tt]hen|[Tt]hus|[Hh]ence|[Tt]herefore|So|"
+    r"[Ii]nstead|[Ss]imilarly|[Ll]ikewise|[Oo]therwise|[Cc]onversely|[Cc]onsequently|[Aa]ccordingly|"
+    r"Finally|First|Second|Third|Next|Again|Nevertheless|Nonetheless|Alternatively|Afterwards|After that|Of these|"
+    r"As a (?:result|consequence)|In (?:other words|contrast|particular|turn)|By contrast|On the other hand|"
+    r"[Ii]n (?:either|both|all these|the (?:latter|former|first|second)) cases?|Some of|[Oo]ne of them|[Aa]ll of|"
+    r"(?:[Ee]ach|[Tt]wo|[Mm]ost|[Mm]any|[Oo]ne|[Nn]one) of (?:these|them|those|which)|What is more|Among|"
+    r"[Tt]he (?:(?:only|main|most) )?(?:first|second|third|latter|former|others?|same|above|corresponding|next|last|previous|"
+    r"resulting|two|three|four|remaining|rest)|"
+    r"[Tt]he (?:only |main |most \w+ )?(?:difference|advantage|disadvantage|drawback|reason|result|answer|idea|problem|"
+    r"exception|effect|purpose|solution|alternative)s? (?:is|are|was|were))\b|"
+    # "it is possible to" says what it is about, "it is a list" does not
+    r"[Ii]t (?!(?:is|was|can be|may be|would be|might be|seems|has been|will be|isn't|is not|is also|is often|is now)(?: \w+ly| very| quite| not| also| often| more| much)* "
+    r"(?:\w+able|\w+ible|\w+ful|important|necessary|essential|easy|hard|difficult|likely|common|best|better|good|bad|safe|wise|"
+    r"recommended|required|assumed|expected|known|said|intended|suggested|customary|trivial|easier|safer|worth|unlikely|simple|clear|"
+    r"true|not true|up to|sufficient|enough|convenient|called|permitted|allowed|forbidden|strongly recommended|advisable)"
+    r"(?: \w+)? (?:to|that|for|if|when|whether|in which)\b))"
+)
+_POINTER = re.compile(r"\b(?:this|these|those|such (?!as\b)\w+|the (?:above|former|latter))\b")
+_ENOUGH = 5  # words in front of a comma that a later "this" may stand for
+
+
+def leans(sentence: str) -> bool:
+    """Whether a sentence needs the one before it: "They are", "this option"."""
+    if _LEANS.match(sentence):
+        return True
+    for found in _POINTER.finditer(sentence):
+        before = re.split(r"[,;:]", sentence[: found.start()])
+        if len(before) < 2 or len(",".join(before[:-1]).split()) < _ENOUGH:
+            return True
+    return False
