@@ -27,7 +27,7 @@ _NO_TERM = re.compile(
     r"\b(?:this|these|that|which|who|as|is|are|not|other|corresponding|common|first|second|third|next|last|example|name|main|"
     r"only|problem|reason|result|purpose|goal|idea|point|best|same|way|latter|former|above|following|answer|question|rest|"
     r"case|cases|alternative|exception|advantage|disadvantage|drawback|difference|solution|such|it|they|you|we|also|"
-    r"probably|usually|often|sometimes|resulting|thing|something|and|or|new|default|if|when|more|another)\b"
+    r"probably|usually|often|sometimes|resulting|there|though|even|although|because|while|since|however|what|thing|something|and|or|new|default|if|when|more|another)\b"
 )
 _VAGUE = re.compile(
     r"^an? (?:(?:very|quite|rather|really|extremely|fairly|pretty|particularly|more|most) )?(?:good|bad|nice|great|common|simple|"
@@ -35,7 +35,7 @@ _VAGUE = re.compile(
     r"part|case|matter|question|way|thing|result|string|value|name|file|number|acceptable|important|major|powerful|"
     r"essential|synonym|\w+ful|\w+ible|\w+able)"
     r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|alternative|point|part|"
-    r"(?:of|for|to|that|in) .*))?\s*$"
+    r"of \w+(?: \w+)?|to \w+|that \w+|for \w+))?\s*$"
 )
 
 
@@ -68,13 +68,17 @@ def poor_definition(candidate: Candidate) -> str | None:
         return "no term that stands for itself"
     if _NO_TERM.search(term) or (term.startswith("The ") and " of " in term):
         return "no term that stands for itself"
+    if re.match(r"\w+ly\b", term) or (not re.match(r"An? |The ", term) and term.count(" ") > 1):
+        return "no term that stands for itself"
+    if answer.split()[-1].lower() in term.lower().split():
+        return "a definition that tells nothing"
     if " is " in candidate.left and re.search(r"(?:\b[a-z]{3,}(?<!s)s|\w+ (?:from|of|for|to|in|with|on) .*)$", term):
         return "no term that stands for itself"
     if len(answer.split()) < MIN_WORDS or _VAGUE.match(answer):
         return "a definition that tells nothing"
     if re.match(r", (?:an?|the|and|or) ", candidate.right) or re.search(r" at (?:one|any|this) time$", answer):
         return "a definition cut short"
-    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(r"\(| \([^)]{25,}", candidate.right):
+    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(r"\(| \([^)]{12,}", candidate.right):
         return "a definition cut short"
     return None
 

@@ -80,7 +80,8 @@ def everywhere(every: list[Sentence]) -> set[str]:
 
 def is_common(answer: str, common: set[str]) -> bool:
     """Whether a capitalised word is no name: the document has it in small letters, too."""
-    return answer[:1].isupper() and answer.lower() in common and answer[1:].islower()
+    shouted = len(answer) > 3 and answer.isupper()
+    return answer[:1].isupper() and answer.lower() in common and (answer[1:].islower() or shouted)
 
 
 class Repeats:

@@ -12,17 +12,22 @@ from prefixqa.extractive.standing import leans
 
 MAX_WORDS = 8  # of an answer
 _POINTER = re.compile(
-    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not)\b|\b(?:this|these|those|it|them|so|"
-    r"your|yours|yourself)$|^(?:the )?(?:following|above|former|latter|author|user|users|reader|others?)$",
+    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|or|and|but|nor|to)\b|\b(?:it|them|so|your|yours|yourself)$|"
+    r"\b(?:this|these|those|above|below)\b|\s--|[\u2013\u2014]|^(?:the )?(?:following|above|former|latter|author|user|users|reader|others?)$",
     re.IGNORECASE,
 )
-_CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}")
+# A word that says something, or two that do so together.
+_CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}|\b[a-z-]{4,}\b.*\b[a-z-]{4,}\b")
 _IDIOM = re.compile(
     r"^(?:effect|general|particular|practice|fact|addition|order|case|advance|detail|total|turn|time|question|example|instance|"
     r"short|mind|place|use|force|common|least|most|first|last|once|all|more|other|many|several|various)\b"
 )
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|can|will|may|must|should|would|could|does|do|did|cannot)\b"
+)
+_VAGUE = re.compile(
+    r"^(?:the )?(?:different|various|other|many|several|certain|some|such|same|reference|own)? ?(?:things?|purposes?|reasons?|ways?|cases?|"
+    r"people|\w+ (?:things?|purposes?|reasons?))$"
 )
 # Comparisons with no more than themselves.
 _NOTHING_COMPARED = re.compile(
@@ -64,9 +69,11 @@ def _poor_words(candidate: Candidate) -> str | None:
     if candidate.type == "method":
         if re.search(r"\busing $", left) and (len(left.split()) <= 3 or _FINITE.search(answer)):
             return "words that belong to different parts of the sentence"
+        if re.search(r"(?:to|for|on) $", left) and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2:
+            return "an answer of small words"
         if _LISTED_ON.match(right):
             return "one of several"
-    if not _CONTENT.search(answer):
+    if not _CONTENT.search(answer) or _VAGUE.match(answer):
         return "an answer of small words"
     if candidate.rank == OPEN:
         if _IDIOM.match(answer) or len(re.findall(r"[a-z-]{4,}|[A-Z]\w+|\d+", answer)) < 2:

@@ -24,7 +24,7 @@ _NONE = re.compile(
 )
 _TITLE = re.compile(
     r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|found in|information in|"
-    r"refer to|referred to|documented in|details in|given in|in section|and)(?: the| also)? \(?$|\(see(?: the| also)? $|\(in $",
+    r"refer to|referred to|documented in|details in|given in|chapter|section|appendix|and)(?: the| also)? \(?$|\(see(?: the| also)? $|\(in $",
     re.IGNORECASE,
 )
 
@@ -59,6 +59,12 @@ def poor_name(candidate: Candidate) -> str | None:
         return "names that lost what was between them"
     if re.match(r",? \(?(?:19|20)\d\d", right) and re.search(r"\b(?:and|&) $|[A-Z]\w+, $", left):
         return "a part of a citation"
+    if re.search(r"\b(?:and|&) $", left) and re.match(r" \[\d|,? \(?(?:19|20)\d\d", right):
+        return "a part of a citation"
+    if re.match(r",? (?:and|&) [A-Z][\w-]+,? \(?(?:\[\d|(?:19|20)\d\d)", right):
+        return "a part of a citation"
+    if re.search(r"[A-Z][\w-]+, (?:[A-Z][\w-]+, )*(?:and|or) $", left):
+        return "one of several names"
     if re.search(_TITLE, left) and not re.search(r"[a-z]{3},? and $", left, re.IGNORECASE):
         return "an answer that only points"
     stem = answer.rstrip("s").lower()

@@ -43,8 +43,9 @@ _BEFORE = re.compile(
 )
 _NUMBERED = re.compile(
     r"\b(?:sections?|chapters?|figures?|figs?\.|tables?|pages?|appendix|parts?|steps?|examples?|equations?|eqs?\.|"
-    r"items?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|annex|rules?|bugs?)"
-    r"(?:[\s\d.,()]|and|or|to)*$",
+    r"items?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|pp?\.|annex|rules?|bugs?)"
+    r"(?:[\s\d.,()]|and|or|to)*$|"
+    r"\b(?:listed|described|defined|discussed|shown|given|specified|explained|outlined|see|found) in $",
     re.IGNORECASE,
 )
 
@@ -66,7 +67,15 @@ def poor_number(candidate: Candidate) -> str | None:
     digits = re.sub(r"\D", "", answer)
     if _NUMBERED.search(left):
         return "the number of a part of the document"
-    if re.search(r"[\w/] ?\($", left) and right.startswith(")"):
+    if re.fullmatch(r"(?:1[89]|20)\d\d", answer) and re.search(
+        rf"(?!{_MONTH})\b[A-Z][\w-]+,? \(?$|et al\.?,? \(?$|; $", left
+    ):
+        return "the year of a citation"
+    if re.match(r' "?[A-Z]', right) and re.search(r", $|[A-Za-z] $", left) and " " not in answer and (
+        right.startswith(' "')
+    ):
+        return "the number of a part of the document"
+    if re.match(r"\)?,? ?(?:man|manual) page", right) or re.search(r"[\w/] ?\($", left) and right.startswith(")"):
         return "the section of a manual page"
     if answer.lstrip("+-").isdigit() and not right.strip(" .!?") and re.search(r"[a-z]{3} $", left):
         before = left.split()[-1].lower()
@@ -88,4 +97,6 @@ def poor_number(candidate: Candidate) -> str | None:
         r"\b(?:is|are|of|than|to|value|by) $", left
     ):
         return "a number that one guesses"
+    if len(left.split()) in (1, 2):
+        return "too few words before the gap"
     return None

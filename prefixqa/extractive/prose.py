@@ -9,28 +9,32 @@ _MONTHS = (
     "January|February|March|April|May|June|July|August|September|October|November|December"
 )
 _CODE = re.compile(
-    r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|;\s*$|\.\.|\u2026|\*\w|"
+    r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|:/|\w\((?!e?s\)|\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|"
     r"(?:^|\s)-\w+ [A-Z]|\b[a-z]{1,2} \d+(?:\.\d+)? [a-z]{1,2} \d|\w \d+ \d"
 )
 _JOINED = re.compile(
     r"(?!\betc)[a-z)]{3,}\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]|"
-    r" [-*\u2013] [A-Z]|\. \([a-z\d]\) |\b(?:CHAPTER|Chapter) \d+\.?$|"
+    r" [-*\u2013] [A-Z]|[.)] \([a-z\d]\) |[:.] \(?\d{1,2}\)?\.$|\b(?:CHAPTER|Chapter) \d+\.?$|"
     # a heading, or the number of a footnote or a page, in front of a sentence
     r"[a-z] (?:If|The|This|It|In|When|You|For|To|These|We|They|As|There|However|And|But|An) [a-z]|"
+    r"[a-z] (?:Each|Every|All|Some|Many|Note|By|With|On|At|Once|After|Before|While|Although|Since|Because|Use|This|The) [A-Za-z]|"
     r"[a-z.] (?!(?:" + _MONTHS + r"))\d{1,3} [A-Z][a-z]+,? [a-z]|[a-z]{2}\.\d{1,3} [A-Z]|"
     r"[a-z]{3}(?: \d{1,3})? (?:[A-Z][a-z]+ )?\d+\.\d+(?:\.\d+)* [A-Z][a-z]+ [a-z]|"
     r"\b(?:CHAPTER|APPENDIX|SECTION|CONTENTS)\b"
 )
 _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
-    r"\b(?:as follows|the following|as (?:you|we) (?:can )?(?:see|saw)|"
+    r"\b(?:as follows|(?:the|into|these|with) following|as (?:you|we) (?:can )?(?:see|saw)|"
     r"see (?:also )?(?:section|chapter|figure|table|above|below)|"
     r"(?:shown|described|discussed|listed|mentioned|given|defined|noted|explained|see|seen|sections?|stated|outlined) "
     r"(?:here |there )?(?:above|below|earlier|later|previously)|"
     r"(?:above|below|next|previous|last|following|first|second|third|latter) "
     r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?|columns?)|"
     r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?) (?:above|below|\d+)|"
-    r"(?:this|these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|tutorial|faq|guide|case))\b",
+    r"here|[Ii]n the examples?|[Ss]ections? (?:[A-Z]\.)?\d[\d.]*|(?:this|the) (?:term|word|usage|entry|sense|phrase|expression)|"
+    r"(?:above|below)(?! (?:the|an?|all|it|which|zero|\d))|"
+    r"(?:this|these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|tutorial|faq|guide|report|case))\b|"
+    r"^(?:See|Refer to|Please (?:see|refer|read)|For (?:more|further|details|additional)|More (?:information|details|examples))\b",
     re.IGNORECASE,
 )
 # Where a reference, a link or a formula stood that the text has lost: "refer to for", "read by A".
@@ -38,11 +42,17 @@ _HOLE = re.compile(
     r"\b(?:to|in|of|see|from|with|the|a|an) (?:for|or|and|by|of|in|,|is|are)\b(?! and\b)|"
     r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]|"
     r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|\( ?\)|[(\[] ?[,;]|"
-    r"[a-z] [,;.] "
+    r"[\w)] [,;.](?: |$)|\b(?:the|an|of|to|with|and|or|by)[.;:)](?: |$)"
 )
 _FRAGMENT = re.compile(
     r"^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|derived|named|described|spoken)\b",
     re.IGNORECASE,
+)
+# "Parsing the value at startup." and its like have no verb that says something.
+_UNFINISHED = re.compile(r"[A-Z][a-z]+(?:ing|ed)\b")
+_AUXILIARY = re.compile(
+    r"\b(?:is|are|was|were|be|has|have|had|do|does|did|can|could|may|might|must|should|will|would|cannot|"
+    r"isn't|aren't|don't|doesn't|can't|won't)\b"
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
 _SMALL = frozenset(
@@ -120,6 +130,8 @@ def flaw(sentence: str) -> str | None:
         return "no whole sentence"
     if _FRAGMENT.match(plain):
         return "no whole sentence"
+    if _UNFINISHED.match(plain) and not _AUXILIARY.search(plain):
+        return "no whole sentence"
     if _LEADERS.search(plain):
         return "a line of contents"
     if _CODE.search(plain):
@@ -140,6 +152,6 @@ def flaw(sentence: str) -> str | None:
         and len(_SMALL.intersection(word.lower().strip(",.;:()") for word in words)) < 2
     ):
         return "no running text"
-    if sentence.count("(") != sentence.count(")") or sentence.count('"') % 2:
+    if sentence.count("(") != sentence.count(")") or sentence.count("[") != sentence.count("]") or sentence.count('"') % 2:
         return "brackets or quotes that do not close"
     return None

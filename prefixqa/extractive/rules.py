@@ -28,17 +28,18 @@ _USE = re.compile(
     r"(?P<value>[^,;:.()]+\w)(?=[.;])"
 )
 _CALLED = re.compile(
-    r"\b(?:is|are|was|were|be|been) (?:\w+ly |also |often |sometimes )?(?:called|named|known as|termed|renamed to|nicknamed|replaced by|"
-    r"written by|developed by|created by|maintained by|invented by) "
-    r"(?P<value>[^,;:.()]+\w)(?=[.;,])"
+    r"\b(?:is|are|was|were|be|been) (?:\w+ly |also |often |sometimes )?(?:called|named|known as|termed|renamed to|nicknamed|"
+    r"(?:replaced|written|developed|maintained|invented|designed|founded|introduced) by(?= [A-Z])) "
+    r"(?P<value>[^,;:.()]+?\w)(?=[.;,]| (?:and|or|but|by|in|for|to|when|if|at|on|from|with|which|that|because)\b)"
 )
 _REASON = re.compile(r"\bbecause (?P<value>[^,;:.()]+\w)(?=\.$)")
 _CONDITION = re.compile(r"[a-z)] (?:if|unless|when|whenever|until) (?P<value>[^,;:.()]+\w)(?=\.$)")
 _OBJECT = re.compile(
-    r"\b(?:provides?|displays?|adds?|uses?|requires?|prevents?|outputs?|produces?|generates?|supports?|introduces?|implements?|"
-    r"represents?|creates?|returns?|removes?|replaces?|describes?|specifies|controls?|determines?|starts?|stores?|reads?|"
-    r"covers?|insert|inserts|gives?|shows?|avoids?|load|loads|checks?) "
-    r"(?P<value>(?:the|an?|all|any|no|only|every|each|two|three)? ?[a-z][^,;:.()]*\w)(?=\.$)"
+    r"\b(?:provides|displays|adds|uses|requires|prevents|outputs|produces|generates|supports|introduces|implements|represents|"
+    r"creates|returns|removes|replaces|describes|specifies|determines|stores|reads|covers|inserts|gives|shows|avoids|loads|"
+    r"checks|means that|implies that|ensures that) "
+    r"(?!if|whether|that|how|what|when|where|why|to|for|in|of|on|by|and|as|from|with|it|them|up|out|off)\b"
+    r"(?P<value>[a-z][^,;:.()]*\w)(?=\.$)"
 )
 _ENDING = re.compile(
     r"\b(?:by|in|of|from|for|called|named|on|into|at|as|to) "

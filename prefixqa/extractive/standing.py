@@ -2,13 +2,13 @@
 
 import re
 
-_OPENING = r"(?:(?:However|But|And|Also|Note that|In addition|For example|For instance|Moreover|Furthermore|Still|Yet|Indeed|In fact|Of course|Of these|Usually|Typically|Currently|Often),? )?"
+_OPENING = r"(?:(?:However|But|And|Also|Note that|Note|NOTE|Actually|In addition|For example|For instance|Moreover|Furthermore|Still|Yet|Indeed|In fact|Of course|Of these|Usually|Typically|Currently|Often),?:? )?"
 _LEANS = re.compile(
     rf"^{_OPENING}(?:"
     r"(?:[Tt]his|[Tt]hese|[Tt]hose|[Tt]hat|[Tt]hey|[Hh]e|[Ss]he|[Ii]ts|[Tt]heir|[Hh]is|[Hh]er|[Tt]hem|[Ss]uch|[Ss]uch an?|"
     r"[Aa]nother|[Bb]oth|[Oo]thers?|[Ee]ither|[Nn]either|[Hh]ere|[Nn]ow|[Tt]hen|[Tt]hus|[Hh]ence|[Tt]herefore|So|"
     r"[Ii]nstead|[Ss]imilarly|[Ll]ikewise|[Oo]therwise|[Cc]onversely|[Cc]onsequently|[Aa]ccordingly|"
-    r"Finally|First|Second|Third|Next|Again|Nevertheless|Nonetheless|Alternatively|Afterwards|After that|Of these|"
+    r"[Dd]oing (?:so|this|that)|[Ff]or (?:this|that|these) \w+|[Ii]n that \w+|[Tt]o (?:do|achieve) (?:so|this|that)|Finally|First|Second|Third|Next|Again|Nevertheless|Nonetheless|Alternatively|Afterwards|After that|Of these|"
     r"As a (?:result|consequence)|In (?:other words|contrast|particular|turn)|By contrast|On the other hand|"
     r"[Ii]n (?:either|both|all these|the (?:latter|former|first|second)) cases?|Some of|[Oo]ne of them|[Aa]ll of|"
     r"(?:[Ee]ach|[Tt]wo|[Mm]ost|[Mm]any|[Oo]ne|[Nn]one) of (?:these|them|those|which)|What is more|Among|"
@@ -23,13 +23,20 @@ _LEANS = re.compile(
     r"true|not true|up to|sufficient|enough|convenient|called|permitted|allowed|forbidden|strongly recommended|advisable)"
     r"(?: \w+)? (?:to|that|for|if|when|whether|in which)\b))"
 )
+# "But we can provide it", "By default, it is": nothing in front that "it" could be.
+_NOTHING_YET = re.compile(
+    r"^(?:But|And|Or|Nor)\b|"
+    r"^(?:(?:But|And|However|Then|So|Now|We|You|I|One|If|Note|Please|Instead|we|you|one|can|could|may|must|should|will|would|"
+    r"to|also|then|not|do|have|had|want|need|that),? )*\w+ (?:it|them)\b|"
+    r"^(?:\w+ ){0,2}\w+, (?:it|they|he|she|its|their|them)\b"
+)
 _POINTER = re.compile(r"\b(?:this|these|those|such (?!as\b)\w+|the (?:above|former|latter))\b")
 _ENOUGH = 5  # words in front of a comma that a later "this" may stand for
 
 
 def leans(sentence: str) -> bool:
     """Whether a sentence needs the one before it: "They are", "this option"."""
-    if _LEANS.match(sentence):
+    if _LEANS.match(sentence) or _NOTHING_YET.match(sentence):
         return True
     for found in _POINTER.finditer(sentence):
         before = re.split(r"[,;:]", sentence[: found.start()])

@@ -1,0 +1,218 @@
+"""Questions by rule: each kind of pair that a careful reader would refuse, and what stays beside it."""
+
+import re
+
+import pytest
+
+from prefixqa.document import Document
+from prefixqa.extractive import extract
+from prefixqa.extractive.candidate import LEANING, Candidate
+from prefixqa.extractive.code import NAMES
+from prefixqa.extractive.gaps import problem, ranked
+from prefixqa.extractive.rules import RULES
+from prefixqa.sentences import Sentence, sentences
+
+
+def candidates(sentence: str, answer: str) -> list[Candidate]:
+    """What the rules find in a sentence, with this answer."""
+    found = [each for rule in RULES for each in rule(Sentence(0, sentence))]
+    return [each for each in found if each.answer == answer]
+
+
+def flaws(sentence: str, answer: str) -> list[str | None]:
+    """What speaks against the candidates with this answer; a list of None for good ones."""
+    return [problem(each) for each in candidates(sentence, answer)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        # joined by the layout of a page
+        ("The ferry is likely to be late if the harbour declares a flood 3 The keeper then rings.", "3"),
+        ("The keeper rings the bell.4 Ferries that carry Maren Holt must wait for the keeper.", "Maren Holt"),
+        ("The lamp uses the oil that Maren Holt brought, unless the wicks 22 CHAPTER 2.", "22"),
+        ("Tides over many winters If you want to see what Maren Holt saw, it is best to come early.", "Maren Holt"),
+        ("The prologue of the log Each Harsted keeper writes is a page with all of the names.", "Each Harsted"),
+        ("The wide lamp is used by Maren Holt for ships. (b) lamps should be lit at dusk with a match.", "Maren Holt"),
+        ("The keeper at the last of 228 harbour 5.4 lamps is paid by the town with its own coin.", "228"),
+        ("There are two rules for the naming of a lamp by the keepers of the coast: 1.", "1"),
+        # code and its residue
+        ("Set lamp style 1 lt 2 lw 2 and it is as wide as that of Maren Holt in the harbour.", "Maren Holt"),
+        ("The keeper uses light(x) for the lamp that Maren Holt built at the end of the pier.", "Maren Holt"),
+        ("The usage of it is: -g Highlight the lamp in the harbour for all of the boats.", "Highlight"),
+        ("The list stands at https://example.org /lamps/index.html for the keepers of the coast.", "/lamps/index.html"),
+        # no sentence
+        ("Embedded lamps contained in a box of Maren Holt on the pier of the harbour.", "Maren Holt"),
+        ("Especially used of the old lamps that Maren Holt built in the harbour of the town.", "Maren Holt"),
+        ("Are you looking for the lamp that was built by Maren Holt in the harbour?", "Maren Holt"),
+        # it lost something
+        ("The keeper says in Section, that the lamp of Maren Holt is the best of them all.", "Maren Holt"),
+        ("The lamp called h , if it is lit, was built by Maren Holt for the harbour of the town.", "Maren Holt"),
+        # it points to another place
+        ("The lamps described below were all built by Maren Holt for the harbour of the town.", "Maren Holt"),
+        ("In the second example the lamp is the one that Maren Holt built for the town.", "Maren Holt"),
+        ("See the book of Maren Holt at the town's library for more about the old lamps.", "Maren Holt"),
+        ("The lamps of the coast are, as section G.4 says, the work of Maren Holt.", "Maren Holt"),
+        ("The term comes from the lamps that Maren Holt built, and this term is an old one.", "Maren Holt"),
+        # numbers
+        ("The keepers of the harbour, 19 they say, were easy to find in the old town.", "19"),
+        ("Lamps of the coast should be cleaned with brush -9 unless they are very small.", "-9"),
+        ("More of it is told by the pages of the keeper (see pages 12 and 14).", "14"),
+        ("The lamps that are listed in 4.9 must not be removed by the keeper of a pier.", "4.9"),
+        ("The lamp is known to be bright (Holt and Raftery, 1994) and easy to clean for all.", "1994"),
+        ("The levels from 2 to 4 are all the same for the keeper of the lamp.", "4"),
+        ("Lamps of the coast follow norm 8859 1 for the letters that are painted on them.", "1"),
+        ("The Lamp Protocol version 4 (LMAP4) lets the keeper of the coast see all of them.", "4"),
+        ("Many faults of the lamps are listed in the lamp-tool 7 man page for the keeper.", "7"),
+        ("For the keeper there is the Lamp Manual, 6 \"Oil and wicks\", and the book of the town.", "6"),
+        ("The lamp of the pier has 2 of the wicks that are made by the town.", "2"),
+        # names
+        ("The keeper of the lamp is told to ask the town (see The Harbour Rules) for it.", "The Harbour Rules"),
+        ("The lamps of it are explained in Harbour Rules, which each keeper has at home.", "Harbour Rules"),
+        ("The driver of the Norby lamp is the one that is loaded for Norby's small lamps.", "Norby's"),
+        ("The old keeper has added to the lamp the words LAMP ATTR on its wooden lid.", "LAMP ATTR"),
+        ("The way to do it is told by Holt and Raftery (2001) in a book of the harbour.", "Raftery"),
+        ("The way to do it is told by Holt and Raftery (2001) in a book of the harbour.", "Holt"),
+        ("Before it was split the chapter Lamp Archive, from which two are left, was long.", "Lamp Archive"),
+        ("In the book of Lamps, Boats, and Utopia there is no word about the harbour.", "Utopia"),
+        ("When all of the lamps are OK again the keeper goes home for the night.", "OK"),
+        # definitions
+        ("A common example is a lamp that burns the oil of the town.", "a lamp that burns the oil of the town"),
+        ("As these lamps are a part of every old harbour, they cannot be removed.", "a part of every old harbour"),
+        ("Technically this is a lamp without a wick, as the keeper of it says.", "a lamp without a wick"),
+        ("Even though there is a group of keepers for the coast, the lamps are old.", "a group of keepers for the coast"),
+        ("The long lamp is a special lamp, as the keeper of the harbour says.", "a special lamp"),
+        ("A keeper is an infant at one time, a child at another, and then a man.", "an infant at one time"),
+        ("The corresponding lamp refers to the keeper of it, who is paid for it.", "the keeper of it"),
+        ("A wick lamp is a very powerful tool, as the keeper of it says.", "a very powerful tool"),
+        # methods, uses, comparisons
+        ("The fault was mended by the keepers by prefixing all lamps with.", "prefixing all lamps with"),
+        ("Each keeper using the long list has the names of all lamps in it.", "the long list has the names of all lamps in it"),
+        ("Each lamp is then cleaned using oil, warm water, a brush and a towel.", "oil"),
+        ("The lamps of the coast can be used for different things.", "different things"),
+        ("The lamps of the coast are useful for reference purposes.", "reference purposes"),
+        ("The keeper says that the lamp is good for more than just one pier.", "just one pier"),
+        # answers that only point
+        ("The two lamps are compared using the same oil that we bought above.", "the same oil that we bought above"),
+        ("If the lamp does not suit the keeper, the town checks if one of those does.", "if one of those does"),
+        ("The lamp of the harbour becomes with every use of the oil in effect mandatory.", "effect mandatory"),
+    ],
+)  # fmt: skip
+def test_kinds_that_are_refused(sentence: str, answer: str) -> None:
+    assert answer in sentence
+    assert None not in flaws(sentence, answer)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        ("The bill went to the keeper on August 30, 2022 from the town of Harsted.", "August 30, 2022"),
+        ("The number of wicks in a lamp is in the range 0 to 9 for all harbours.", "0 to 9"),
+        ("The harbour has nearly 1000 ready lamps in the sheds of the town.", "1000"),
+        ("For example, if ferry 1230 holds a lamp, the keeper of the harbour writes it down.", "1230"),
+        ("The counter of the lamp begins at its default value of -1 in the morning.", "-1"),
+        ("The command \\lampcolour sets the colour of every lamp that stands on the pier.", "\\lampcolour"),
+        ("\\lampcolour is the command that sets the colour of a lamp on the pier.", "\\lampcolour"),
+        ("A keeper can turn the lamp off with the option --no-light of the program.", "--no-light"),
+        ("The names of all boats must be stored in /var/lamps before the ferry comes.", "/var/lamps"),
+        ("The shell looks for lamps in the folder that HARBOUR_PATH gives to it.", "HARBOUR_PATH"),
+        ("The lid of the lamp is used to keep the rain from the wick.", "keep the rain from the wick"),
+        ("The small iron lamp on a boat is called a riding light.", "a riding light"),
+        ("The old lamp of the harbour was designed by Maren Holt in her youth.", "Maren Holt"),
+        ("The keeper was paid twice because the winter storms broke the pier.", "the winter storms broke the pier"),
+        ("The town will send a new lamp if the old one has rusted through.", "the old one has rusted through"),
+        ("A weir is a low dam that raises a small river.", "a low dam that raises a small river"),
+        ("The long channel of it is 14 metres deep at low water.", "14 metres"),
+        ("The lamp is known to be bright since August 1994 and easy to clean.", "1994"),
+    ],
+)  # fmt: skip
+def test_kinds_that_are_asked(sentence: str, answer: str) -> None:
+    assert None in flaws(sentence, answer), flaws(sentence, answer)
+
+
+def test_a_number_takes_no_verb_and_no_adjective() -> None:
+    assert not candidates("If ferry 1230 holds a lamp, the keeper writes it down.", "1230 holds")
+    assert not candidates("The town has nearly 1000 ready lamps in its sheds.", "1000 ready")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("\\lampcolour", "\\lampcolour{red}"),
+        ("/var/lamps", "/var/<lamp>"),
+        ("--no-light", "x--y"),
+        ("LAMP_PATH", "LAMP_PATH[1]"),
+    ],
+)
+def test_names_of_code_are_whole(name: str, other: str) -> None:
+    assert NAMES.findall(f"Use {name} for it.") == [name]
+    assert NAMES.findall(f"Use {other} for it.") == []
+
+
+def test_names_of_code_that_give_each_other_away() -> None:
+    """Two of a list, or two with one last part."""
+    both = "The names are kept in /var/lamps or /srv/lamps for the keeper of the pier."
+    assert None not in flaws(both, "/var/lamps")
+    listed = "The keeper may use --dark or --light for the lamp of the harbour."
+    assert None not in flaws(listed, "--light")
+
+
+LEANS = (
+    "This was built by the engineer Maren Holt in the summer of that year.",
+    "It holds the oil that was given to Maren Holt by the town.",
+    "They were built by the engineer Maren Holt in the summer.",
+    "However, these were all built by the engineer Maren Holt in the summer.",
+    "We therefore gave this lamp to the engineer Maren Holt in the summer.",
+    "The first of these was built by the engineer Maren Holt in the summer.",
+    "Thus the lamp was given to the engineer Maren Holt in the summer.",
+    "But the lamp was given to the engineer Maren Holt in the summer.",
+    "By default, it is given to the engineer Maren Holt in the summer.",
+    "The only drawback is that the engineer Maren Holt has no oil for the lamp.",
+    "For that reason the engineer Maren Holt bought a new lamp for the pier.",
+)
+STANDS = (
+    "When the pier of Harsted fell, this was told to the engineer Maren Holt.",
+    "It is possible to ask the engineer Maren Holt for a lamp.",
+    "However, the lamps of Harsted were built by the engineer Maren Holt.",
+)
+
+
+@pytest.mark.parametrize("sentence", LEANS)
+def test_sentences_that_lean_on_another_come_last(sentence: str) -> None:
+    (found,) = candidates(sentence, "Maren Holt")
+    assert ranked(found).rank == LEANING
+
+
+@pytest.mark.parametrize("sentence", STANDS)
+def test_sentences_that_stand_alone(sentence: str) -> None:
+    (found,) = candidates(sentence, "Maren Holt")
+    assert ranked(found).rank == 0
+
+
+def test_leaning_sentences_are_asked_only_where_nothing_else_is_left() -> None:
+    text = (
+        "This was built by the engineer Maren Holt in the summer of 1931.\n\n"
+        "The pier of Harsted was later mended by the engineer Jonas Farn."
+    )
+    one, two = (extract(Document("d", "d", text, "d.txt"), count, 0).pairs for count in (1, 2))
+    assert [each.answers[0] for each in one] == ["Jonas Farn"]
+    assert len(two) == 2
+
+
+def test_etc_ends_a_sentence_and_p_does_not() -> None:
+    text = "There are lamps, boats, etc. To light one is easy. [The Lamp, p. 4] says so. \\lamp ends it."
+    assert [each.text for each in sentences(text)] == [
+        "There are lamps, boats, etc.",
+        "To light one is easy.",
+        "[The Lamp, p. 4] says so.",
+        "\\lamp ends it.",
+    ]
+
+
+def test_a_shouted_word_is_no_name() -> None:
+    text = (
+        "The use of the lamp by a keeper of the pier is EXPERIMENTAL in the town.\n\n"
+        "An experimental lamp was built by the engineer Maren Holt for the pier."
+    )
+    (pair,) = extract(Document("d", "d", text, "d.txt"), 1, 0).pairs
+    assert re.search("Maren Holt", pair.answers[0])
