@@ -18,23 +18,34 @@ LONGEST_TERM = 40  # characters
 MIN_WORDS = 3  # of what something is: "a file" tells nothing
 # Beginnings that are no term, and words that a term does not have.
 _STARTS = re.compile(
-    r"^(?:It|This|That|These|Those|There|He|She|They|We|You|What|Here|Which|Thus|Then|If|When|As|Another|Other|One|Each|"
-    r"Such|All|Both|Note|Technically|Using|Having|Being|Doing|Some|Many|Most|Nothing|Anything|Everything|Where|Since|"
-    r"For|In|On|At|By|With|Also|Perhaps|Probably|Usually|Sometimes|Often|Its|Their|His|Her|Our|My|Your|Only|Not|No|"
+    r"^(?:It|This|That|These|Those|There|He|She|They|We|You|What|Here|Which|Thus|Then|If|When|As|"
+    r"Another|Other|One|Each|"
+    r"Such|All|Both|Note|Technically|Using|Having|Being|Doing|Some|Many|Most|Nothing|Anything|"
+    r"Everything|Where|Since|"
+    r"For|In|On|At|By|With|Also|Perhaps|Probably|Usually|Sometimes|Often|Its|Their|His|Her|Our|My|"
+    r"Your|Only|Not|No|"
     r"Sometime|Today|Now|Still|Alternatively|Finally)\b"
 )
 _NO_TERM = re.compile(
-    r"\b(?:this|these|that|which|who|as|is|are|not|other|corresponding|common|first|second|third|next|last|example|name|main|"
-    r"only|problem|reason|result|purpose|goal|idea|point|best|same|way|latter|former|above|following|answer|question|rest|"
-    r"case|cases|alternative|exception|advantage|disadvantage|drawback|difference|solution|such|it|they|you|we|also|"
-    r"probably|usually|often|sometimes|resulting|there|though|even|although|because|while|since|however|what|thing|something|and|or|new|default|if|when|more|another)\b"
+    r"\b(?:this|these|that|which|who|as|is|are|not|other|corresponding|common|first|second|third|"
+    r"next|last|example|name|main|"
+    r"only|problem|reason|result|purpose|goal|idea|point|best|same|way|latter|former|above|"
+    r"following|answer|question|rest|"
+    r"case|cases|alternative|exception|advantage|disadvantage|drawback|difference|solution|such|it|"
+    r"they|you|we|also|"
+    r"probably|usually|often|sometimes|resulting|there|though|even|although|because|while|since|"
+    r"however|what|thing|something|and|or|new|default|if|when|more|another)\b"
 )
 _VAGUE = re.compile(
-    r"^an? (?:(?:very|quite|rather|really|extremely|fairly|pretty|particularly|more|most) )?(?:good|bad|nice|great|common|simple|"
-    r"small|new|different|special|single|useful|similar|valid|possible|normal|little|bit|lot|few|number|set|list|kind|sort|type|"
-    r"part|case|matter|question|way|thing|result|string|value|name|file|number|acceptable|important|major|powerful|"
+    r"^an? (?:(?:very|quite|rather|really|extremely|fairly|pretty|particularly|more|most) )?(?:good|"
+    r"bad|nice|great|common|simple|"
+    r"small|new|different|special|single|useful|similar|valid|possible|normal|little|bit|lot|few|"
+    r"number|set|list|kind|sort|type|"
+    r"part|case|matter|question|way|thing|result|string|value|name|file|number|acceptable|important|"
+    r"major|powerful|"
     r"essential|synonym|\w+ful|\w+ible|\w+able)"
-    r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|alternative|point|part|"
+    r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|alternative|"
+    r"point|part|"
     r"of \w+(?: \w+)?|to \w+|that \w+|for \w+))?\s*$"
 )
 
@@ -72,13 +83,19 @@ def poor_definition(candidate: Candidate) -> str | None:
         return "no term that stands for itself"
     if answer.split()[-1].lower() in term.lower().split():
         return "a definition that tells nothing"
-    if " is " in candidate.left and re.search(r"(?:\b[a-z]{3,}(?<!s)s|\w+ (?:from|of|for|to|in|with|on) .*)$", term):
+    if " is " in candidate.left and re.search(
+        r"(?:\b[a-z]{3,}(?<!s)s|\w+ (?:from|of|for|to|in|with|on) .*)$", term
+    ):
         return "no term that stands for itself"
     if len(answer.split()) < MIN_WORDS or _VAGUE.match(answer):
         return "a definition that tells nothing"
-    if re.match(r", (?:an?|the|and|or) ", candidate.right) or re.search(r" at (?:one|any|this) time$", answer):
+    if re.match(r", (?:an?|the|and|or) ", candidate.right) or re.search(
+        r" at (?:one|any|this) time$", answer
+    ):
         return "a definition cut short"
-    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(r"\(| \([^)]{12,}", candidate.right):
+    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(
+        r"\(| \([^)]{12,}", candidate.right
+    ):
         return "a definition cut short"
     return None
 

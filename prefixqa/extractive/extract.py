@@ -58,7 +58,7 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
             elif flaw is None and words.repeated(candidate.prefix):
                 flaw = "the words before the answer come more than once"
             guessed = candidate.answer in subjects or is_common(candidate.answer, common)
-            if candidate.type == "factual" and not candidate.rank and guessed:
+            if candidate.type in ("factual", "method") and not candidate.rank and guessed:
                 candidate = replace(candidate, rank=GUESSED)
             if flaw is None:
                 found.append(ranked(candidate))

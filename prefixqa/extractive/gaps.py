@@ -12,26 +12,32 @@ from prefixqa.extractive.standing import leans
 
 MAX_WORDS = 8  # of an answer
 _POINTER = re.compile(
-    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|or|and|but|nor|to)\b|\b(?:it|them|so|your|yours|yourself)$|"
-    r"\b(?:this|these|those|above|below)\b|\s--|[\u2013\u2014]|^(?:the )?(?:following|above|former|latter|author|user|users|reader|others?)$",
+    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|or|and|but|"
+    r"nor|to)\b|\b(?:it|them|so|your|yours|yourself)$|"
+    r"\b(?:this|these|those|above|below)\b|\s--|[\u2013\u2014]|^(?:the )?(?:following|above|former|"
+    r"latter|author|user|users|reader|others?)$",
     re.IGNORECASE,
 )
 # A word that says something, or two that do so together.
 _CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}|\b[a-z-]{4,}\b.*\b[a-z-]{4,}\b")
 _IDIOM = re.compile(
-    r"^(?:effect|general|particular|practice|fact|addition|order|case|advance|detail|total|turn|time|question|example|instance|"
-    r"short|mind|place|use|force|common|least|most|first|last|once|all|more|other|many|several|various)\b"
+    r"^(?:effect|general|particular|practice|fact|addition|order|case|advance|detail|total|turn|"
+    r"time|question|example|instance|"
+    r"short|mind|place|use|force|common|least|most|first|last|once|all|more|other|many|several|"
+    r"various)\b"
 )
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|can|will|may|must|should|would|could|does|do|did|cannot)\b"
 )
 _VAGUE = re.compile(
-    r"^(?:the )?(?:different|various|other|many|several|certain|some|such|same|reference|own)? ?(?:things?|purposes?|reasons?|ways?|cases?|"
+    r"^(?:the )?(?:different|various|other|many|several|certain|some|such|same|reference|"
+    r"own)? ?(?:things?|purposes?|reasons?|ways?|cases?|"
     r"people|\w+ (?:things?|purposes?|reasons?))$"
 )
 # Comparisons with no more than themselves.
 _NOTHING_COMPARED = re.compile(
-    r"^(?:just|one|once|that|those|it|they|usual|necessary|expected|before|ever|this|these|you|he|she|we|I|what|"
+    r"^(?:just|one|once|that|those|it|they|usual|necessary|expected|before|ever|this|these|you|he|"
+    r"she|we|I|what|"
     r"others?|any|anything|ours|at|in the past)\b"
 )
 _LISTED_ON = re.compile(r"^, [^,]+(?:,[^,]+)*,? (?:and|or) ")
@@ -69,7 +75,10 @@ def _poor_words(candidate: Candidate) -> str | None:
     if candidate.type == "method":
         if re.search(r"\busing $", left) and (len(left.split()) <= 3 or _FINITE.search(answer)):
             return "words that belong to different parts of the sentence"
-        if re.search(r"(?:to|for|on) $", left) and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2:
+        if (
+            re.search(r"(?:to|for|on) $", left)
+            and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2
+        ):
             return "an answer of small words"
         if _LISTED_ON.match(right):
             return "one of several"

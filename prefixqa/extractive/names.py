@@ -19,12 +19,15 @@ _OF_A_NAME = re.compile(
     r"^(?:[A-Z][\w'&/-]*|[A-Z]\.|van|von|der|den|de|di|la|le|Mr\.|Mrs\.|Dr\.|St\.)$"
 )
 _NONE = re.compile(
-    r"^(?:OK|I|I'\w+|TRUE|FALSE|True|False|Yes|No|NULL|Note|See|Section|Chapter|Figure|Table|Appendix|A|An|The|"
+    r"^(?:OK|I|I'\w+|TRUE|FALSE|True|False|Yes|No|NULL|Note|See|Section|Chapter|Figure|Table|"
+    r"Appendix|A|An|The|"
     r"If|When|This|It|In|For|To|You|We|God|English|Internet|Web|URL|URLs|PC|CD|GUI|IP|RAM|ASCII)s?$"
 )
 _TITLE = re.compile(
-    r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|found in|information in|"
-    r"refer to|referred to|documented in|details in|given in|chapter|section|appendix|and)(?: the| also)? \(?$|\(see(?: the| also)? $|\(in $",
+    r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|"
+    r"found in|information in|"
+    r"refer to|referred to|documented in|details in|given in|chapter|section|appendix|and)(?: the|"
+    r" also)? \(?$|\(see(?: the| also)? $|\(in $",
     re.IGNORECASE,
 )
 
@@ -75,7 +78,7 @@ def poor_name(candidate: Candidate) -> str | None:
 
 def _poor_code(candidate: Candidate) -> str | None:
     left, right, answer = candidate.left, candidate.right, candidate.answer
-    others = [each for each in NAMES.findall(left) + NAMES.findall(right)]
+    others = [*NAMES.findall(left), *NAMES.findall(right)]
     last = re.split(r"[/\\]", answer.rstrip("/"))[-1].strip("*-")
     for each in others:
         found = re.split(r"[/\\]", each.rstrip("/"))[-1].strip("*-")
@@ -83,7 +86,7 @@ def _poor_code(candidate: Candidate) -> str | None:
             return "the answer stands in the question"
     if re.search(rf"\b{re.escape(last)}\b", left + " " + right):
         return "the answer stands in the question"
-    listed = r"(?:,|,? (?:and|or)|/)"
+    listed = r"(?:,|,? (?:and|or)|/|)"
     if re.search(rf"(?:{NAMES.pattern}){listed} $", left) or re.match(
         rf"{listed} (?:{NAMES.pattern})", right
     ):

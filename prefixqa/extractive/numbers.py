@@ -6,23 +6,24 @@ from collections.abc import Iterator
 from prefixqa.extractive.candidate import Candidate, completion
 from prefixqa.sentences import Sentence
 
-_MONTH = (
-    "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-)
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 # Words that end in "s" and are nothing that is counted.
 _NO_PLURAL = (
-    r"(?!(?:is|was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|uses|needs|"
+    r"(?!(?:is|was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|uses|"
+    r"needs|"
     r"comes|becomes|makes|allows|contains|requires|provides|represents|specifies|indicates|adds|sets|"
     r"returns|shows|always|perhaps|besides|unless|less|across|versus|minus|starts|works|says|runs|"
     r"introduces|refers|corresponds|applies|follows|goes|gets|includes|describes|leads|appears|tells)\b)"
 )
 _UNIT = (
-    r"(?:percent|dpi|metres|meters|feet|inch|inches|cm|mm|km|kg|ms|pt|Hz|kHz|MHz|GHz|KB|MB|GB|TB|kB|MiB|GiB|KiB|"
+    r"(?:percent|dpi|metres|meters|feet|inch|inches|cm|mm|km|kg|ms|pt|Hz|kHz|MHz|GHz|KB|MB|GB|TB|kB|"
+    r"MiB|GiB|KiB|"
     r"million|billion|thousand|" + _NO_PLURAL + r"[a-z]{2,13}s)\b"
 )
 # What is numbered by the number behind it, so that the word behind that is not counted.
 _IDENTIFIER = (
-    r"(?:versions?|process|line|ports?|levels?|runlevels?|values?|type|step|columns?|rows?|numbers?|options?|"
+    r"(?:versions?|process|line|ports?|levels?|runlevels?|values?|type|step|columns?|rows?|numbers?|"
+    r"options?|"
     r"mode|protocol|revision|release|bit|signal|code|status|layer|class|grade|rule|phase|group|of)"
 )
 _NUMBER = re.compile(
@@ -32,18 +33,18 @@ _NUMBER = re.compile(
 )
 # In front of such a word a number is either a whole one, or the text lost something.
 _SMALL_WORD = re.compile(
-    r"^ (?:they|it|we|you|he|she|the|this|these|an?|if|when|unless|because|but|which|that|while|where|so)\b"
+    r"^ (?:they|it|we|you|he|she|the|this|these|an?|if|when|unless|because|but|which|that|while|"
+    r"where|so)\b"
 )
 _BEFORE = re.compile(
-    r"\b(?:in|by|of|since|until|till|from|to|than|after|before|at|is|are|was|be|about|around|with|for|as|"
-    + _IDENTIFIER[3:-1]
-    + r"|"
-    + _MONTH
-    + r") $|=$"
+    r"\b(?:in|by|of|since|until|till|from|to|than|after|before|at|is|are|was|be|about|around|with|"
+    r"for|as|" + _IDENTIFIER[3:-1] + r"|" + _MONTH + r") $|=$"
 )
 _NUMBERED = re.compile(
-    r"\b(?:sections?|chapters?|figures?|figs?\.|tables?|pages?|appendix|parts?|steps?|examples?|equations?|eqs?\.|"
-    r"items?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|pp?\.|annex|rules?|bugs?)"
+    r"\b(?:sections?|chapters?|figures?|figs?\.|tables?|pages?|appendix|parts?|steps?|examples?|"
+    r"equations?|eqs?\.|"
+    r"items?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|pp?\.|annex|"
+    r"rules?|bugs?)"
     r"(?:[\s\d.,()]|and|or|to)*$|"
     r"\b(?:listed|described|defined|discussed|shown|given|specified|explained|outlined|see|found) in $",
     re.IGNORECASE,
@@ -71,11 +72,16 @@ def poor_number(candidate: Candidate) -> str | None:
         rf"(?!{_MONTH})\b[A-Z][\w-]+,? \(?$|et al\.?,? \(?$|; $", left
     ):
         return "the year of a citation"
-    if re.match(r' "?[A-Z]', right) and re.search(r", $|[A-Za-z] $", left) and " " not in answer and (
-        right.startswith(' "')
+    if (
+        re.match(r' "?[A-Z]', right)
+        and re.search(r", $|[A-Za-z] $", left)
+        and " " not in answer
+        and (right.startswith(' "'))
     ):
         return "the number of a part of the document"
-    if re.match(r"\)?,? ?(?:man|manual) page", right) or re.search(r"[\w/] ?\($", left) and right.startswith(")"):
+    if re.match(r"\)?,? ?(?:man|manual) page", right) or (
+        right.startswith(")") and re.search(r"[\w/] ?\($", left)
+    ):
         return "the section of a manual page"
     if answer.lstrip("+-").isdigit() and not right.strip(" .!?") and re.search(r"[a-z]{3} $", left):
         before = left.split()[-1].lower()
@@ -87,14 +93,18 @@ def poor_number(candidate: Candidate) -> str | None:
         return "a number that does not belong to the sentence"
     if re.match(r" (?:to|or|and|through) [-+]?\d|[-\u2013]\d| ?[x*+=<>\u00d7]", right):
         return "a part of a range"
-    if re.search(r"\d[\w.]* (?:to|or|and|through|nor) $|\d ?\u2013$|\d,? $|[+*=<>\u00d7-] ?$", left):
+    if re.search(
+        r"\d[\w.]* (?:to|or|and|through|nor) $|\d ?\u2013$|\d,? $|[+*=<>\u00d7-] ?$", left
+    ):
         return "a part of a range"
     if re.search(r"[A-Za-z]\d+ \(?$|#\s*$", left):
         return "a part of a formula or a command"
     if digits and re.search(rf"[A-Za-z-]{digits}\b|\b{digits}[A-Za-z-]", left + " " + right):
         return "the answer stands in the question"
-    if re.fullmatch(r"[01]|2", answer) and re.match(r" [a-z]+", right) and not re.search(
-        r"\b(?:is|are|of|than|to|value|by) $", left
+    if (
+        re.fullmatch(r"[01]|2", answer)
+        and re.match(r" [a-z]+", right)
+        and not re.search(r"\b(?:is|are|of|than|to|value|by) $", left)
     ):
         return "a number that one guesses"
     if len(left.split()) in (1, 2):

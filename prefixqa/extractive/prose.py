@@ -5,11 +5,10 @@ from functools import lru_cache
 
 from prefixqa.extractive.code import without_names
 
-_MONTHS = (
-    "January|February|March|April|May|June|July|August|September|October|November|December"
-)
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _CODE = re.compile(
-    r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|:/|\w\((?!e?s\)|\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|"
+    r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|:/|\w\((?!e?s\)|"
+    r"\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|"
     r"(?:^|\s)-\w+ [A-Z]|\b[a-z]{1,2} \d+(?:\.\d+)? [a-z]{1,2} \d|\w \d+ \d"
 )
 _JOINED = re.compile(
@@ -17,7 +16,8 @@ _JOINED = re.compile(
     r" [-*\u2013] [A-Z]|[.)] \([a-z\d]\) |[:.] \(?\d{1,2}\)?\.$|\b(?:CHAPTER|Chapter) \d+\.?$|"
     # a heading, or the number of a footnote or a page, in front of a sentence
     r"[a-z] (?:If|The|This|It|In|When|You|For|To|These|We|They|As|There|However|And|But|An) [a-z]|"
-    r"[a-z] (?:Each|Every|All|Some|Many|Note|By|With|On|At|Once|After|Before|While|Although|Since|Because|Use|This|The) [A-Za-z]|"
+    r"[a-z] (?:Each|Every|All|Some|Many|Note|By|With|On|At|Once|After|Before|While|Although|Since|"
+    r"Because|Use|This|The) [A-Za-z]|"
     r"[a-z.] (?!(?:" + _MONTHS + r"))\d{1,3} [A-Z][a-z]+,? [a-z]|[a-z]{2}\.\d{1,3} [A-Z]|"
     r"[a-z]{3}(?: \d{1,3})? (?:[A-Z][a-z]+ )?\d+\.\d+(?:\.\d+)* [A-Z][a-z]+ [a-z]|"
     r"\b(?:CHAPTER|APPENDIX|SECTION|CONTENTS)\b"
@@ -26,32 +26,44 @@ _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
     r"\b(?:as follows|(?:the|into|these|with) following|as (?:you|we) (?:can )?(?:see|saw)|"
     r"see (?:also )?(?:section|chapter|figure|table|above|below)|"
-    r"(?:shown|described|discussed|listed|mentioned|given|defined|noted|explained|see|seen|sections?|stated|outlined) "
+    r"(?:shown|described|discussed|listed|mentioned|given|defined|noted|explained|see|seen|"
+    r"sections?|stated|outlined) "
     r"(?:here |there )?(?:above|below|earlier|later|previously)|"
     r"(?:above|below|next|previous|last|following|first|second|third|latter) "
     r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?|columns?)|"
     r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?) (?:above|below|\d+)|"
-    r"here|[Ii]n the examples?|[Ss]ections? (?:[A-Z]\.)?\d[\d.]*|(?:this|the) (?:term|word|usage|entry|sense|phrase|expression)|"
+    r"here|[Ii]n the examples?|[Ss]ections? (?:[A-Z]\.)?\d[\d.]*|(?:this|the) (?:term|word|usage|"
+    r"entry|sense|phrase|expression)|"
     r"(?:above|below)(?! (?:the|an?|all|it|which|zero|\d))|"
-    r"(?:this|these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|tutorial|faq|guide|report|case))\b|"
-    r"^(?:See|Refer to|Please (?:see|refer|read)|For (?:more|further|details|additional)|More (?:information|details|examples))\b",
+    r"(?:this|these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|"
+    r"tutorial|faq|guide|report|case))\b|"
+    r"^(?:See|Refer to|Please (?:see|refer|read)|For (?:more|further|details|additional)|"
+    r"More (?:information|details|examples))\b",
     re.IGNORECASE,
 )
 # Where a reference, a link or a formula stood that the text has lost: "refer to for", "read by A".
 _HOLE = re.compile(
     r"\b(?:to|in|of|see|from|with|the|a|an) (?:for|or|and|by|of|in|,|is|are)\b(?! and\b)|"
     r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]|"
-    r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|\( ?\)|[(\[] ?[,;]|"
+    r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|\( ?\)|"
+    r"[(\[] ?[,;]|"
     r"[\w)] [,;.](?: |$)|\b(?:the|an|of|to|with|and|or|by)[.;:)](?: |$)"
 )
 _FRAGMENT = re.compile(
-    r"^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|derived|named|described|spoken)\b",
+    r"^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|derived|named|"
+    r"described|spoken)\b",
     re.IGNORECASE,
+)
+# A verb, or a list of keys, in place of who does it.
+_NO_SUBJECT = re.compile(
+    r"(?!Sometimes|Perhaps|Besides|Across|Towards|Unless|Always|Afterwards|Plus|Less|Versus|Users|Lots)"
+    r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{2,} ){3,}"
 )
 # "Parsing the value at startup." and its like have no verb that says something.
 _UNFINISHED = re.compile(r"[A-Z][a-z]+(?:ing|ed)\b")
 _AUXILIARY = re.compile(
-    r"\b(?:is|are|was|were|be|has|have|had|do|does|did|can|could|may|might|must|should|will|would|cannot|"
+    r"\b(?:is|are|was|were|be|has|have|had|do|does|did|can|could|may|might|must|should|will|would|"
+    r"cannot|"
     r"isn't|aren't|don't|doesn't|can't|won't)\b"
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
@@ -128,7 +140,7 @@ def flaw(sentence: str) -> str | None:
         r"[.!][\"')\u00bb]*$", plain
     ):
         return "no whole sentence"
-    if _FRAGMENT.match(plain):
+    if _FRAGMENT.match(plain) or _NO_SUBJECT.match(plain):
         return "no whole sentence"
     if _UNFINISHED.match(plain) and not _AUXILIARY.search(plain):
         return "no whole sentence"
@@ -152,6 +164,10 @@ def flaw(sentence: str) -> str | None:
         and len(_SMALL.intersection(word.lower().strip(",.;:()") for word in words)) < 2
     ):
         return "no running text"
-    if sentence.count("(") != sentence.count(")") or sentence.count("[") != sentence.count("]") or sentence.count('"') % 2:
+    if (
+        sentence.count("(") != sentence.count(")")
+        or sentence.count("[") != sentence.count("]")
+        or sentence.count('"') % 2
+    ):
         return "brackets or quotes that do not close"
     return None

@@ -20,25 +20,34 @@ _METHOD = re.compile(
 _COMPARED = re.compile(r"\b\w+(?:er|ore|ess) than (?P<value>[^,;:.()]*\w)(?=[,;.])")
 _LIST = re.compile(
     r"\b(?:such as|consists? of|namely|including|contains?|comprises?) "
-    r"(?P<value>[^,;:.()]+(?:, [^,;:.()]+)+,? and [^,;:.()]+|[^,;:.() ]+(?: \w+)? and \w+(?: \w+)?)(?=[.;])"
+    r"(?P<value>[^,;:.()]+(?:, [^,;:.()]+)+,? and [^,;:.()]+|"
+    r"[^,;:.() ]+(?: \w+)? and \w+(?: \w+)?)(?=[.;])"
 )
 _USE = re.compile(
     r"\b(?:is|are|was|were|be) (?:\w+ly |also |often )?"
-    r"(?:(?:used|intended|designed|meant|needed|required|useful|responsible|reserved|suitable|necessary) (?:to|for)|due to|based on) "
+    r"(?:(?:used|intended|designed|meant|needed|required|useful|responsible|reserved|suitable|"
+    r"necessary) (?:to|for)|due to|based on) "
     r"(?P<value>[^,;:.()]+\w)(?=[.;])"
 )
 _CALLED = re.compile(
-    r"\b(?:is|are|was|were|be|been) (?:\w+ly |also |often |sometimes )?(?:called|named|known as|termed|renamed to|nicknamed|"
+    r"\b(?:is|are|was|were|be|been) (?:\w+ly |also |often |sometimes )?(?:called|named|known as|"
+    r"termed|renamed to|nicknamed|"
     r"(?:replaced|written|developed|maintained|invented|designed|founded|introduced) by(?= [A-Z])) "
-    r"(?P<value>[^,;:.()]+?\w)(?=[.;,]| (?:and|or|but|by|in|for|to|when|if|at|on|from|with|which|that|because)\b)"
+    r"(?!(?:more|by|so|as|in|on|at|after|before|if|when|with|without|for|from|to|only|once|twice|"
+    r"and|or|accordingly|explicitly)\b)"
+    r"(?P<value>[^,;:.()]+?\w)(?=[.;,]| (?:and|or|but|by|in|for|to|when|if|at|on|from|with|which|"
+    r"that|because)\b)"
 )
 _REASON = re.compile(r"\bbecause (?P<value>[^,;:.()]+\w)(?=\.$)")
 _CONDITION = re.compile(r"[a-z)] (?:if|unless|when|whenever|until) (?P<value>[^,;:.()]+\w)(?=\.$)")
 _OBJECT = re.compile(
-    r"\b(?:provides|displays|adds|uses|requires|prevents|outputs|produces|generates|supports|introduces|implements|represents|"
-    r"creates|returns|removes|replaces|describes|specifies|determines|stores|reads|covers|inserts|gives|shows|avoids|loads|"
+    r"\b(?:provides|displays|adds|uses|requires|prevents|outputs|produces|generates|supports|"
+    r"introduces|implements|represents|"
+    r"creates|returns|removes|replaces|describes|specifies|determines|stores|reads|covers|inserts|"
+    r"gives|shows|avoids|loads|"
     r"checks|means that|implies that|ensures that) "
-    r"(?!if|whether|that|how|what|when|where|why|to|for|in|of|on|by|and|as|from|with|it|them|up|out|off)\b"
+    r"(?!if|whether|that|how|what|when|where|why|to|for|in|of|on|by|and|as|from|with|it|them|up|out|"
+    r"off)\b"
     r"(?P<value>[a-z][^,;:.()]*\w)(?=\.$)"
 )
 _ENDING = re.compile(
@@ -96,7 +105,7 @@ def conditions(sentence: Sentence) -> Iterator[Candidate]:
 
 
 def endings(sentence: Sentence) -> Iterator[Candidate]:
-    """The last words of a sentence: what something does something with, for documents that give little else."""
+    """The last words of a sentence, for documents that give little else."""
     for pattern in (_OBJECT, _ENDING):
         found = pattern.search(sentence.text)
         if found and len(sentence.text[: found.start("value")].split()) >= (
@@ -106,5 +115,6 @@ def endings(sentence: Sentence) -> Iterator[Candidate]:
 
 
 RULES: tuple[Rule, ...] = (
-    definitions, methods, comparisons, lists, uses, called, reasons, numbers, names, code_names, conditions, endings,
+    definitions, methods, comparisons, lists, uses, called, reasons, numbers, names, code_names,
+    conditions, endings,
 )  # fmt: skip

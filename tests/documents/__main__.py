@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ from tests.documents.recall import recall, without_running_heads
 
 QUESTIONS = 24
 TO_READ = 50
+READ_SEED = (
+    25  # of the pairs to read; another one for every reading, so that no rule is made for them
+)
 ENOUGH_MEDIAN, ENOUGH = 0.95, 0.8  # recall: of the median, and of each document that has no warning
 
 
@@ -109,10 +113,15 @@ def shortfalls(outcomes: list[Outcome]) -> list[str]:
     return found
 
 
+def held_out(pair: Pair) -> bool:
+    """Whether a pair's sentence is of the half that nobody looks at while rules are written."""
+    return zlib.crc32(pair.evidence[0].text.encode()) % 2 == 1
+
+
 def to_read(outcomes: list[Outcome]) -> str:
-    """Pairs for a person to judge, drawn from all documents alike."""
-    every = [(each.source.name, pair) for each in outcomes for pair in each.pairs]
-    chosen = random.Random(0).sample(every, min(TO_READ, len(every)))
+    """Pairs for a person to judge, drawn from all documents alike, of the half that is held out."""
+    every = [(each.source.name, pair) for each in outcomes for pair in each.pairs if held_out(pair)]
+    chosen = random.Random(READ_SEED).sample(every, min(TO_READ, len(every)))
     return "\n\n".join(
         f"{number}. [{name}, {pair.type}] {pair.question}\n   -> {pair.answers[0]}"
         for number, (name, pair) in enumerate(chosen, start=1)

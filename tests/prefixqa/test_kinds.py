@@ -1,5 +1,7 @@
 """Questions by rule: each kind of pair that a careful reader would refuse, and what stays beside it."""
 
+# ruff: noqa: E501  (a sentence and its answer are read best in one line)
+
 import re
 
 import pytest
@@ -45,6 +47,8 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("Embedded lamps contained in a box of Maren Holt on the pier of the harbour.", "Maren Holt"),
         ("Especially used of the old lamps that Maren Holt built in the harbour of the town.", "Maren Holt"),
         ("Are you looking for the lamp that was built by Maren Holt in the harbour?", "Maren Holt"),
+        ("Produces a list of the lamps of Maren Holt for the keeper of the harbour.", "Maren Holt"),
+        ("LAMPS AND WICKS shows that the engineer Maren Holt was the first of them.", "Maren Holt"),
         # it lost something
         ("The keeper says in Section, that the lamp of Maren Holt is the best of them all.", "Maren Holt"),
         ("The lamp called h , if it is lit, was built by Maren Holt for the harbour of the town.", "Maren Holt"),
@@ -88,6 +92,8 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         # methods, uses, comparisons
         ("The fault was mended by the keepers by prefixing all lamps with.", "prefixing all lamps with"),
         ("Each keeper using the long list has the names of all lamps in it.", "the long list has the names of all lamps in it"),
+        ("The lamps of the harbour may not be named more than once by the keeper.", "more than once"),
+        ("There is a line like \"/LampName /NorbyBold def\" in the book of the keeper.", "/NorbyBold"),
         ("Each lamp is then cleaned using oil, warm water, a brush and a towel.", "oil"),
         ("The lamps of the coast can be used for different things.", "different things"),
         ("The lamps of the coast are useful for reference purposes.", "reference purposes"),
@@ -167,6 +173,7 @@ LEANS = (
     "Thus the lamp was given to the engineer Maren Holt in the summer.",
     "But the lamp was given to the engineer Maren Holt in the summer.",
     "By default, it is given to the engineer Maren Holt in the summer.",
+    "The default is that the engineer Maren Holt is paid for the oil of the lamp.",
     "The only drawback is that the engineer Maren Holt has no oil for the lamp.",
     "For that reason the engineer Maren Holt bought a new lamp for the pier.",
 )
