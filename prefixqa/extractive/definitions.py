@@ -50,6 +50,13 @@ _VAGUE = re.compile(
 )
 
 
+# What somebody thinks of it, and not what it is.
+_JUDGED = re.compile(
+    r"^an? (?:very |quite |rather )?(?:popular|common|violation|pain|mistake|waste|joke|must|good|bad|nice|"
+    r"favou?rite|sign|matter|question|reason)\b"
+)
+
+
 def definitions(sentence: Sentence) -> Iterator[Candidate]:
     """What something is, means or refers to: up to the first mark."""
     for pattern in _PATTERNS:
@@ -87,8 +94,10 @@ def poor_definition(candidate: Candidate) -> str | None:
         r"(?:\b[a-z]{3,}(?<!s)s|\w+ (?:from|of|for|to|in|with|on) .*)$", term
     ):
         return "no term that stands for itself"
-    if len(answer.split()) < MIN_WORDS or _VAGUE.match(answer):
+    if len(answer.split()) < MIN_WORDS or _VAGUE.match(answer) or _JUDGED.match(answer):
         return "a definition that tells nothing"
+    if re.search(r"\band (?:is|are|has|have|can|may|will|must|does|was|were)\b", answer):
+        return "words that belong to different parts of the sentence"
     if re.match(r", (?:an?|the|and|or) ", candidate.right) or re.search(
         r" at (?:one|any|this) time$", answer
     ):
@@ -100,4 +109,7 @@ def poor_definition(candidate: Candidate) -> str | None:
     return None
 
 
-DANGLING = r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|are|not|be|about"
+DANGLING = (
+    r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|are|"
+    r"not|be|about"
+)

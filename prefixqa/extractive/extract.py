@@ -9,6 +9,7 @@ from prefixqa.document import Document, Pair
 from prefixqa.extractive.candidate import GUESSED, LEANING, OPEN, Candidate
 from prefixqa.extractive.code import NAMES
 from prefixqa.extractive.gaps import problem, ranked
+from prefixqa.extractive.names import is_plain
 from prefixqa.extractive.rules import RULES, endings
 from prefixqa.made import Made, Rejected
 from prefixqa.mix import quotas
@@ -57,7 +58,11 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
                 flaw = "the sentence comes more than once"
             elif flaw is None and words.repeated(candidate.prefix):
                 flaw = "the words before the answer come more than once"
-            guessed = candidate.answer in subjects or is_common(candidate.answer, common)
+            guessed = (
+                candidate.answer in subjects
+                or is_common(candidate.answer, common)
+                or (candidate.answer[:1].isupper() and is_plain(candidate.answer))
+            )
             if candidate.type in ("factual", "method") and not candidate.rank and guessed:
                 candidate = replace(candidate, rank=GUESSED)
             if flaw is None:

@@ -11,6 +11,8 @@ from prefixqa.extractive.prose import flaw
 from prefixqa.extractive.standing import leans
 
 MAX_WORDS = 8  # of an answer
+MIN_OPEN = 2  # of an answer that other words might replace
+SHORT = 4  # words of an answer that must not share one with the sentence
 _POINTER = re.compile(
     r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|or|and|but|"
     r"nor|to)\b|\b(?:it|them|so|your|yours|yourself)$|"
@@ -73,25 +75,46 @@ def _poor_words(candidate: Candidate) -> str | None:
     if candidate.type == "comparison" and _NOTHING_COMPARED.match(answer):
         return "a comparison with nothing"
     if candidate.type == "method":
-        if re.search(r"\busing $", left) and (len(left.split()) <= 3 or _FINITE.search(answer)):
+        words = re.search(r"\b(?:using|by|via) $", left)
+        if words and (len(left.split()) <= 3 or _FINITE.search(answer)):
             return "words that belong to different parts of the sentence"
         if (
             re.search(r"(?:to|for|on) $", left)
             and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2
         ):
             return "an answer of small words"
+        if re.fullmatch(r"[a-z]+", answer):
+            return "an answer of small words"
         if _LISTED_ON.match(right):
             return "one of several"
+    if re.match(r"(?:your|my|our|each other)\b", answer):
+        return "an answer that only points"
+    if _FINITE.match(answer):
+        return "words that belong to different parts of the sentence"
     if not _CONTENT.search(answer) or _VAGUE.match(answer):
+        return "an answer of small words"
+    if candidate.type == "factual" and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2:
         return "an answer of small words"
     if candidate.rank == OPEN:
         if _IDIOM.match(answer) or len(re.findall(r"[a-z-]{4,}|[A-Z]\w+|\d+", answer)) < 2:
             return "an answer of small words"
-        if re.search(r"\b(?:it|they|them|this|these|you|your|he|she|his|their|we|our)\b", answer):
+        if len(answer.split()) < MIN_OPEN or _shares_a_word(candidate):
+            return "an answer that one guesses"
+        if re.search(
+            r"\b(?:itself|themselves|ones|one|myself|oneself|it|they|them|this|these|you|your|he|she|his|their|we|our)\b",
+            answer,
+        ):
             return "an answer that only points"
     if re.match(r" ?\(", right):
         return "an answer cut short"
     return None
+
+
+def _shares_a_word(candidate: Candidate) -> bool:
+    """Whether a longer word of a short answer stands in the sentence, too, in whatever form."""
+    words = re.findall(r"[a-z]{4,}", candidate.answer.lower())
+    outside = (candidate.left + " " + candidate.right).lower()
+    return len(candidate.answer.split()) <= SHORT and any(each[:5] in outside for each in words)
 
 
 def problem(candidate: Candidate) -> str | None:

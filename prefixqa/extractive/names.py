@@ -23,6 +23,14 @@ _NONE = re.compile(
     r"Appendix|A|An|The|"
     r"If|When|This|It|In|For|To|You|We|God|English|Internet|Web|URL|URLs|PC|CD|GUI|IP|RAM|ASCII)s?$"
 )
+# Names with a mark of their own that everybody knows.
+_KNOWN = re.compile(
+    r"^(?:UTF-?8|UTF-16|ISO-.*|IPv[46]|X11|MacOS.*|LaTeX.*|BibTeX|pdfTeX|XeTeX|LuaTeX|Latin-1|"
+    r"[A-Z]\w+-(?:like|based|only|specific)|"
+    r"United States.*|United Kingdom|New York.*|Mac OS.*|Microsoft.*|Windows.*|Linux.*|Unix.*|GNU.*|"
+    r"Internet.*|"
+    r"Free Software|Western Europe.*|North America.*)$"
+)
 _TITLE = re.compile(
     r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|"
     r"found in|information in|"
@@ -42,6 +50,17 @@ def code_names(sentence: Sentence) -> Iterator[Candidate]:
     """Commands, options, paths and variables."""
     for found in NAMES.finditer(sentence.text):
         yield completion("factual", sentence, *found.span())
+
+
+def is_plain(answer: str) -> bool:
+    """Whether a name is one word that many sentences could have: "USB", "Latin", "Marx"."""
+    if " " in answer:
+        return bool(_KNOWN.match(answer))
+    if _KNOWN.match(answer):
+        return True
+    return not re.search(
+        r"[a-z][A-Z]|\d|^[A-Z][a-z]+-[A-Z][a-z]+$|^.{10,}$", answer
+    ) and not is_code(answer)
 
 
 def is_code(answer: str) -> bool:
@@ -86,6 +105,8 @@ def _poor_code(candidate: Candidate) -> str | None:
             return "the answer stands in the question"
     if re.search(rf"\b{re.escape(last)}\b", left + " " + right):
         return "the answer stands in the question"
+    if re.match(r" \w+/", right) or re.search(r"/ $", left):
+        return "a part of a longer word or number"
     listed = r"(?:,|,? (?:and|or)|/|)"
     if re.search(rf"(?:{NAMES.pattern}){listed} $", left) or re.match(
         rf"{listed} (?:{NAMES.pattern})", right

@@ -43,7 +43,8 @@ _BEFORE = re.compile(
 _NUMBERED = re.compile(
     r"\b(?:sections?|chapters?|figures?|figs?\.|tables?|pages?|appendix|parts?|steps?|examples?|"
     r"equations?|eqs?\.|"
-    r"items?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|pp?\.|annex|"
+    r"items?|senses?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|pp?\.|"
+    r"annex|"
     r"rules?|bugs?)"
     r"(?:[\s\d.,()]|and|or|to)*$|"
     r"\b(?:listed|described|defined|discussed|shown|given|specified|explained|outlined|see|found) in $",
@@ -91,10 +92,14 @@ def poor_number(candidate: Candidate) -> str | None:
         return "an option, and no number"
     if _SMALL_WORD.match(right) and not _BEFORE.search(left):
         return "a number that does not belong to the sentence"
-    if re.match(r" (?:to|or|and|through) [-+]?\d|[-\u2013]\d| ?[x*+=<>\u00d7]", right):
+    if re.match(
+        r" (?:to|or|and|through) [-+]?\d|[-\u2013]\d|,? (?:\d+,? )*(?:or|and) \d|,? \d| ?[x*+=<>\u00d7]",
+        right,
+    ):
         return "a part of a range"
     if re.search(
-        r"\d[\w.]* (?:to|or|and|through|nor) $|\d ?\u2013$|\d,? $|[+*=<>\u00d7-] ?$", left
+        r"\d[\w.]* (?:to|or|and|through|nor) $|\d ?[\u2013\u2014-]+ ?$|\d,? $|[+*=<>\u00d7-] ?$",
+        left,
     ):
         return "a part of a range"
     if re.search(r"[A-Za-z]\d+ \(?$|#\s*$", left):

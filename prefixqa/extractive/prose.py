@@ -9,10 +9,10 @@ _MONTHS = "January|February|March|April|May|June|July|August|September|October|N
 _CODE = re.compile(
     r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|:/|\w\((?!e?s\)|"
     r"\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|"
-    r"(?:^|\s)-\w+ [A-Z]|\b[a-z]{1,2} \d+(?:\.\d+)? [a-z]{1,2} \d|\w \d+ \d"
+    r"(?:^|\s)-\w+ [A-Z]|\b[a-z]{1,2} \d+(?:\.\d+)? [a-z]{1,2} \d|\d \d"
 )
 _JOINED = re.compile(
-    r"(?!\betc)[a-z)]{3,}\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]|"
+    r"(?!\betc)[a-z)]{3,}\. [a-z]|\d\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]|"
     r" [-*\u2013] [A-Z]|[.)] \([a-z\d]\) |[:.] \(?\d{1,2}\)?\.$|\b(?:CHAPTER|Chapter) \d+\.?$|"
     # a heading, or the number of a footnote or a page, in front of a sentence
     r"[a-z] (?:If|The|This|It|In|When|You|For|To|These|We|They|As|There|However|And|But|An) [a-z]|"
@@ -45,6 +45,8 @@ _POINTS_ELSEWHERE = re.compile(
 _HOLE = re.compile(
     r"\b(?:to|in|of|see|from|with|the|a|an) (?:for|or|and|by|of|in|,|is|are)\b(?! and\b)|"
     r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]|"
+    r"\b(?:described|listed|given|shown|explained|found|discussed|defined|documented) (?:in|by|"
+    r"at) ?[,;.)]|"
     r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|\( ?\)|"
     r"[(\[] ?[,;]|"
     r"[\w)] [,;.](?: |$)|\b(?:the|an|of|to|with|and|or|by)[.;:)](?: |$)"

@@ -19,7 +19,8 @@ _METHOD = re.compile(
 )
 _COMPARED = re.compile(r"\b\w+(?:er|ore|ess) than (?P<value>[^,;:.()]*\w)(?=[,;.])")
 _LIST = re.compile(
-    r"\b(?:such as|consists? of|namely|including|contains?|comprises?) "
+    r"\b(?:such as|consists? of|namely|including|contains?|comprises?|composed of|(?:divided|"
+    r"split) into) "
     r"(?P<value>[^,;:.()]+(?:, [^,;:.()]+)+,? and [^,;:.()]+|"
     r"[^,;:.() ]+(?: \w+)? and \w+(?: \w+)?)(?=[.;])"
 )
@@ -28,6 +29,16 @@ _USE = re.compile(
     r"(?:(?:used|intended|designed|meant|needed|required|useful|responsible|reserved|suitable|"
     r"necessary) (?:to|for)|due to|based on) "
     r"(?P<value>[^,;:.()]+\w)(?=[.;])"
+)
+_RELATION = re.compile(
+    r"\b(?:depends? on|rel(?:y|ies) on|results? in|leads? to|equivalent to|equal to|amounts? to|"
+    r"corresponds? to|"
+    r"belongs? to|stands? for|limited to|restricted to|similar to|identical to|differs? from|"
+    r"(?:starts|begins|ends|start|begin|end) with|"
+    r"(?:followed|preceded|caused|handled|done|provided|determined|controlled|maintained|performed|"
+    r"generated) by|"
+    r"responsible for|consists? in|in order to|so that|so as to|is to|instead of) "
+    r"(?P<value>[a-z][^,;:.()]*\w)(?=[.;])"
 )
 _CALLED = re.compile(
     r"\b(?:is|are|was|were|be|been) (?:\w+ly |also |often |sometimes )?(?:called|named|known as|"
@@ -38,6 +49,7 @@ _CALLED = re.compile(
     r"(?P<value>[^,;:.()]+?\w)(?=[.;,]| (?:and|or|but|by|in|for|to|when|if|at|on|from|with|which|"
     r"that|because)\b)"
 )
+_QUOTED = re.compile(r'(?<=[a-z,] )"(?P<value>[a-z][a-z-]+(?: [a-z-]+){1,5})"')
 _REASON = re.compile(r"\bbecause (?P<value>[^,;:.()]+\w)(?=\.$)")
 _CONDITION = re.compile(r"[a-z)] (?:if|unless|when|whenever|until) (?P<value>[^,;:.()]+\w)(?=\.$)")
 _OBJECT = re.compile(
@@ -84,9 +96,21 @@ def uses(sentence: Sentence) -> Iterator[Candidate]:
         yield completion("method", sentence, *found.span("value"))
 
 
+def relations(sentence: Sentence) -> Iterator[Candidate]:
+    """What something "depends on", "results in", "is to" do: words up to a mark."""
+    if found := _RELATION.search(sentence.text):
+        yield completion("factual", sentence, *found.span("value"))
+
+
 def called(sentence: Sentence) -> Iterator[Candidate]:
     """What something "is called", or whom it "was written by"."""
     if found := _CALLED.search(sentence.text):
+        yield completion("factual", sentence, *found.span("value"))
+
+
+def quoted(sentence: Sentence) -> Iterator[Candidate]:
+    """Two words and more between quotes."""
+    for found in _QUOTED.finditer(sentence.text):
         yield completion("factual", sentence, *found.span("value"))
 
 
@@ -115,6 +139,6 @@ def endings(sentence: Sentence) -> Iterator[Candidate]:
 
 
 RULES: tuple[Rule, ...] = (
-    definitions, methods, comparisons, lists, uses, called, reasons, numbers, names, code_names,
-    conditions, endings,
+    definitions, methods, comparisons, lists, uses, relations, called, quoted, reasons, numbers, names,
+    code_names, conditions, endings,
 )  # fmt: skip

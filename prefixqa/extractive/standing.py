@@ -2,7 +2,10 @@
 
 import re
 
-_OPENING = r"(?:(?:However|But|And|Also|Note that|Note|NOTE|Actually|In addition|For example|For instance|Moreover|Furthermore|Still|Yet|Indeed|In fact|Of course|Of these|Usually|Typically|Currently|Often),?:? )?"
+_OPENING = (
+    r"(?:(?:However|But|And|Also|Note that|Note|NOTE|Actually|In addition|For example|For instance|Moreover|"
+    r"Furthermore|Still|Yet|Indeed|In fact|Of course|Of these|Usually|Typically|Currently|Often),?:? )?"
+)
 _LEANS = re.compile(
     rf"^{_OPENING}(?:"
     r"(?:[Tt]his|[Tt]hese|[Tt]hose|[Tt]hat|[Tt]hey|[Hh]e|[Ss]he|[Ii]ts|[Tt]heir|[Hh]is|[Hh]er|"
@@ -45,13 +48,17 @@ _NOTHING_YET = re.compile(
     r"to|also|then|not|do|have|had|want|need|that),? )*\w+ (?:it|them)\b|"
     r"^(?:\w+ ){0,2}\w+, (?:it|they|he|she|its|their|them)\b"
 )
+_NO_CLAUSE = re.compile(
+    r"^(?:For|In|On|At|By|With|From|Under|As|Within|Without|Like|Unlike|Besides|To) [^,]*, (?:this|"
+    r"these|those)\b"
+)
 _POINTER = re.compile(r"\b(?:this|these|those|such (?!as\b)\w+|the (?:above|former|latter))\b")
 _ENOUGH = 5  # words in front of a comma that a later "this" may stand for
 
 
 def leans(sentence: str) -> bool:
     """Whether a sentence needs the one before it: "They are", "this option"."""
-    if _LEANS.match(sentence) or _NOTHING_YET.match(sentence):
+    if _LEANS.match(sentence) or _NOTHING_YET.match(sentence) or _NO_CLAUSE.match(sentence):
         return True
     for found in _POINTER.finditer(sentence):
         before = re.split(r"[,;:]", sentence[: found.start()])

@@ -11,6 +11,7 @@ from prefixqa.extractive import extract
 from prefixqa.extractive.candidate import LEANING, Candidate
 from prefixqa.extractive.code import NAMES
 from prefixqa.extractive.gaps import problem, ranked
+from prefixqa.extractive.names import is_plain
 from prefixqa.extractive.rules import RULES
 from prefixqa.sentences import Sentence, sentences
 
@@ -59,6 +60,11 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The lamps of the coast are, as section G.4 says, the work of Maren Holt.", "Maren Holt"),
         ("The term comes from the lamps that Maren Holt built, and this term is an old one.", "Maren Holt"),
         # numbers
+        ("The keepers of the coast know the lamp in sense 1, and many of them use it.", "1"),
+        ("The lamp of the keeper avoids the use of the piers 1 \u2014 1023 of the town.", "1023"),
+        ("The delays of the ferry are now 2, 5 or 10 days, as the keeper says.", "2"),
+        ("The keeper can be found with the lamp. harbour 5.4 241 The lamp is lit at dusk.", "241"),
+        ("Each pier has a lamp on a path of length 2. lampnumber is not used for it.", "2"),
         ("The keepers of the harbour, 19 they say, were easy to find in the old town.", "19"),
         ("Lamps of the coast should be cleaned with brush -9 unless they are very small.", "-9"),
         ("More of it is told by the pages of the keeper (see pages 12 and 14).", "14"),
@@ -80,7 +86,10 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("Before it was split the chapter Lamp Archive, from which two are left, was long.", "Lamp Archive"),
         ("In the book of Lamps, Boats, and Utopia there is no word about the harbour.", "Utopia"),
         ("When all of the lamps are OK again the keeper goes home for the night.", "OK"),
+        ("The lamps are in the shed /srv/harbour/ lamps/ of the old keeper of the pier.", "/srv/harbour/"),
         # definitions
+        ("Memetics is a popular topic for keepers of the coast, as many say.", "a popular topic for keepers of the coast"),
+        ("A lamp denotes the light and has a wick, as the keeper says.", "the light and has a wick"),
         ("A common example is a lamp that burns the oil of the town.", "a lamp that burns the oil of the town"),
         ("As these lamps are a part of every old harbour, they cannot be removed.", "a part of every old harbour"),
         ("Technically this is a lamp without a wick, as the keeper of it says.", "a lamp without a wick"),
@@ -98,7 +107,14 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The lamps of the coast can be used for different things.", "different things"),
         ("The lamps of the coast are useful for reference purposes.", "reference purposes"),
         ("The keeper says that the lamp is good for more than just one pier.", "just one pier"),
+        ("The lamp is known by showing a keeper is all that one needs for it.", "showing a keeper is all that one needs for it"),
+        ("The wide lamps of the harbour are always lit using fire.", "fire"),
         # answers that only point
+        ("The lamps of the two old piers are quite similar to each other.", "each other"),
+        ("The colour of the light in the lamp depends on your own lamp oil.", "your own lamp oil"),
+        ("The keepers of the coast will be shut out from the pier by previous ones.", "previous ones"),
+        ("Many old lamps will burn with the new oil without any change to the lamp itself.", "the lamp itself"),
+        ("The lamp is lit by /lamp-time/ before noon, and not by /lamp-build/ at build time.", "build time"),
         ("The two lamps are compared using the same oil that we bought above.", "the same oil that we bought above"),
         ("If the lamp does not suit the keeper, the town checks if one of those does.", "if one of those does"),
         ("The lamp of the harbour becomes with every use of the oil in effect mandatory.", "effect mandatory"),
@@ -126,9 +142,14 @@ def test_kinds_that_are_refused(sentence: str, answer: str) -> None:
         ("The small iron lamp on a boat is called a riding light.", "a riding light"),
         ("The old lamp of the harbour was designed by Maren Holt in her youth.", "Maren Holt"),
         ("The keeper was paid twice because the winter storms broke the pier.", "the winter storms broke the pier"),
-        ("The town will send a new lamp if the old one has rusted through.", "the old one has rusted through"),
+        ("The town will send a new lamp if the winter has broken the window.", "the winter has broken the window"),
         ("A weir is a low dam that raises a small river.", "a low dam that raises a small river"),
         ("The long channel of it is 14 metres deep at low water.", "14 metres"),
+        ("The old keeper never liked what he called \"the rule of silence\" in his book.", "the rule of silence"),
+        ("The brightness of the lamp depends on the weather of the season.", "the weather of the season"),
+        ("The lamps are cleaned every morning so that the glass stays clear.", "the glass stays clear"),
+        ("The simplest way to light a lamp is to hold a match to the wick.", "hold a match to the wick"),
+        ("Just install /lampkeeper/ and use it to burn the oil of the lamp.", "/lampkeeper/"),
         ("The lamp is known to be bright since August 1994 and easy to clean.", "1994"),
     ],
 )  # fmt: skip
@@ -175,6 +196,7 @@ LEANS = (
     "By default, it is given to the engineer Maren Holt in the summer.",
     "The default is that the engineer Maren Holt is paid for the oil of the lamp.",
     "The only drawback is that the engineer Maren Holt has no oil for the lamp.",
+    "For some kinds of lamps, this can be much brighter than that of Maren Holt.",
     "For that reason the engineer Maren Holt bought a new lamp for the pier.",
 )
 STANDS = (
@@ -223,3 +245,18 @@ def test_a_shouted_word_is_no_name() -> None:
     )
     (pair,) = extract(Document("d", "d", text, "d.txt"), 1, 0).pairs
     assert re.search("Maren Holt", pair.answers[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "plain"),
+    [("USB", True), ("Latin", True), ("UTF-8", True), ("United States", True), ("Unix-like", True),
+     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False)],
+)  # fmt: skip
+def test_names_that_many_sentences_could_have_are_asked_late(answer: str, plain: bool) -> None:
+    assert is_plain(answer) is plain
+    text = (
+        f"The lamp of the old pier was made for the use of {answer} in the harbour.\n\n"
+        "The pier of Harsted was later mended by the engineer Jonas Farn."
+    )
+    one = extract(Document("d", "d", text, "d.txt"), 1, 0).pairs
+    assert (one[0].answers[0] == "Jonas Farn") or not plain
