@@ -52,7 +52,8 @@ _VAGUE = re.compile(
 
 # What somebody thinks of it, and not what it is.
 _JUDGED = re.compile(
-    r"^an? (?:very |quite |rather )?(?:popular|common|violation|pain|mistake|waste|joke|must|good|bad|nice|"
+    r"^an? (?:very |quite |rather )?(?:popular|common|violation|pain|mistake|waste|joke|must|good|"
+    r"bad|nice|"
     r"favou?rite|sign|matter|question|reason)\b"
 )
 
@@ -102,9 +103,7 @@ def poor_definition(candidate: Candidate) -> str | None:
         r" at (?:one|any|this) time$", answer
     ):
         return "a definition cut short"
-    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(
-        r"\(| \([^)]{12,}", candidate.right
-    ):
+    if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(r"\(| \(", candidate.right):
         return "a definition cut short"
     return None
 

@@ -19,6 +19,7 @@ from prefixqa.spread import Strata
 NAME = "extractive"
 GENERATOR = "extractive-4"  # goes into every row; other pairs for one text need another version
 SUBJECT = 0.01  # share of sentences from which on a name is what the document is about
+OFTEN = 5  # times that a name of several words may come before it is one, too
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
 
@@ -62,6 +63,7 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
                 candidate.answer in subjects
                 or is_common(candidate.answer, common)
                 or (candidate.answer[:1].isupper() and is_plain(candidate.answer))
+                or (flaw is None and is_a_subject(candidate.answer, text))
             )
             if candidate.type in ("factual", "method") and not candidate.rank and guessed:
                 candidate = replace(candidate, rank=GUESSED)
@@ -81,6 +83,11 @@ def everywhere(every: list[Sentence]) -> set[str]:
         for word in {*re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", each.text), *NAMES.findall(each.text)}
     )
     return {word for word, count in found.items() if count > max(4, SUBJECT * len(every))}
+
+
+def is_a_subject(answer: str, text: str) -> bool:
+    """Whether a name of several words comes so often that the document is about it."""
+    return answer[:1].isupper() and " " in answer and text.count(answer) > OFTEN
 
 
 def is_common(answer: str, common: set[str]) -> bool:

@@ -14,7 +14,8 @@ MAX_WORDS = 8  # of an answer
 MIN_OPEN = 2  # of an answer that other words might replace
 SHORT = 4  # words of an answer that must not share one with the sentence
 _POINTER = re.compile(
-    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|or|and|but|"
+    r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|following|or|"
+    r"and|but|"
     r"nor|to)\b|\b(?:it|them|so|your|yours|yourself)$|"
     r"\b(?:this|these|those|above|below)\b|\s--|[\u2013\u2014]|^(?:the )?(?:following|above|former|"
     r"latter|author|user|users|reader|others?)$",
@@ -101,7 +102,8 @@ def _poor_words(candidate: Candidate) -> str | None:
         if len(answer.split()) < MIN_OPEN or _shares_a_word(candidate):
             return "an answer that one guesses"
         if re.search(
-            r"\b(?:itself|themselves|ones|one|myself|oneself|it|they|them|this|these|you|your|he|she|his|their|we|our)\b",
+            r"\b(?:itself|themselves|ones|one|myself|oneself|it|they|them|this|these|you|your|he|"
+            r"she|his|their|we|our)\b",
             answer,
         ):
             return "an answer that only points"

@@ -85,6 +85,10 @@ def poor_name(candidate: Candidate) -> str | None:
         return "a part of a citation"
     if re.match(r",? (?:and|&) [A-Z][\w-]+,? \(?(?:\[\d|(?:19|20)\d\d)", right):
         return "a part of a citation"
+    if " " not in answer and re.match(r" (?:and|&) [A-Z][\w-]+ [A-Z]", right):
+        return "a part of a longer name, or its version"
+    if re.match(r" (?:of|for|des|du|de|der|del) (?:the )?[A-Z]", right):
+        return "a part of a longer name, or its version"
     if re.search(r"[A-Z][\w-]+, (?:[A-Z][\w-]+, )*(?:and|or) $", left):
         return "one of several names"
     if re.search(_TITLE, left) and not re.search(r"[a-z]{3},? and $", left, re.IGNORECASE):
@@ -105,6 +109,10 @@ def _poor_code(candidate: Candidate) -> str | None:
             return "the answer stands in the question"
     if re.search(rf"\b{re.escape(last)}\b", left + " " + right):
         return "the answer stands in the question"
+    if answer[:1] == "/" and answer[-1:] != "/" and re.search(r"\w/(?!\w)", right):
+        return "a part of a longer word or number"
+    if answer[-1:] == "/" and re.match(r" [\w-]+(?:[\"/]|\.\w)", right):
+        return "a part of a longer word or number"
     if re.match(r" \w+/", right) or re.search(r"/ $", left):
         return "a part of a longer word or number"
     listed = r"(?:,|,? (?:and|or)|/|)"
@@ -123,6 +131,8 @@ def in_a_name(candidate: Candidate) -> bool:
     owner = before[1] if before and not first else ""
     if candidate.type == "numeric":
         return bool(_OF_A_NAME.match(owner) and owner[:1].isupper() and not _NO_OWNER.match(owner))
-    if re.search(r"\w [A-Z]\w+ of $|[(\"'][A-Z]\w+ of $", left):  # the University of somewhere
+    if re.search(
+        r"(?:\w |[(\"'])[A-Z]\w+ (?:of|for|to|on) (?:the )?$", left
+    ):  # the University of somewhere
         return True
     return bool(_OF_A_NAME.match(owner) or (after and re.match(r"[A-Z\d]", after[1])))

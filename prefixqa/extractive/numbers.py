@@ -9,7 +9,8 @@ from prefixqa.sentences import Sentence
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 # Words that end in "s" and are nothing that is counted.
 _NO_PLURAL = (
-    r"(?!(?:is|was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|uses|"
+    r"(?!(?:ones|others|prevents|causes|enables|lets|helps|keeps|ends|begins|stops|fails|exits|is|"
+    r"was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|uses|"
     r"needs|"
     r"comes|becomes|makes|allows|contains|requires|provides|represents|specifies|indicates|adds|sets|"
     r"returns|shows|always|perhaps|besides|unless|less|across|versus|minus|starts|works|says|runs|"
@@ -92,6 +93,10 @@ def poor_number(candidate: Candidate) -> str | None:
         return "an option, and no number"
     if _SMALL_WORD.match(right) and not _BEFORE.search(left):
         return "a number that does not belong to the sentence"
+    if right.startswith("'s"):
+        return "a part of a longer word or number"
+    if re.match(r" (?:ones|others)\b", right) or re.match(r'" (?:through|to|and|or) "', right):
+        return "a part of a range"
     if re.match(
         r" (?:to|or|and|through) [-+]?\d|[-\u2013]\d|,? (?:\d+,? )*(?:or|and) \d|,? \d| ?[x*+=<>\u00d7]",
         right,

@@ -59,7 +59,7 @@ _FRAGMENT = re.compile(
 # A verb, or a list of keys, in place of who does it.
 _NO_SUBJECT = re.compile(
     r"(?!Sometimes|Perhaps|Besides|Across|Towards|Unless|Always|Afterwards|Plus|Less|Versus|Users|Lots)"
-    r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{2,} ){3,}"
+    r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{3,} ){2,}"
 )
 # "Parsing the value at startup." and its like have no verb that says something.
 _UNFINISHED = re.compile(r"[A-Z][a-z]+(?:ing|ed)\b")

@@ -3,7 +3,8 @@
 import re
 
 _OPENING = (
-    r"(?:(?:However|But|And|Also|Note that|Note|NOTE|Actually|In addition|For example|For instance|Moreover|"
+    r"(?:(?:However|But|And|Also|Note that|Note|NOTE|Actually|In addition|For example|For instance|"
+    r"Moreover|"
     r"Furthermore|Still|Yet|Indeed|In fact|Of course|Of these|Usually|Typically|Currently|Often),?:? )?"
 )
 _LEANS = re.compile(
@@ -46,6 +47,8 @@ _NOTHING_YET = re.compile(
     r"^(?:(?:But|And|However|Then|So|Now|We|You|I|One|If|Note|Please|Instead|we|you|one|can|could|"
     r"may|must|should|will|would|"
     r"to|also|then|not|do|have|had|want|need|that),? )*\w+ (?:it|them)\b|"
+    r"^(?:(?!(?:the|an?|its|each|every|all|any|no|some|as|if|when)\b)[^\s,;:]+ ){1,5}(?:it|them|"
+    r"him)\b(?! (?:is|was))|"
     r"^(?:\w+ ){0,2}\w+, (?:it|they|he|she|its|their|them)\b"
 )
 _NO_CLAUSE = re.compile(

@@ -1,8 +1,8 @@
 """``python -m tests.documents --out DIR``: reads 20 documents of Debian's packages and reports what is left.
 
 Needs a Debian with ``pdftotext`` (poppler-utils) and ``w3m``, and its package mirror. DIR gets ``table.md``,
-the pairs (``pairs.jsonl``), and 50 of them to be read (``read.txt``; ``reading.py`` says which). Packages are kept in DIR/packages, so
-that a second run fetches nothing; documents are never written anywhere.
+the pairs (``pairs.jsonl``), and 50 of them to be read (``read.txt``; ``reading.py`` says which). Packages
+are kept in DIR/packages, so that a second run fetches nothing; documents are never written anywhere.
 """
 
 import argparse

@@ -76,6 +76,10 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("Many faults of the lamps are listed in the lamp-tool 7 man page for the keeper.", "7"),
         ("For the keeper there is the Lamp Manual, 6 \"Oil and wicks\", and the book of the town.", "6"),
         ("The lamp of the pier has 2 of the wicks that are made by the town.", "2"),
+        ("The numbered lamps \"1\" through \"8\" are the ones that the town has always had.", "1"),
+        ("The ferry of the town is older than the other 4 ones of the coast.", "4 ones"),
+        ("The keepers of the coast had no lamps in the early 1990's when the pier fell.", "1990"),
+        ("A script which always exits with 101 prevents the lamp from being lit.", "101 prevents"),
         # names
         ("The keeper of the lamp is told to ask the town (see The Harbour Rules) for it.", "The Harbour Rules"),
         ("The lamps of it are explained in Harbour Rules, which each keeper has at home.", "Harbour Rules"),
@@ -87,7 +91,14 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("In the book of Lamps, Boats, and Utopia there is no word about the harbour.", "Utopia"),
         ("When all of the lamps are OK again the keeper goes home for the night.", "OK"),
         ("The lamps are in the shed /srv/harbour/ lamps/ of the old keeper of the pier.", "/srv/harbour/"),
+        ("The letters of the lamp are spoken as words; they are equal to /aych el el/ for all.", "/aych"),
+        ("The way of the lamps is set in \"/etc/ lamptab\" for the keeper of the pier.", "/etc/"),
+        ("The old lamp is on the list of Work-Needing and Prospective Lamps (WNPL) of the town.", "Work-Needing"),
+        ("The lamp is one of the Simple Lamps for Old Harbours in the town of the keeper.", "Simple Lamps"),
+        ("The new keeper has read all of it in my old Guide for Harsted Keepers.", "Harsted Keepers"),
+        ("KEEPERS AND LAMPS The lamp was built by the engineer Maren Holt for the town.", "Maren Holt"),
         # definitions
+        ("Lamp control is the skill to slowly dim (lower) the light of a lamp.", "the skill to slowly dim"),
         ("Memetics is a popular topic for keepers of the coast, as many say.", "a popular topic for keepers of the coast"),
         ("A lamp denotes the light and has a wick, as the keeper says.", "the light and has a wick"),
         ("A common example is a lamp that burns the oil of the town.", "a lamp that burns the oil of the town"),
@@ -110,6 +121,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The lamp is known by showing a keeper is all that one needs for it.", "showing a keeper is all that one needs for it"),
         ("The wide lamps of the harbour are always lit using fire.", "fire"),
         # answers that only point
+        ("The keeper mends the lamp of the pier using following methods.", "following methods"),
         ("The lamps of the two old piers are quite similar to each other.", "each other"),
         ("The colour of the light in the lamp depends on your own lamp oil.", "your own lamp oil"),
         ("The keepers of the coast will be shut out from the pier by previous ones.", "previous ones"),
@@ -197,6 +209,7 @@ LEANS = (
     "The default is that the engineer Maren Holt is paid for the oil of the lamp.",
     "The only drawback is that the engineer Maren Holt has no oil for the lamp.",
     "For some kinds of lamps, this can be much brighter than that of Maren Holt.",
+    "Jonas Farn largely mended it for the engineer Maren Holt in the summer.",
     "For that reason the engineer Maren Holt bought a new lamp for the pier.",
 )
 STANDS = (
@@ -260,3 +273,13 @@ def test_names_that_many_sentences_could_have_are_asked_late(answer: str, plain:
     )
     one = extract(Document("d", "d", text, "d.txt"), 1, 0).pairs
     assert (one[0].answers[0] == "Jonas Farn") or not plain
+
+
+def test_names_of_several_words_that_come_often_are_asked_late() -> None:
+    text = "\n\n".join(
+        f"The {side} lamp of the old pier was made for the use of Harsted Lampworks in the harbour."
+        for side in ("long", "short", "wide", "small", "heavy", "dark")
+    )
+    text += "\n\nThe pier of the town was later mended by the engineer Jonas Farn."
+    (pair,) = extract(Document("d", "d", text, "d.txt"), 1, 0).pairs
+    assert pair.answers[0] == "Jonas Farn"
