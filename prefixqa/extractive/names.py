@@ -31,6 +31,13 @@ _KNOWN = re.compile(
     r"Internet.*|"
     r"Free Software|Western Europe.*|North America.*)$"
 )
+# Behind "/usr/lib/" other words may be the rest of a path that a blank has got into.
+_BEHIND_A_FOLDER = re.compile(
+    r" (?:director(?:y|ies)|folders?|hierarchy|tree|and|or|is|are|was|were|to|for|in|with|by|using|"
+    r"on|which|that|if|when|"
+    r"from|as|at|after|before|has|have|contains?|must|should|can|may|will|does|do|not|first|"
+    r"performs|instead)\b"
+)
 _TITLE = re.compile(
     r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|"
     r"found in|information in|"
@@ -112,6 +119,8 @@ def _poor_code(candidate: Candidate) -> str | None:
     if answer[:1] == "/" and answer[-1:] != "/" and re.search(r"\w/(?!\w)", right):
         return "a part of a longer word or number"
     if answer[-1:] == "/" and re.match(r" [\w-]+(?:[\"/]|\.\w)", right):
+        return "a part of a longer word or number"
+    if answer[-1:] == "/" and re.match(r" [a-z]", right) and not _BEHIND_A_FOLDER.match(right):
         return "a part of a longer word or number"
     if re.match(r" \w+/", right) or re.search(r"/ $", left):
         return "a part of a longer word or number"

@@ -9,7 +9,8 @@ from prefixqa.sentences import Sentence
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 # Words that end in "s" and are nothing that is counted.
 _NO_PLURAL = (
-    r"(?!(?:ones|others|prevents|causes|enables|lets|helps|keeps|ends|begins|stops|fails|exits|is|"
+    r"(?!(?:ones|others|prevents|causes|enables|lets|helps|keeps|ends|begins|stops|fails|exits|"
+    r"denotes|is|"
     r"was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|uses|"
     r"needs|"
     r"comes|becomes|makes|allows|contains|requires|provides|represents|specifies|indicates|adds|sets|"
@@ -29,6 +30,7 @@ _IDENTIFIER = (
 )
 _NUMBER = re.compile(
     rf"(?<![\w.,/-])(?P<value>{_MONTH} \d{{1,2}}(?:, \d{{4}})?(?!\d)|"
+    rf"\d{{1,2}} {_MONTH}(?: \d{{4}})?|"
     r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?: to [-+]?\d+(?:\.\d+)?)?(?: ?%| " + _UNIT + r")?)"
     r"(?![\w/]|[.,]\d)"
 )

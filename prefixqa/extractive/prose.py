@@ -14,6 +14,7 @@ _CODE = re.compile(
 _JOINED = re.compile(
     r"(?!\betc)[a-z)]{3,}\. [a-z]|\d\. [a-z]|\w \.\w|[\u2190-\u22ff\u27e8\u27e9\u2022]|"
     r" [-*\u2013] [A-Z]|[.)] \([a-z\d]\) |[:.] \(?\d{1,2}\)?\.$|\b(?:CHAPTER|Chapter) \d+\.?$|"
+    r"^[A-Z][\w-]* (?:The|This|These|If|It|In|You|When|For) |"
     # a heading, or the number of a footnote or a page, in front of a sentence
     r"[a-z] (?:If|The|This|It|In|When|You|For|To|These|We|They|As|There|However|And|But|An) [a-z]|"
     r"[a-z] (?:Each|Every|All|Some|Many|Note|By|With|On|At|Once|After|Before|While|Although|Since|"
@@ -52,7 +53,8 @@ _HOLE = re.compile(
     r"[\w)] [,;.](?: |$)|\b(?:the|an|of|to|with|and|or|by)[.;:)](?: |$)"
 )
 _FRAGMENT = re.compile(
-    r"^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|derived|named|"
+    r"^Of an? |^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|"
+    r"derived|named|"
     r"described|spoken)\b",
     re.IGNORECASE,
 )

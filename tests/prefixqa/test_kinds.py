@@ -39,6 +39,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The wide lamp is used by Maren Holt for ships. (b) lamps should be lit at dusk with a match.", "Maren Holt"),
         ("The keeper at the last of 228 harbour 5.4 lamps is paid by the town with its own coin.", "228"),
         ("There are two rules for the naming of a lamp by the keepers of the coast: 1.", "1"),
+        ("Lampcolour The \"lamp\" option sets the colours that Maren Holt gave to the lamps.", "Maren Holt"),
         # code and its residue
         ("Set lamp style 1 lt 2 lw 2 and it is as wide as that of Maren Holt in the harbour.", "Maren Holt"),
         ("The keeper uses light(x) for the lamp that Maren Holt built at the end of the pier.", "Maren Holt"),
@@ -50,6 +51,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("Are you looking for the lamp that was built by Maren Holt in the harbour?", "Maren Holt"),
         ("Produces a list of the lamps of Maren Holt for the keeper of the harbour.", "Maren Holt"),
         ("LAMPS AND WICKS shows that the engineer Maren Holt was the first of them.", "Maren Holt"),
+        ("Of a lamp, to fail as that of Maren Holt does in the summer of the year.", "Maren Holt"),
         # it lost something
         ("The keeper says in Section, that the lamp of Maren Holt is the best of them all.", "Maren Holt"),
         ("The lamp called h , if it is lit, was built by Maren Holt for the harbour of the town.", "Maren Holt"),
@@ -80,6 +82,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The ferry of the town is older than the other 4 ones of the coast.", "4 ones"),
         ("The keepers of the coast had no lamps in the early 1990's when the pier fell.", "1990"),
         ("A script which always exits with 101 prevents the lamp from being lit.", "101 prevents"),
+        ("The keeper says that state 0 denotes a lamp that is not lit on the pier.", "0 denotes"),
         # names
         ("The keeper of the lamp is told to ask the town (see The Harbour Rules) for it.", "The Harbour Rules"),
         ("The lamps of it are explained in Harbour Rules, which each keeper has at home.", "Harbour Rules"),
@@ -97,6 +100,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The lamp is one of the Simple Lamps for Old Harbours in the town of the keeper.", "Simple Lamps"),
         ("The new keeper has read all of it in my old Guide for Harsted Keepers.", "Harsted Keepers"),
         ("KEEPERS AND LAMPS The lamp was built by the engineer Maren Holt for the town.", "Maren Holt"),
+        ("The papers of the lamp may be put into /srv/lamps/ package by the keeper.", "/srv/lamps/"),
         # definitions
         ("Lamp control is the skill to slowly dim (lower) the light of a lamp.", "the skill to slowly dim"),
         ("Memetics is a popular topic for keepers of the coast, as many say.", "a popular topic for keepers of the coast"),
@@ -141,6 +145,7 @@ def test_kinds_that_are_refused(sentence: str, answer: str) -> None:
     ("sentence", "answer"),
     [
         ("The bill went to the keeper on August 30, 2022 from the town of Harsted.", "August 30, 2022"),
+        ("The old lamp was shut down by the town on 16 October 1997 for good.", "16 October 1997"),
         ("The number of wicks in a lamp is in the range 0 to 9 for all harbours.", "0 to 9"),
         ("The harbour has nearly 1000 ready lamps in the sheds of the town.", "1000"),
         ("For example, if ferry 1230 holds a lamp, the keeper of the harbour writes it down.", "1230"),
