@@ -6,9 +6,10 @@ from prefixqa.sentences import Sentence
 
 GAP = "____"
 # Ranks: those of a higher one are asked only where there is nothing better.
-OPEN = 1  # other words might end the sentence as well
-GUESSED = 2  # a name that one may guess
-LEANING = 3  # the sentence needs the one before it
+BRIEF = 1  # few words, so that others might replace them
+OPEN = 2  # other words might end the sentence as well
+GUESSED = 3  # a name or a number that one may guess
+LEANING = 4  # the sentence needs the one before it
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from prefixqa.document import Document, Pair
-from prefixqa.extractive.candidate import GUESSED, LEANING, OPEN, Candidate
+from prefixqa.extractive.candidate import BRIEF, GUESSED, LEANING, OPEN, Candidate
 from prefixqa.extractive.code import NAMES
 from prefixqa.extractive.gaps import problem, ranked
 from prefixqa.extractive.names import is_plain
@@ -65,7 +65,7 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
                 or (candidate.answer[:1].isupper() and is_plain(candidate.answer))
                 or (flaw is None and is_a_subject(candidate.answer, text))
             )
-            if candidate.type in ("factual", "method") and not candidate.rank and guessed:
+            if candidate.type in ("factual", "method") and candidate.rank < GUESSED and guessed:
                 candidate = replace(candidate, rank=GUESSED)
             if flaw is None:
                 found.append(ranked(candidate))
@@ -162,7 +162,7 @@ def choose(
         for _ in range(wanted[name]):
             if pool := [each for each in left if each.type == name]:
                 take(pool)
-    for rank in (0, OPEN, GUESSED, LEANING):
+    for rank in (0, BRIEF, OPEN, GUESSED, LEANING):
         taken = {each.sentence for each in chosen}
         left[:] = [each for each in found if each.rank == rank and each.sentence not in taken]
         while len(chosen) < questions and left:

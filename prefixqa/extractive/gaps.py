@@ -3,15 +3,18 @@
 import re
 from dataclasses import replace
 
-from prefixqa.extractive.candidate import GAP, LEANING, OPEN, Candidate
+from prefixqa.extractive.candidate import BRIEF, GAP, GUESSED, LEANING, OPEN, Candidate
 from prefixqa.extractive.definitions import DANGLING, poor_definition
 from prefixqa.extractive.names import in_a_name, is_code, poor_name
 from prefixqa.extractive.numbers import poor_number
 from prefixqa.extractive.prose import flaw
-from prefixqa.extractive.standing import leans
+from prefixqa.extractive.standing import leans, says_something
 
 MAX_WORDS = 8  # of an answer
 MIN_OPEN = 2  # of an answer that other words might replace
+FEW = 3  # longer words of an answer, below which other words might replace it, too
+MIN_AROUND = 4  # longer words of a sentence beside the answer: fewer do not say what it is about
+_WORD = re.compile(r"[A-Za-z-]{4,}")
 SHORT = 4  # words of an answer that must not share one with the sentence
 _POINTER = re.compile(
     r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|following|or|"
@@ -73,6 +76,10 @@ def _poor_words(candidate: Candidate) -> str | None:
     left, right, answer = candidate.left, candidate.right, candidate.answer
     if re.search(rf"\b(?:{DANGLING}|only|also|then|when|etc)$", answer):
         return "an answer cut short"
+    if candidate.type == "comparison" and re.search(r"\b(?:will|is|are|was|were)\b", answer):
+        return "words that belong to different parts of the sentence"
+    if re.search(r"\d \w{1,3}\b|\b[A-Z]{3,} [A-Z]{3,}\b", answer):
+        return "names that lost what was between them"
     if candidate.type == "comparison" and _NOTHING_COMPARED.match(answer):
         return "a comparison with nothing"
     if candidate.type == "method":
@@ -138,5 +145,19 @@ def problem(candidate: Candidate) -> str | None:
 
 
 def ranked(candidate: Candidate) -> Candidate:
-    """The candidate, behind all others if its sentence does not stand alone."""
-    return replace(candidate, rank=LEANING) if leans(candidate.sentence.text) else candidate
+    """The candidate, behind others if its sentence does not stand alone, or if it is guessed easily."""
+    sentence, answer = candidate.sentence.text, candidate.answer
+    if leans(sentence) or not says_something(sentence):
+        return replace(candidate, rank=LEANING)
+    if candidate.rank:
+        return candidate
+    if candidate.type == "numeric" and re.fullmatch(r"[0-3]", answer):
+        return replace(candidate, rank=GUESSED)
+    if len(_WORD.findall(candidate.left + " " + candidate.right)) < MIN_AROUND:
+        return replace(candidate, rank=OPEN)
+    if candidate.type in ("factual", "method") and not is_code(answer) and answer.islower():
+        if _shares_a_word(candidate):
+            return replace(candidate, rank=OPEN)
+        if len(_WORD.findall(answer)) < FEW:
+            return replace(candidate, rank=BRIEF)
+    return candidate

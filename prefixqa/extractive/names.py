@@ -38,6 +38,11 @@ _BEHIND_A_FOLDER = re.compile(
     r"from|as|at|after|before|has|have|contains?|must|should|can|may|will|does|do|not|first|"
     r"performs|instead)\b"
 )
+# Folders that everybody knows.
+_COMMON_FOLDER = re.compile(
+    r"/(?:etc|var|tmp|usr|usr/local|usr/bin|usr/sbin|bin|sbin|home|dev|proc|sys|lib|opt|usr/lib|"
+    r"usr/share|dev/null|boot|root)/?"
+)
 _TITLE = re.compile(
     r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|"
     r"found in|information in|"
@@ -61,6 +66,8 @@ def code_names(sentence: Sentence) -> Iterator[Candidate]:
 
 def is_plain(answer: str) -> bool:
     """Whether a name is one word that many sentences could have: "USB", "Latin", "Marx"."""
+    if _COMMON_FOLDER.fullmatch(answer):
+        return True
     if " " in answer:
         return bool(_KNOWN.match(answer))
     if _KNOWN.match(answer):
@@ -84,7 +91,7 @@ def poor_name(candidate: Candidate) -> str | None:
         return "a part of a longer name, or its version"
     if _NONE.match(answer) or answer.endswith(("'s", "s'")):
         return "a word that is no name"
-    if re.fullmatch(r"[A-Z-]{3,}(?: [A-Z-]{3,})+", answer):
+    if re.fullmatch(r"[A-Z-]{2,}(?: [A-Z-]{2,})+", answer):
         return "names that lost what was between them"
     if re.match(r",? \(?(?:19|20)\d\d", right) and re.search(r"\b(?:and|&) $|[A-Z]\w+, $", left):
         return "a part of a citation"
@@ -94,7 +101,9 @@ def poor_name(candidate: Candidate) -> str | None:
         return "a part of a citation"
     if " " not in answer and re.match(r" (?:and|&) [A-Z][\w-]+ [A-Z]", right):
         return "a part of a longer name, or its version"
-    if re.match(r" (?:of|for|des|du|de|der|del) (?:the )?[A-Z]", right):
+    if " " in answer and re.match(r" (?:and|&) [A-Z][\w-]+ [a-z]", right):
+        return "a part of a longer name, or its version"
+    if re.match(r" (?:of|for|on|des|du|de|der|del) (?:the )?[A-Z]", right):
         return "a part of a longer name, or its version"
     if re.search(r"[A-Z][\w-]+, (?:[A-Z][\w-]+, )*(?:and|or) $", left):
         return "one of several names"

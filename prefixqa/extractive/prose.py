@@ -53,7 +53,8 @@ _HOLE = re.compile(
     r"[\w)] [,;.](?: |$)|\b(?:the|an|of|to|with|and|or|by)[.;:)](?: |$)"
 )
 _FRAGMENT = re.compile(
-    r"^Of an? |^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|"
+    r"^Of an? |^(?:Similar|Same|Equivalent|Identical|Alias|Short|Also of|Like) (?:to|as|for|"
+    r"interest)\b|^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|"
     r"derived|named|"
     r"described|spoken)\b",
     re.IGNORECASE,
@@ -61,7 +62,7 @@ _FRAGMENT = re.compile(
 # A verb, or a list of keys, in place of who does it.
 _NO_SUBJECT = re.compile(
     r"(?!Sometimes|Perhaps|Besides|Across|Towards|Unless|Always|Afterwards|Plus|Less|Versus|Users|Lots)"
-    r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{3,} ){2,}"
+    r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{2,} ){2,}[A-Z]"
 )
 # "Parsing the value at startup." and its like have no verb that says something.
 _UNFINISHED = re.compile(r"[A-Z][a-z]+(?:ing|ed)\b")

@@ -68,3 +68,46 @@ def leans(sentence: str) -> bool:
         if len(before) < 2 or len(",".join(before[:-1]).split()) < _ENOUGH:
             return True
     return False
+
+
+# Verbs that prose has; a word ends as they do.
+_VERBS = (
+    "accept|add|allow|appear|apply|ask|assume|avoid|become|begin|belong|bring|build|"
+    "burn|call|cause|change|check|choose|clean|come|compare|conform|consider|consist|"
+    "contain|contribute|control|convert|correspond|cover|create|decide|declare|define|"
+    "depend|describe|determine|develop|differ|display|distribute|do|draw|edit|enable|"
+    "end|ensure|establish|evaluate|exist|expand|expect|explain|express|extend|find|fix|"
+    "follow|force|form|generate|get|give|go|grow|handle|happen|have|hold|ignore|"
+    "implement|imply|include|increase|indicate|inherit|insert|install|introduce|invoke|"
+    "keep|know|lead|learn|leave|let|lie|light|like|list|live|load|look|maintain|make|"
+    "mark|match|mean|measure|mend|move|need|note|occur|offer|open|perform|permit|"
+    "place|play|point|prefer|prepare|prevent|print|process|produce|propose|protect|"
+    "prove|provide|publish|put|read|receive|recommend|reduce|refer|refuse|reject|rely|"
+    "remain|remember|remove|replace|represent|require|restore|result|return|run|save|"
+    "say|see|seem|select|send|separate|serve|set|share|show|sign|sit|specify|stand|"
+    "start|state|stay|stop|store|suggest|support|suppose|surround|switch|take|tell|"
+    "tend|test|think|transfer|try|turn|type|understand|update|use|vary|visit|wait|"
+    "want|wish|work|write|yield"
+)
+_IRREGULAR = (
+    "began|became|brought|built|came|chose|did|drew|found|gave|got|grew|had|held|"
+    "kept|knew|led|left|lay|lost|made|meant|paid|put|ran|read|rose|said|sat|saw|"
+    "sent|showed|shown|stood|took|told|thought|tried|went|wrote|written|does|goes|"
+    "lets|sets|puts|runs|gets|plans|refers|begins|stops|cuts"
+)
+_VERB = re.compile(
+    r"\b(?:" + re.sub(r"(\w+?)e?(?=\||$)", r"\1(?:e|s|es|d|ed)?", _VERBS) + f"|{_IRREGULAR}|"
+    r"\w+(?:ifies|ized|izes|ises|ised|ates|ied|ies))\b",
+    re.IGNORECASE,
+)
+_AUXILIARY = re.compile(
+    r"\b(?:is|are|was|were|am|be|has|have|had|do|does|did|can|could|may|might|must|shall|should|"
+    r"will|would|cannot|"
+    r"\w+n't|\w+'(?:s|re|ve|ll|d))\b",
+    re.IGNORECASE,
+)
+
+
+def says_something(sentence: str) -> bool:
+    """Whether there is a word that may be its verb: a rough look, for lists and notes without one."""
+    return bool(_AUXILIARY.search(sentence) or _VERB.search(sentence))

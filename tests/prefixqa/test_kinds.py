@@ -8,7 +8,7 @@ import pytest
 
 from prefixqa.document import Document
 from prefixqa.extractive import extract
-from prefixqa.extractive.candidate import LEANING, Candidate
+from prefixqa.extractive.candidate import BRIEF, GUESSED, LEANING, OPEN, Candidate
 from prefixqa.extractive.code import NAMES
 from prefixqa.extractive.gaps import problem, ranked
 from prefixqa.extractive.names import is_plain
@@ -45,7 +45,9 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The keeper uses light(x) for the lamp that Maren Holt built at the end of the pier.", "Maren Holt"),
         ("The usage of it is: -g Highlight the lamp in the harbour for all of the boats.", "Highlight"),
         ("The list stands at https://example.org /lamps/index.html for the keepers of the coast.", "/lamps/index.html"),
+        ("LAMPS OF WOOD The keeper says that the engineer Maren Holt was the first.", "Maren Holt"),
         # no sentence
+        ("Similar to the lamp of Maren Holt but with the small wick of the town.", "Maren Holt"),
         ("Embedded lamps contained in a box of Maren Holt on the pier of the harbour.", "Maren Holt"),
         ("Especially used of the old lamps that Maren Holt built in the harbour of the town.", "Maren Holt"),
         ("Are you looking for the lamp that was built by Maren Holt in the harbour?", "Maren Holt"),
@@ -101,6 +103,8 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The new keeper has read all of it in my old Guide for Harsted Keepers.", "Harsted Keepers"),
         ("KEEPERS AND LAMPS The lamp was built by the engineer Maren Holt for the town.", "Maren Holt"),
         ("The papers of the lamp may be put into /srv/lamps/ package by the keeper.", "/srv/lamps/"),
+        ("The town will try to find the name of it from the LC TIME of the lamp.", "LC TIME"),
+        ("It is a part of the Harbour Lamp Shell and Tools portion of the town's rules.", "Harbour Lamp Shell"),
         # definitions
         ("Lamp control is the skill to slowly dim (lower) the light of a lamp.", "the skill to slowly dim"),
         ("Memetics is a popular topic for keepers of the coast, as many say.", "a popular topic for keepers of the coast"),
@@ -124,6 +128,10 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The keeper says that the lamp is good for more than just one pier.", "just one pier"),
         ("The lamp is known by showing a keeper is all that one needs for it.", "showing a keeper is all that one needs for it"),
         ("The wide lamps of the harbour are always lit using fire.", "fire"),
+        ("When the lamp of it is older than the old boats a bell will be rung.", "the old boats a bell will be rung"),
+        ("All of the wide lamps of the harbour are written using writes6 sg.", "writes6 sg"),
+        ("The width of the lamp can be set using the LAMP GEOMETRY variable.", "the LAMP GEOMETRY variable"),
+        ("The keeper says in Old Writings on Lamps that no lamp is as good as his.", "Old Writings"),
         # answers that only point
         ("The keeper mends the lamp of the pier using following methods.", "following methods"),
         ("The lamps of the two old piers are quite similar to each other.", "each other"),
@@ -219,7 +227,7 @@ LEANS = (
 )
 STANDS = (
     "When the pier of Harsted fell, this was told to the engineer Maren Holt.",
-    "It is possible to ask the engineer Maren Holt for a lamp.",
+    "It is possible to ask the old engineer Maren Holt about every lamp.",
     "However, the lamps of Harsted were built by the engineer Maren Holt.",
 )
 
@@ -268,7 +276,7 @@ def test_a_shouted_word_is_no_name() -> None:
 @pytest.mark.parametrize(
     ("answer", "plain"),
     [("USB", True), ("Latin", True), ("UTF-8", True), ("United States", True), ("Unix-like", True),
-     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False)],
+     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False), ("/var", True)],
 )  # fmt: skip
 def test_names_that_many_sentences_could_have_are_asked_late(answer: str, plain: bool) -> None:
     assert is_plain(answer) is plain
@@ -288,3 +296,21 @@ def test_names_of_several_words_that_come_often_are_asked_late() -> None:
     text += "\n\nThe pier of the town was later mended by the engineer Jonas Farn."
     (pair,) = extract(Document("d", "d", text, "d.txt"), 1, 0).pairs
     assert pair.answers[0] == "Jonas Farn"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "rank"),
+    [
+        ("The lamp of the harbour is lit by the keeper at level 1 of the tower.", "1", GUESSED),
+        ("The lamp of the harbour is lit by the keeper at level 14 of the tower.", "14", 0),
+        ("The keepers clean the lamps of the tower in order to function properly.", "function properly", BRIEF),
+        ("The keepers clean lamps in order to keep the harbour open during winter.",
+         "keep the harbour open during winter", 0),
+        ("The new command is \\lampcolour, as it says.", "\\lampcolour", OPEN),
+        ("The long row of lamps without any of the names of Maren Holt in it.", "Maren Holt", LEANING),
+    ],
+)  # fmt: skip
+def test_what_says_little_comes_behind_what_says_more(
+    sentence: str, answer: str, rank: int
+) -> None:
+    assert min(ranked(each).rank for each in candidates(sentence, answer)) == rank
