@@ -19,7 +19,7 @@ SHORT = 4  # words of an answer that must not share one with the sentence
 _POINTER = re.compile(
     r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|following|or|"
     r"and|but|"
-    r"nor|to)\b|\b(?:it|them|so|your|yours|yourself)$|"
+    r"nor|to)\b|\b(?:it|them|so|your|yours|yourself|itself|themselves)$|"
     r"\b(?:this|these|those|above|below)\b|\s--|[\u2013\u2014]|^(?:the )?(?:following|above|former|"
     r"latter|author|user|users|reader|others?)$",
     re.IGNORECASE,
@@ -95,6 +95,13 @@ def _poor_words(candidate: Candidate) -> str | None:
             return "an answer of small words"
         if _LISTED_ON.match(right):
             return "one of several"
+    if re.fullmatch(
+        r"(?:an?|the)? ?(?:certain|some|given|particular|appropriate|suitable|specific|various|"
+        r"different|other|usual|"
+        r"correct|right|proper|necessary|relevant|corresponding|actual) [\w-]+",
+        answer,
+    ):
+        return "an answer of small words"
     if re.match(r"(?:your|my|our|each other)\b", answer):
         return "an answer that only points"
     if _FINITE.match(answer):
@@ -126,6 +133,14 @@ def _shares_a_word(candidate: Candidate) -> bool:
     return len(candidate.answer.split()) <= SHORT and any(each[:5] in outside for each in words)
 
 
+def _is_spelt_out(candidate: Candidate) -> bool:
+    r"""Whether the sentence says what a command's name says: "\cite" for a citation."""
+    if not candidate.answer.startswith("\\"):
+        return False
+    name = candidate.answer.strip("\\*").lower()
+    return name[: 4 if len(name) > SHORT + 1 else 3] in (candidate.left + candidate.right).lower()
+
+
 def problem(candidate: Candidate) -> str | None:
     """Why a candidate makes no good question; None if nothing speaks against it."""
     answer, sentence = candidate.answer, candidate.sentence.text
@@ -154,6 +169,10 @@ def ranked(candidate: Candidate) -> Candidate:
     if candidate.type == "numeric" and re.fullmatch(r"[0-3]", answer):
         return replace(candidate, rank=GUESSED)
     if len(_WORD.findall(candidate.left + " " + candidate.right)) < MIN_AROUND:
+        return replace(candidate, rank=OPEN)
+    if is_code(answer) and _is_spelt_out(candidate):
+        return replace(candidate, rank=GUESSED)
+    if candidate.type in ("comparison", "method") and _shares_a_word(candidate):
         return replace(candidate, rank=OPEN)
     if candidate.type in ("factual", "method") and not is_code(answer) and answer.islower():
         if _shares_a_word(candidate):

@@ -113,6 +113,9 @@ def poor_number(candidate: Candidate) -> str | None:
         return "a part of a formula or a command"
     if digits and re.search(rf"[A-Za-z-]{digits}\b|\b{digits}[A-Za-z-]", left + " " + right):
         return "the answer stands in the question"
+    around = re.findall(r"\d+", left + " " + right)
+    if len(parts := re.findall(r"\d+", answer)) > 1 and set(parts) <= set(around):
+        return "the answer stands in the question"
     if (
         re.fullmatch(r"[01]|2", answer)
         and re.match(r" [a-z]+", right)

@@ -8,7 +8,8 @@ from prefixqa.extractive.code import without_names
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _CODE = re.compile(
     r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|:/|\w\((?!e?s\)|"
-    r"\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|"
+    r"\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|/\*|\*/|[a-z]- (?!and\b|or\b|"
+    r"to\b)[A-Za-z]|No- |"
     r"(?:^|\s)-\w+ [A-Z]|\b[a-z]{1,2} \d+(?:\.\d+)? [a-z]{1,2} \d|\d \d"
 )
 _JOINED = re.compile(
@@ -56,7 +57,7 @@ _FRAGMENT = re.compile(
     r"^Of an? |^(?:Similar|Same|Equivalent|Identical|Alias|Short|Also of|Like) (?:to|as|for|"
     r"interest)\b|^(?:(?:Especially|Often|Also|Usually|Commonly|Sometimes) )?(?:used|said|applied|"
     r"derived|named|"
-    r"described|spoken)\b",
+    r"described|spoken|coined|references?|abbreviations?|acronym|contraction|variants?|synonyms?)\b",
     re.IGNORECASE,
 )
 # A verb, or a list of keys, in place of who does it.

@@ -54,6 +54,9 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("Produces a list of the lamps of Maren Holt for the keeper of the harbour.", "Maren Holt"),
         ("LAMPS AND WICKS shows that the engineer Maren Holt was the first of them.", "Maren Holt"),
         ("Of a lamp, to fail as that of Maren Holt does in the summer of the year.", "Maren Holt"),
+        ("Coined from the fact that a lamp is lit by the boat of Maren Holt.", "Maren Holt"),
+        ("The harbour is lit before the boats. /* This lamp shows how Maren Holt lit it.", "Maren Holt"),
+        ("The lamp is the No- Common lamp, and the pier- specific oil came from Maren Holt.", "Maren Holt"),
         # it lost something
         ("The keeper says in Section, that the lamp of Maren Holt is the best of them all.", "Maren Holt"),
         ("The lamp called h , if it is lit, was built by Maren Holt for the harbour of the town.", "Maren Holt"),
@@ -85,6 +88,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The keepers of the coast had no lamps in the early 1990's when the pier fell.", "1990"),
         ("A script which always exits with 101 prevents the lamp from being lit.", "101 prevents"),
         ("The keeper says that state 0 denotes a lamp that is not lit on the pier.", "0 denotes"),
+        ("There are ten wicks, from 0 to 9 inclusive (wick 0 is the small one, 9 the big one).", "0 to 9"),
         # names
         ("The keeper of the lamp is told to ask the town (see The Harbour Rules) for it.", "The Harbour Rules"),
         ("The lamps of it are explained in Harbour Rules, which each keeper has at home.", "Harbour Rules"),
@@ -132,6 +136,8 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("All of the wide lamps of the harbour are written using writes6 sg.", "writes6 sg"),
         ("The width of the lamp can be set using the LAMP GEOMETRY variable.", "the LAMP GEOMETRY variable"),
         ("The keeper says in Old Writings on Lamps that no lamp is as good as his.", "Old Writings"),
+        ("The keepers say that lamps of the coast are older than a certain value.", "a certain value"),
+        ("The keeper looks at the wick of the lamp, rather than the lamp itself.", "the lamp itself"),
         # answers that only point
         ("The keeper mends the lamp of the pier using following methods.", "following methods"),
         ("The lamps of the two old piers are quite similar to each other.", "each other"),
@@ -276,7 +282,7 @@ def test_a_shouted_word_is_no_name() -> None:
 @pytest.mark.parametrize(
     ("answer", "plain"),
     [("USB", True), ("Latin", True), ("UTF-8", True), ("United States", True), ("Unix-like", True),
-     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False), ("/var", True)],
+     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False), ("/var", True), ("Norwegian", True)],
 )  # fmt: skip
 def test_names_that_many_sentences_could_have_are_asked_late(answer: str, plain: bool) -> None:
     assert is_plain(answer) is plain
@@ -306,6 +312,8 @@ def test_names_of_several_words_that_come_often_are_asked_late() -> None:
         ("The keepers clean the lamps of the tower in order to function properly.", "function properly", BRIEF),
         ("The keepers clean lamps in order to keep the harbour open during winter.",
          "keep the harbour open during winter", 0),
+        ("The pages of a harbour have a command \\cite for each citation in a book.", "\\cite", GUESSED),
+        ("If two keepers declare a conflict, the town ends it using a Conflicts field.", "a Conflicts field", OPEN),
         ("The new command is \\lampcolour, as it says.", "\\lampcolour", OPEN),
         ("The long row of lamps without any of the names of Maren Holt in it.", "Maren Holt", LEANING),
     ],
