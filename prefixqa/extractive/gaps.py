@@ -82,6 +82,10 @@ def _poor_words(candidate: Candidate) -> str | None:
         return "names that lost what was between them"
     if candidate.type == "comparison" and _NOTHING_COMPARED.match(answer):
         return "a comparison with nothing"
+    if left.endswith("by ") and re.search(r"\b(?:or|and) \w+ed\b", answer):
+        return "words that belong to different parts of the sentence"
+    if "such as" in answer and right.startswith(","):
+        return "one of several"
     if candidate.type == "method":
         words = re.search(r"\b(?:using|by|via) $", left)
         if words and (len(left.split()) <= 3 or _FINITE.search(answer)):
@@ -130,15 +134,19 @@ def _shares_a_word(candidate: Candidate) -> bool:
     """Whether a longer word of a short answer stands in the sentence, too, in whatever form."""
     words = re.findall(r"[a-z]{4,}", candidate.answer.lower())
     outside = (candidate.left + " " + candidate.right).lower()
-    return len(candidate.answer.split()) <= SHORT and any(each[:5] in outside for each in words)
+    shared = sum(each[:5] in outside for each in words)
+    return shared > 1 or (shared == 1 and len(candidate.answer.split()) <= SHORT)
 
 
 def _is_spelt_out(candidate: Candidate) -> bool:
     r"""Whether the sentence says what a command's name says: "\cite" for a citation."""
+    around = (candidate.left + candidate.right).lower()
+    if "_" in candidate.answer:
+        return all(each[:6] in around for each in candidate.answer.lower().split("_"))
     if not candidate.answer.startswith("\\"):
         return False
     name = candidate.answer.strip("\\*").lower()
-    return name[: 4 if len(name) > SHORT + 1 else 3] in (candidate.left + candidate.right).lower()
+    return name[: 4 if len(name) > SHORT + 1 else 3] in around
 
 
 def problem(candidate: Candidate) -> str | None:
@@ -172,7 +180,8 @@ def ranked(candidate: Candidate) -> Candidate:
         return replace(candidate, rank=OPEN)
     if is_code(answer) and _is_spelt_out(candidate):
         return replace(candidate, rank=GUESSED)
-    if candidate.type in ("comparison", "method") and _shares_a_word(candidate):
+    alone = len(_WORD.findall(answer)) < 2 and not re.search(r"[A-Z\d]", answer)
+    if candidate.type in ("comparison", "method") and (alone or _shares_a_word(candidate)):
         return replace(candidate, rank=OPEN)
     if candidate.type in ("factual", "method") and not is_code(answer) and answer.islower():
         if _shares_a_word(candidate):

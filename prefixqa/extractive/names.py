@@ -29,7 +29,8 @@ _KNOWN = re.compile(
     r"[A-Z]\w+-(?:like|based|only|specific)|"
     r"United States.*|United Kingdom|New York.*|Mac OS.*|Microsoft.*|Windows.*|Linux.*|Unix.*|GNU.*|"
     r"Internet.*|"
-    r"Free Software|Table of Contents|Release Notes|Front Matter|[A-Z][a-z]+(?:ese|ish|ian|ean|ans)|"
+    r"Free Software|JavaScript|PostScript|OpenGL|GitHub|MySQL|Table of Contents|Release Notes|"
+    r"Front Matter|[A-Z][a-z]+(?:ese|ish|ian|ean|ans)|"
     r"Western Europe.*|North America.*)$"
 )
 # Behind "/usr/lib/" other words may be the rest of a path that a blank has got into.

@@ -65,6 +65,10 @@ _NO_SUBJECT = re.compile(
     r"(?!Sometimes|Perhaps|Besides|Across|Towards|Unless|Always|Afterwards|Plus|Less|Versus|Users|Lots)"
     r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{2,} ){2,}[A-Z]"
 )
+# A word of a dictionary's entry, which goes on without its subject.
+_ENTRY = re.compile(
+    r"(?:Comes|Refers|Means|Denotes|Describes|Implies|Indicates|Produces|Occurs|Originates)\b"
+)
 # "Parsing the value at startup." and its like have no verb that says something.
 _UNFINISHED = re.compile(r"[A-Z][a-z]+(?:ing|ed)\b")
 _AUXILIARY = re.compile(
@@ -146,7 +150,7 @@ def flaw(sentence: str) -> str | None:
         r"[.!][\"')\u00bb]*$", plain
     ):
         return "no whole sentence"
-    if _FRAGMENT.match(plain) or _NO_SUBJECT.match(plain):
+    if _FRAGMENT.match(plain) or _NO_SUBJECT.match(plain) or _ENTRY.match(plain):
         return "no whole sentence"
     if _UNFINISHED.match(plain) and not _AUXILIARY.search(plain):
         return "no whole sentence"

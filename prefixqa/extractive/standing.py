@@ -49,6 +49,8 @@ _NOTHING_YET = re.compile(
     r"to|also|then|not|do|have|had|want|need|that),? )*\w+ (?:it|them)\b|"
     r"^(?:(?!(?:the|an?|its|each|every|all|any|no|some|as|if|when)\b)[^\s,;:]+ ){1,5}(?:it|them|"
     r"him)\b(?! (?:is|was))|"
+    r"^(?:If|When|While|Since|As|Because|Once|Unless|Although) "
+    r"(?:(?:they|he|she|this|these|those)\b|it (?:is|was) (?:not )?\w+ed\b)|"
     r"^(?:\w+ ){0,2}\w+, (?:it|they|he|she|its|their|them)\b"
 )
 _NO_CLAUSE = re.compile(

@@ -57,6 +57,7 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("Coined from the fact that a lamp is lit by the boat of Maren Holt.", "Maren Holt"),
         ("The harbour is lit before the boats. /* This lamp shows how Maren Holt lit it.", "Maren Holt"),
         ("The lamp is the No- Common lamp, and the pier- specific oil came from Maren Holt.", "Maren Holt"),
+        ("Comes in many wide colours that the engineer Maren Holt gave to the lamps.", "Maren Holt"),
         # it lost something
         ("The keeper says in Section, that the lamp of Maren Holt is the best of them all.", "Maren Holt"),
         ("The lamp called h , if it is lit, was built by Maren Holt for the harbour of the town.", "Maren Holt"),
@@ -138,6 +139,8 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The keeper says in Old Writings on Lamps that no lamp is as good as his.", "Old Writings"),
         ("The keepers say that lamps of the coast are older than a certain value.", "a certain value"),
         ("The keeper looks at the wick of the lamp, rather than the lamp itself.", "the lamp itself"),
+        ("The lamps of the pier may be lit by the keeper or turned on by hand.", "the keeper or turned on by hand"),
+        ("The piers may be kept apart by using lamps such as old ones, new ones, and so on.", "using lamps such as old ones"),
         # answers that only point
         ("The keeper mends the lamp of the pier using following methods.", "following methods"),
         ("The lamps of the two old piers are quite similar to each other.", "each other"),
@@ -229,6 +232,7 @@ LEANS = (
     "The only drawback is that the engineer Maren Holt has no oil for the lamp.",
     "For some kinds of lamps, this can be much brighter than that of Maren Holt.",
     "Jonas Farn largely mended it for the engineer Maren Holt in the summer.",
+    "If they are lit at night, the engineer Maren Holt must have oil for the lamp.",
     "For that reason the engineer Maren Holt bought a new lamp for the pier.",
 )
 STANDS = (
@@ -282,7 +286,7 @@ def test_a_shouted_word_is_no_name() -> None:
 @pytest.mark.parametrize(
     ("answer", "plain"),
     [("USB", True), ("Latin", True), ("UTF-8", True), ("United States", True), ("Unix-like", True),
-     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False), ("/var", True), ("Norwegian", True)],
+     ("Maren Holt", False), ("SquashFS", False), ("T1", False), ("/var/lamps", False), ("/var", True), ("Norwegian", True), ("JavaScript", True)],
 )  # fmt: skip
 def test_names_that_many_sentences_could_have_are_asked_late(answer: str, plain: bool) -> None:
     assert is_plain(answer) is plain
@@ -314,6 +318,10 @@ def test_names_of_several_words_that_come_often_are_asked_late() -> None:
          "keep the harbour open during winter", 0),
         ("The pages of a harbour have a command \\cite for each citation in a book.", "\\cite", GUESSED),
         ("If two keepers declare a conflict, the town ends it using a Conflicts field.", "a Conflicts field", OPEN),
+        ("A keeper must not light random lamps by the word random_lamp of the tool.", "random_lamp", GUESSED),
+        ("In the harbours of the coast a lamp is the rule rather than the exception.", "the exception", OPEN),
+        ("The number of lamps in harbours is equal to the number of lamps in the towers.",
+         "the number of lamps in the towers", OPEN),
         ("The new command is \\lampcolour, as it says.", "\\lampcolour", OPEN),
         ("The long row of lamps without any of the names of Maren Holt in it.", "Maren Holt", LEANING),
     ],
