@@ -50,10 +50,10 @@ def lookup(
     """
     grouped = group_heads(query, centroids.shape[0])
     wide = _wide(query.dtype)
-    transposed = centroids.to(wide).transpose(1, 2)[:, None]  # [H, 1, D, C]
+    transposed = centroids.to(wide).transpose(1, 2)[None]
 
     def logits(piece: slice) -> torch.Tensor:
-        return scale * grouped[:, :, :, piece].to(wide) @ transposed
+        return scale * _times(grouped[:, :, :, piece].to(wide), transposed)
 
     return log_scores(logits, query.shape[2], counts, softcap, block, reduce, valid, candidates)
 
@@ -216,11 +216,10 @@ def attend(
     heads, length = keys.shape[1], query.shape[2]
     grouped = group_heads(query, heads)
     wide = _wide(query.dtype)
-    wide_keys = keys.to(wide).transpose(2, 3).unsqueeze(2)
-    wide_values = values.to(wide).unsqueeze(2)
+    wide_keys, wide_values = keys.to(wide).transpose(2, 3), values.to(wide)
     outputs, sums = [], []
     for part in block_slices(length, QUERY_BLOCK):
-        logits = capped(scale * grouped[:, :, :, part].to(wide) @ wide_keys, softcap)
+        logits = capped(scale * _times(grouped[:, :, :, part].to(wide), wide_keys), softcap)
         if bias is not None and bias.ndim == 2:
             logits = logits + bias.to(wide)[:, None, None]
         elif bias is not None:
@@ -229,7 +228,7 @@ def attend(
             seen = mask if mask.shape[2] == 1 else mask[:, :, part]
             logits = logits.masked_fill(~seen.unsqueeze(2), -torch.inf)
         lse = logits.logsumexp(-1)
-        outputs.append((logits - _finite(lse).unsqueeze(-1)).exp() @ wide_values)
+        outputs.append(_times((logits - _finite(lse).unsqueeze(-1)).exp(), wide_values))
         sums.append(lse)
     output, lse = torch.cat(outputs, dim=3), torch.cat(sums, dim=3)
     return output.flatten(1, 2), lse.flatten(1, 2)
@@ -328,6 +327,18 @@ def _over_query_heads(log_scores: torch.Tensor, reduce: str) -> torch.Tensor:
 def capped(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
     """Logits of a model that caps them: ``softcap * tanh(logits / softcap)``; ``None``: as they are."""
     return logits if softcap is None else softcap * torch.tanh(logits / softcap)
+
+
+def _times(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Product of ``[B, H, G, L, X]`` with the ``[B or 1, H, X, Y]`` of the KV head.
+
+    One product a KV head, or a member and KV head: broadcasting copies ``right`` for every query head.
+    """
+    batch, _, group, length, _ = left.shape
+    if len(right) < batch:
+        by_head = left.transpose(0, 1).flatten(1, 3) @ right[0]
+        return by_head.unflatten(1, (batch, group, length)).transpose(0, 1)
+    return (left.flatten(2, 3) @ right).unflatten(2, (group, length))
 
 
 def _finite(lse: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ Exit codes: 0 supported, or none of all is wrong; 1 refused, or some are wrong; 
 
 from __future__ import annotations
 
+import difflib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ Says which models the engine reproduces exactly, and why not.
     out=FILE          write the table, Markdown, to this file
     work=FILE         verdicts so far, to resume from"""
 KEYS = ("all", "types", "variants", "out", "work")
+FEW = 12  # names that a message shows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,8 +119,12 @@ def _chosen(asked: str, known: Sequence[str], what: str) -> Sequence[str] | None
     names = list(known) if asked == "all" else asked.split(",")
     unknown = [name for name in names if name not in known]
     if unknown:
-        print(
-            f"error: {', '.join(unknown)}: no {what}; known are {', '.join(known)}", file=sys.stderr
-        )
+        if len(known) <= FEW:
+            hint = f"known are {', '.join(known)}"
+        else:
+            close = [name for each in unknown for name in difflib.get_close_matches(each, known)]
+            near = f"near are {', '.join(close[:FEW])}; " if close else ""
+            hint = f"{near}docs/models.md has them all"
+        print(f"error: {', '.join(unknown)}: no {what}; {hint}", file=sys.stderr)
         return None
     return names

@@ -6,6 +6,7 @@ import torch
 from squeezed_kernels import lookup_codes
 
 from squeezed.methods.sketched import Lookup
+from squeezed.selection.products import products
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,3 @@ class CodedKeys:
             valid=valid,
             backend=how.backend,
         )
-
-
-def products(query: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Scalar products of queries ``[B, Hq, L, D]`` with the rows ``[H, K, D]`` of their KV head.
-
-    Returns:
-        float32 ``[B, Hq, L, K]``.
-    """
-    batch, _, length, _ = query.shape
-    # A product a head, of all its queries: torch's own broadcasting copies the rows, 20 times as slow.
-    grouped = query.float().unflatten(1, (len(rows), -1)).transpose(0, 1).flatten(1, 3)
-    found = torch.bmm(grouped, rows.transpose(1, 2))
-    return found.unflatten(1, (batch, -1, length)).transpose(0, 1).flatten(1, 2)

@@ -12,11 +12,13 @@ from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
 from squeezed.methods.sketched import token_bytes
 from squeezed.selection.kept import Selection
+from squeezed.selection.products import products
 from squeezed.selection.selectors import Selector
 
 ID_BYTES = 4  # of a key's number in a hash table
 NEEDED = 2  # tables in which query and key must meet
 SMALL = 1e-4  # added to a chance, so that its inverse stays finite
+PIECE = 64  # queries whose tables are counted at once
 SAMPLED = 16  # window queries that the number of tables is fitted with
 
 
@@ -94,8 +96,8 @@ def hash_keys(layer: LayerIndex, bits: int, tables: int, seed: int) -> Hashed:
 def hash_codes(vectors: torch.Tensor, planes: torch.Tensor, bits: int) -> torch.Tensor:
     """The sign bits of vectors ``[..., D]`` as a number a table, int16 ``[..., L]``."""
     signs = (vectors @ planes.T >= 0).unflatten(-1, (-1, bits))
-    powers = 2 ** torch.arange(bits, device=vectors.device)
-    return (signs * powers).sum(-1).to(torch.int16)
+    powers = 2.0 ** torch.arange(bits, device=vectors.device)
+    return (signs.float() @ powers).to(torch.int16)  # exact: fewer bits than a float32 has
 
 
 def chance(cosine: torch.Tensor, bits: int, tables: int) -> torch.Tensor:
@@ -118,14 +120,20 @@ class MagicPIGSelector:
 
     def met(self, query: torch.Tensor, tables: int) -> torch.Tensor:
         """In how many tables each query ``[B, H, G, L, D]`` meets each key, int16 ``[B, H, G, L, M]``."""
+        hashed = self.hashed.codes[..., :tables].to(query.device)
         asked = hash_codes(query.float(), self.hashed.planes.to(query.device), self.bits)
+        by_head = asked[..., :tables].transpose(0, 1).flatten(1, 3)
         counts = torch.zeros(
-            *query.shape[:4], self.layer.clustered, dtype=torch.int16, device=query.device
+            *by_head.shape[:2], self.layer.clustered, dtype=torch.int16, device=query.device
         )
-        for table in range(tables):
-            stored = self.hashed.codes[:, :, table].to(query.device)[None, :, None, None]
-            counts += asked[..., table, None] == stored
-        return counts
+        for head, stored in enumerate(hashed.transpose(1, 2).contiguous()):
+            pieces = counts[head].split(PIECE), by_head[head].split(PIECE)  # stay near the core
+            for found, codes in zip(*pieces, strict=True):
+                equal = torch.empty_like(found)  # numbers, not booleans: adding those converts each
+                for table, row in enumerate(stored):
+                    found += torch.eq(codes[:, table, None], row, out=equal)
+        shape = (len(query), *query.shape[2:4])
+        return counts.unflatten(1, shape).transpose(0, 1)
 
     def fitted(self, size: Size) -> int:
         """The most tables whose keys and lookup meet a size for the window's queries."""
@@ -154,11 +162,13 @@ class MagicPIGSelector:
         _, read = self._reads(counts)
         taken = counts >= NEEDED
         keys = layer.keys[:, : layer.clustered].to(query.device).float()
-        centred = keys - self.hashed.mean.to(query.device).unsqueeze(1)
-        unit = torch.nn.functional.normalize(centred, dim=-1)[:, None]
-        cosine = torch.nn.functional.normalize(grouped.float(), dim=-1) @ unit.transpose(2, 3)
-        logs = -(chance(cosine, self.bits, self.tables) + SMALL).log()
-        logs = logs.masked_fill(~taken, -torch.inf)
+        unit = torch.nn.functional.normalize(
+            keys - self.hashed.mean.to(query.device)[:, None], dim=-1
+        )
+        cosine = products(torch.nn.functional.normalize(query.float(), dim=-1), unit)
+        cosine = cosine.unflatten(1, (layer.heads, -1))
+        logs = torch.full_like(cosine, -torch.inf)
+        logs[taken] = -(chance(cosine[taken], self.bits, self.tables) + SMALL).log()
         logs = logs.masked_fill(self.always[None, :, None, None], 0.0)
         keep = taken.any(2) | self.always[None, :, None]
         return Selection(keep, None, read, self.block, log_weights=logs.flatten(1, 2))

@@ -198,7 +198,11 @@ def test_a_folder_is_judged_by_its_configuration_alone(tmp_path, capsys):
         assert main(["check", str(tmp_path / name)]) == 2
         assert reason in capsys.readouterr().err
     assert main(["check", "all=true", "types=nonesuch"]) == 2
-    assert "nonesuch: no model type" in capsys.readouterr().err
+    assert "nonesuch: no model type; docs/models.md has them all" in capsys.readouterr().err
+    assert main(["check", "all=true", "types=lama"]) == 2
+    said = capsys.readouterr().err
+    assert "near are llama" in said
+    assert len(said) < 200  # and no list of hundreds
     for arguments in (["check"], ["check", "--all"], ["check", "all=true", "folder"]):
         assert main(arguments) == 2
         assert "cannot read" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import torch
 import squeezed
 from squeezed.cache.fixed import attend_weighted
 from squeezed.methods.magicpig import chance, hash_codes
-from squeezed.methods.vattention import sample_size
+from squeezed.methods.vattention import ranks, sample_size
 from squeezed.selection.kept import Selection
 from tests.squeezed.conftest import first_pass, logits, random_ids
 
@@ -65,6 +65,19 @@ def test_the_sample_that_a_tolerance_needs():
     assert found.item() == pytest.approx(100, abs=1)
     wider = sample_size(*map(torch.tensor, (0.2, 1000.0, 164.5)), 0.1, 1.645)
     assert wider.item() == pytest.approx(400, abs=1)
+
+
+def test_ranks_are_places_in_the_order():
+    generator = torch.Generator().manual_seed(0)
+    rest = torch.rand(2, 3, 5, 41, generator=generator) < 0.6
+    order = torch.rand(3, 41, generator=generator)
+    found = ranks(rest, order)
+    for member, head, token in torch.cartesian_prod(*map(torch.arange, (2, 3, 5))).tolist():
+        rows = rest[member, head, token].nonzero().flatten().tolist()
+        by_order = sorted(rows, key=lambda row: order[head, row].item())
+        assert [found[member, head, token, row].item() for row in by_order] == list(
+            range(len(rows))
+        )
 
 
 def vattention(**settings):
@@ -152,6 +165,15 @@ def test_magicpig_weighs_by_the_inverse_chance_and_reads_ids(ctx):
     assert torch.equal(selection.keep, taken.any(2))
     assert bool((selection.log_weights[selection.log_weights.isfinite()] >= -1e-3).all())
     torch.testing.assert_close(selection.lookup, met.sum((2, 4)).float() * 4 / 128)
+
+
+def test_tables_are_counted_one_by_one(ctx):
+    selector = squeezed.MagicPIG(sparsity=0.5, bits=4, tables=20).bind(ctx, "reference")[0]
+    query = torch.randn(3, 2, 2, 70, 16, generator=torch.Generator().manual_seed(1))
+    found = selector.met(query, 7)
+    asked = hash_codes(query, selector.hashed.planes, 4)[..., None, :7]
+    stored = selector.hashed.codes[None, :, None, None, :, :7]
+    assert torch.equal(found, (asked == stored).sum(-1).to(found.dtype))
 
 
 def test_a_smaller_size_looks_into_fewer_tables(ctx):
