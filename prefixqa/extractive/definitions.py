@@ -19,42 +19,40 @@ MIN_WORDS = 3  # of what something is: "a file" tells nothing
 # Beginnings that are no term, and words that a term does not have.
 _STARTS = re.compile(
     r"^(?:It|This|That|These|Those|There|He|She|They|We|You|What|Here|Which|Thus|Then|If|When|As|"
-    r"Another|Other|One|Each|"
-    r"Such|All|Both|Note|Technically|Using|Having|Being|Doing|Some|Many|Most|Nothing|Anything|"
-    r"Everything|Where|Since|"
-    r"For|In|On|At|By|With|Also|Perhaps|Probably|Usually|Sometimes|Often|Its|Their|His|Her|Our|My|"
-    r"Your|Only|Not|No|"
-    r"Sometime|Today|Now|Still|Alternatively|Finally)\b"
+    r"Another|Other|One|Each|Such|All|Both|Note|Technically|Using|Having|Being|Doing|Some|Many|"
+    r"Most|Nothing|Anything|"
+    r"Everything|Where|Since|For|In|On|At|By|With|Also|Perhaps|Probably|Usually|Sometimes|Often|"
+    r"Its|Their|His|Her|Our|My|"
+    r"Your|Only|Not|No|Sometime|Today|Now|Still|Alternatively|Finally)\b"
 )
 _NO_TERM = re.compile(
     r"\b(?:this|these|that|which|who|as|is|are|not|other|corresponding|common|first|second|third|"
-    r"next|last|example|name|main|"
-    r"only|problem|reason|result|purpose|goal|idea|point|best|same|way|latter|former|above|"
-    r"following|answer|question|rest|"
-    r"case|cases|alternative|exception|advantage|disadvantage|drawback|difference|solution|such|it|"
-    r"they|you|we|also|"
-    r"probably|usually|often|sometimes|resulting|there|though|even|although|because|while|since|"
+    r"next|last|example|name|main|only|problem|reason|result|purpose|goal|idea|point|best|same|way|"
+    r"latter|former|above|"
+    r"following|answer|question|rest|case|cases|alternative|exception|advantage|disadvantage|"
+    r"drawback|difference|solution|such|it|"
+    r"they|you|we|also|probably|usually|often|sometimes|resulting|there|though|even|although|"
+    r"because|while|since|"
     r"however|what|thing|something|and|or|new|default|if|when|more|another)\b"
 )
 _VAGUE = re.compile(
-    r"^an? (?:(?:very|quite|rather|really|extremely|fairly|pretty|particularly|more|most) )?(?:good|"
-    r"bad|nice|great|common|simple|"
-    r"small|new|different|special|single|useful|similar|valid|possible|normal|little|bit|lot|few|"
-    r"number|set|list|kind|sort|type|"
-    r"part|case|matter|question|way|thing|result|string|value|name|file|number|acceptable|important|"
-    r"major|powerful|"
-    r"essential|synonym|\w+ful|\w+ible|\w+able)"
-    r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|alternative|"
-    r"point|part|"
-    r"of \w+(?: \w+)?|to \w+|that \w+|for \w+))?\s*$"
+    r"^an? (?:(?:very|quite|rather|really|extremely|fairly|pretty|particularly|more|"
+    r"most) )?(?:good|"
+    r"bad|nice|great|common|simple|small|new|different|special|single|useful|similar|valid|"
+    r"possible|normal|little|bit|lot|few|"
+    r"number|set|list|kind|sort|type|part|case|matter|question|way|thing|result|string|value|name|"
+    r"file|number|acceptable|important|"
+    r"major|powerful|essential|synonym|\w+ful|\w+ible|\w+able)"
+    r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|"
+    r"alternative|"
+    r"point|part|of \w+(?: \w+)?|to \w+|that \w+|for \w+))?\s*$"
 )
 
 
 # What somebody thinks of it, and not what it is.
 _JUDGED = re.compile(
     r"^an? (?:very |quite |rather )?(?:popular|common|violation|pain|mistake|waste|joke|must|good|"
-    r"bad|nice|"
-    r"favou?rite|sign|matter|question|reason)\b"
+    r"bad|nice|favou?rite|sign|matter|question|reason)\b"
 )
 
 
@@ -109,6 +107,7 @@ def poor_definition(candidate: Candidate) -> str | None:
 
 
 DANGLING = (
-    r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|are|"
+    r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|"
+    r"are|"
     r"not|be|about"
 )

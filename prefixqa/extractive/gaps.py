@@ -18,8 +18,7 @@ _WORD = re.compile(r"[A-Za-z-]{4,}")
 SHORT = 4  # words of an answer that must not share one with the sentence
 _POINTER = re.compile(
     r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|following|or|"
-    r"and|but|"
-    r"nor|to)\b|\b(?:it|them|so|your|yours|yourself|itself|themselves)$|"
+    r"and|but|nor|to)\b|\b(?:it|them|so|your|yours|yourself|itself|themselves)$|"
     r"\b(?:this|these|those|above|below)\b|\s--|[\u2013\u2014]|^(?:the )?(?:following|above|former|"
     r"latter|author|user|users|reader|others?)$",
     re.IGNORECASE,
@@ -28,8 +27,8 @@ _POINTER = re.compile(
 _CONTENT = re.compile(r"[A-Z]|\d|\b[a-z][a-z-]{5,}|\b[a-z-]{4,}\b.*\b[a-z-]{4,}\b")
 _IDIOM = re.compile(
     r"^(?:effect|general|particular|practice|fact|addition|order|case|advance|detail|total|turn|"
-    r"time|question|example|instance|"
-    r"short|mind|place|use|force|common|least|most|first|last|once|all|more|other|many|several|"
+    r"time|question|example|instance|short|mind|place|use|force|common|least|most|first|last|once|"
+    r"all|more|other|many|several|"
     r"various)\b"
 )
 _FINITE = re.compile(
@@ -37,14 +36,12 @@ _FINITE = re.compile(
 )
 _VAGUE = re.compile(
     r"^(?:the )?(?:different|various|other|many|several|certain|some|such|same|reference|"
-    r"own)? ?(?:things?|purposes?|reasons?|ways?|cases?|"
-    r"people|\w+ (?:things?|purposes?|reasons?))$"
+    r"own)? ?(?:things?|purposes?|reasons?|ways?|cases?|people|\w+ (?:things?|purposes?|reasons?))$"
 )
 # Comparisons with no more than themselves.
 _NOTHING_COMPARED = re.compile(
     r"^(?:just|one|once|that|those|it|they|usual|necessary|expected|before|ever|this|these|you|he|"
-    r"she|we|I|what|"
-    r"others?|any|anything|ours|at|in the past)\b"
+    r"she|we|I|what|others?|any|anything|ours|at|in the past)\b"
 )
 _LISTED_ON = re.compile(r"^, [^,]+(?:,[^,]+)*,? (?:and|or) ")
 

@@ -20,24 +20,23 @@ _OF_A_NAME = re.compile(
 )
 _NONE = re.compile(
     r"^(?:OK|I|I'\w+|TRUE|FALSE|True|False|Yes|No|NULL|Note|See|Section|Chapter|Figure|Table|"
-    r"Appendix|A|An|The|"
-    r"If|When|This|It|In|For|To|You|We|God|English|Internet|Web|URL|URLs|PC|CD|GUI|IP|RAM|ASCII)s?$"
+    r"Appendix|A|An|The|If|When|This|It|In|For|To|You|We|God|English|Internet|Web|URL|URLs|PC|CD|"
+    r"GUI|IP|RAM|ASCII)s?$"
 )
 # Names with a mark of their own that everybody knows.
 _KNOWN = re.compile(
     r"^(?:UTF-?8|UTF-16|ISO-.*|IPv[46]|X11|MacOS.*|LaTeX.*|BibTeX|pdfTeX|XeTeX|LuaTeX|Latin-1|"
-    r"[A-Z]\w+-(?:like|based|only|specific)|"
-    r"United States.*|United Kingdom|New York.*|Mac OS.*|Microsoft.*|Windows.*|Linux.*|Unix.*|GNU.*|"
+    r"[A-Z]\w+-(?:like|based|only|specific)|United States.*|United Kingdom|New York.*|Mac OS.*|"
+    r"Microsoft.*|Windows.*|Linux.*|Unix.*|GNU.*|"
     r"Internet.*|"
     r"Free Software|JavaScript|PostScript|OpenGL|GitHub|MySQL|Table of Contents|Release Notes|"
-    r"Front Matter|[A-Z][a-z]+(?:ese|ish|ian|ean|ans)|"
-    r"Western Europe.*|North America.*)$"
+    r"Front Matter|[A-Z][a-z]+(?:ese|ish|ian|ean|ans)|Western Europe.*|North America.*)$"
 )
 # Behind "/usr/lib/" other words may be the rest of a path that a blank has got into.
 _BEHIND_A_FOLDER = re.compile(
     r" (?:director(?:y|ies)|folders?|hierarchy|tree|and|or|is|are|was|were|to|for|in|with|by|using|"
-    r"on|which|that|if|when|"
-    r"from|as|at|after|before|has|have|contains?|must|should|can|may|will|does|do|not|first|"
+    r"on|which|that|if|when|from|as|at|after|before|has|have|contains?|must|should|can|may|will|"
+    r"does|do|not|first|"
     r"performs|instead)\b"
 )
 # Folders that everybody knows.
@@ -47,8 +46,8 @@ _COMMON_FOLDER = re.compile(
 )
 _TITLE = re.compile(
     r"\b(?:see|see also|described in|requested in|explained in|discussed in|shown in|listed in|"
-    r"found in|information in|"
-    r"refer to|referred to|documented in|details in|given in|chapter|section|appendix|and)(?: the|"
+    r"found in|information in|refer to|referred to|documented in|details in|given in|chapter|"
+    r"section|appendix|and)(?: the|"
     r" also)? \(?$|\(see(?: the| also)? $|\(in $",
     re.IGNORECASE,
 )

@@ -10,23 +10,25 @@ _MONTH = "(?:January|February|March|April|May|June|July|August|September|October
 # Words that end in "s" and are nothing that is counted.
 _NO_PLURAL = (
     r"(?!(?:ones|others|prevents|causes|enables|lets|helps|keeps|ends|begins|stops|fails|exits|"
-    r"denotes|is|"
-    r"was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|uses|"
-    r"needs|"
-    r"comes|becomes|makes|allows|contains|requires|provides|represents|specifies|indicates|adds|sets|"
+    r"denotes|is|was|has|does|this|its|as|us|thus|plus|holds|supports|defines|means|gives|takes|"
+    r"uses|"
+    r"needs|comes|becomes|makes|allows|contains|requires|provides|represents|specifies|indicates|"
+    r"adds|sets|"
     r"returns|shows|always|perhaps|besides|unless|less|across|versus|minus|starts|works|says|runs|"
-    r"introduces|refers|corresponds|applies|follows|goes|gets|includes|describes|leads|appears|tells)\b)"
+    r"introduces|refers|corresponds|applies|follows|goes|gets|includes|describes|leads|appears|"
+    r"tells)\b)"
 )
 _UNIT = (
-    r"(?:percent|dpi|metres|meters|feet|inch|inches|cm|mm|km|kg|ms|pt|Hz|kHz|MHz|GHz|KB|MB|GB|TB|kB|"
-    r"MiB|GiB|KiB|"
-    r"million|billion|thousand|" + _NO_PLURAL + r"[a-z]{2,13}s)\b"
+    r"(?:percent|dpi|metres|meters|feet|inch|inches|cm|mm|km|kg|ms|pt|Hz|kHz|MHz|GHz|KB|MB|GB|TB|"
+    r"kB|"
+    r"MiB|GiB|KiB|million|billion|thousand|" + _NO_PLURAL + r"[a-z]{2,13}s)\b"
 )
 # What is numbered by the number behind it, so that the word behind that is not counted.
 _IDENTIFIER = (
-    r"(?:versions?|process|line|ports?|levels?|runlevels?|values?|type|step|columns?|rows?|numbers?|"
-    r"options?|"
-    r"mode|protocol|revision|release|bit|signal|code|status|layer|class|grade|rule|phase|group|of)"
+    r"(?:versions?|process|line|ports?|levels?|runlevels?|values?|type|step|columns?|rows?|"
+    r"numbers?|"
+    r"options?|mode|protocol|revision|release|bit|signal|code|status|layer|class|grade|rule|phase|"
+    r"group|of)"
 )
 _NUMBER = re.compile(
     rf"(?<![\w.,/-])(?P<value>{_MONTH} \d{{1,2}}(?:, \d{{4}})?(?!\d)|"
@@ -46,9 +48,9 @@ _BEFORE = re.compile(
 _NUMBERED = re.compile(
     r"\b(?:sections?|chapters?|figures?|figs?\.|tables?|pages?|appendix|parts?|steps?|examples?|"
     r"equations?|eqs?\.|"
-    r"items?|senses?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|pp?\.|"
-    r"annex|"
-    r"rules?|bugs?)"
+    r"items?|senses?|notes?|lines?|RFC|footnotes?|lemmas?|theorems?|phase|volumes?|vol\.|No\.|"
+    r"pp?\.|"
+    r"annex|rules?|bugs?)"
     r"(?:[\s\d.,()]|and|or|to)*$|"
     r"\b(?:listed|described|defined|discussed|shown|given|specified|explained|outlined|see|found) in $",
     re.IGNORECASE,

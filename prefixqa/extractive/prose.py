@@ -27,19 +27,18 @@ _JOINED = re.compile(
 _LEADERS = re.compile(r"\.{3,}|(?:\. ){2,}\.")
 _POINTS_ELSEWHERE = re.compile(
     r"\b(?:as follows|(?:the|into|these|with) following|as (?:you|we) (?:can )?(?:see|saw)|"
-    r"see (?:also )?(?:section|chapter|figure|table|above|below)|"
-    r"(?:shown|described|discussed|listed|mentioned|given|defined|noted|explained|see|seen|"
+    r"see (?:also )?(?:section|chapter|figure|table|above|below)|(?:shown|described|discussed|"
+    r"listed|mentioned|given|defined|noted|explained|see|seen|"
     r"sections?|stated|outlined) "
-    r"(?:here |there )?(?:above|below|earlier|later|previously)|"
-    r"(?:above|below|next|previous|last|following|first|second|third|latter) "
+    r"(?:here |there )?(?:above|below|earlier|later|previously)|(?:above|below|next|previous|last|"
+    r"following|first|second|third|latter) "
     r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?|columns?)|"
     r"(?:examples?|figures?|tables?|sections?|chapters?|paragraphs?|lines?) (?:above|below|\d+)|"
     r"here|[Ii]n the examples?|[Ss]ections? (?:[A-Z]\.)?\d[\d.]*|(?:this|the) (?:term|word|usage|"
-    r"entry|sense|phrase|expression)|"
-    r"(?:above|below)(?! (?:the|an?|all|it|which|zero|\d))|"
-    r"(?:this|these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|"
-    r"tutorial|faq|guide|report|case))\b|"
-    r"^(?:See|Refer to|Please (?:see|refer|read)|For (?:more|further|details|additional)|"
+    r"entry|sense|phrase|expression)|(?:above|below)(?! (?:the|an?|all|it|which|zero|\d))|(?:this|"
+    r"these|our|present) (?:examples?|figure|table|section|chapter|page|document|manual|"
+    r"tutorial|faq|guide|report|case))\b|^(?:See|Refer to|Please (?:see|refer|read)|For (?:more|"
+    r"further|details|additional)|"
     r"More (?:information|details|examples))\b",
     re.IGNORECASE,
 )
@@ -49,7 +48,8 @@ _HOLE = re.compile(
     r"\b(?:should|to|can) (?:read|see|consult) by\b|\b(?:see|the|of|with) [,.;)]|"
     r"\b(?:described|listed|given|shown|explained|found|discussed|defined|documented) (?:in|by|"
     r"at) ?[,;.)]|"
-    r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|\( ?\)|"
+    r"\b(?:Sections?|Chapters?|Figures?|Fig\.|Tables?|Appendix) ?[.,;)]|\bsecs?\. ?[.,;)a-z]|"
+    r"\( ?\)|"
     r"[(\[] ?[,;]|"
     r"[\w)] [,;.](?: |$)|\b(?:the|an|of|to|with|and|or|by)[.;:)](?: |$)"
 )
@@ -62,7 +62,8 @@ _FRAGMENT = re.compile(
 )
 # A verb, or a list of keys, in place of who does it.
 _NO_SUBJECT = re.compile(
-    r"(?!Sometimes|Perhaps|Besides|Across|Towards|Unless|Always|Afterwards|Plus|Less|Versus|Users|Lots)"
+    r"(?!Sometimes|Perhaps|Besides|Across|Towards|Unless|Always|Afterwards|Plus|Less|Versus|Users|"
+    r"Lots)"
     r"[A-Z][a-z]{2,}s (?:an?|the|all|any|each|every|if|whether|how)\b|(?:[A-Z]{2,} ){2,}[A-Z]"
 )
 # A word of a dictionary's entry, which goes on without its subject.
@@ -73,8 +74,7 @@ _ENTRY = re.compile(
 _UNFINISHED = re.compile(r"[A-Z][a-z]+(?:ing|ed)\b")
 _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|be|has|have|had|do|does|did|can|could|may|might|must|should|will|would|"
-    r"cannot|"
-    r"isn't|aren't|don't|doesn't|can't|won't)\b"
+    r"cannot|isn't|aren't|don't|doesn't|can't|won't)\b"
 )
 # What hardly a sentence of prose is without, in languages that this is asked of.
 _SMALL = frozenset(

@@ -32,18 +32,17 @@ _USE = re.compile(
 )
 _RELATION = re.compile(
     r"\b(?:depends? on|rel(?:y|ies) on|results? in|leads? to|equivalent to|equal to|amounts? to|"
-    r"corresponds? to|"
-    r"belongs? to|stands? for|limited to|restricted to|similar to|identical to|differs? from|"
-    r"(?:starts|begins|ends|start|begin|end) with|"
-    r"(?:followed|preceded|caused|handled|done|provided|determined|controlled|maintained|performed|"
-    r"generated) by|"
-    r"responsible for|consists? in|in order to|so that|so as to|is to|instead of) "
+    r"corresponds? to|belongs? to|stands? for|limited to|restricted to|similar to|identical to|"
+    r"differs? from|"
+    r"(?:starts|begins|ends|start|begin|end) with|(?:followed|preceded|caused|handled|done|"
+    r"provided|determined|controlled|maintained|performed|"
+    r"generated) by|responsible for|consists? in|in order to|so that|so as to|is to|instead of) "
     r"(?P<value>[a-z][^,;:.()]*\w)(?=[.;])"
 )
 _CALLED = re.compile(
     r"\b(?:is|are|was|were|be|been) (?:\w+ly |also |often |sometimes )?(?:called|named|known as|"
-    r"termed|renamed to|nicknamed|"
-    r"(?:replaced|written|developed|maintained|invented|designed|founded|introduced) by(?= [A-Z])) "
+    r"termed|renamed to|nicknamed|(?:replaced|written|developed|maintained|invented|designed|"
+    r"founded|introduced) by(?= [A-Z])) "
     r"(?!(?:more|by|so|as|in|on|at|after|before|if|when|with|without|for|from|to|only|once|twice|"
     r"and|or|accordingly|explicitly)\b)"
     r"(?P<value>[^,;:.()]+?\w)(?=[.;,]| (?:and|or|but|by|in|for|to|when|if|at|on|from|with|which|"
@@ -54,11 +53,11 @@ _REASON = re.compile(r"\bbecause (?P<value>[^,;:.()]+\w)(?=\.$)")
 _CONDITION = re.compile(r"[a-z)] (?:if|unless|when|whenever|until) (?P<value>[^,;:.()]+\w)(?=\.$)")
 _OBJECT = re.compile(
     r"\b(?:provides|displays|adds|uses|requires|prevents|outputs|produces|generates|supports|"
-    r"introduces|implements|represents|"
-    r"creates|returns|removes|replaces|describes|specifies|determines|stores|reads|covers|inserts|"
-    r"gives|shows|avoids|loads|"
-    r"checks|means that|implies that|ensures that) "
-    r"(?!if|whether|that|how|what|when|where|why|to|for|in|of|on|by|and|as|from|with|it|them|up|out|"
+    r"introduces|implements|represents|creates|returns|removes|replaces|describes|specifies|"
+    r"determines|stores|reads|covers|inserts|"
+    r"gives|shows|avoids|loads|checks|means that|implies that|ensures that) "
+    r"(?!if|whether|that|how|what|when|where|why|to|for|in|of|on|by|and|as|from|with|it|them|up|"
+    r"out|"
     r"off)\b"
     r"(?P<value>[a-z][^,;:.()]*\w)(?=\.$)"
 )
