@@ -6,10 +6,10 @@ from dataclasses import dataclass
 # A full stop behind these ends no sentence.
 _SHORT = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Fig|Figs|Eq|Eqs|Sec|Ref|Refs|Tab|No|Nos|Vol|cf|vs|approx|resp|"
-    r"e\.g|i\.e|et al|etc|ca|al)|\b[A-Z])\.$"
+    r"e\.g|i\.e|et al|ca|al|pp?|ed|eds)|\b[A-Z])\.$"
 )
 LONGEST_SHORT = 12  # characters of such a word, and some more
-_END = re.compile(r"[.!?][\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9]|\s*$)")
+_END = re.compile(r"[.!?][\"')\]]*(?=\s+(?:[\"'(\[]?[A-Z0-9]|[\\/][A-Za-z])|\s*$)")
 
 
 @dataclass(frozen=True)

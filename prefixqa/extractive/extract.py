@@ -6,15 +6,20 @@ from collections import Counter
 from dataclasses import replace
 
 from prefixqa.document import Document, Pair
-from prefixqa.extractive.rules import GUESSED, OPEN, RULES, Candidate, endings, problem
+from prefixqa.extractive.candidate import BRIEF, GUESSED, LEANING, OPEN, Candidate
+from prefixqa.extractive.code import NAMES
+from prefixqa.extractive.gaps import problem, ranked
+from prefixqa.extractive.names import is_plain
+from prefixqa.extractive.rules import RULES, endings
 from prefixqa.made import Made, Rejected
 from prefixqa.mix import quotas
 from prefixqa.sentences import Sentence, sentences
 from prefixqa.spread import Strata
 
 NAME = "extractive"
-GENERATOR = "extractive-3"  # goes into every row; other pairs for one text need another version
+GENERATOR = "extractive-4"  # goes into every row; other pairs for one text need another version
 SUBJECT = 0.01  # share of sentences from which on a name is what the document is about
+OFTEN = 5  # times that a name of several words may come before it is one, too
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}
 
 
@@ -54,11 +59,16 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
                 flaw = "the sentence comes more than once"
             elif flaw is None and words.repeated(candidate.prefix):
                 flaw = "the words before the answer come more than once"
-            guessed = candidate.answer in subjects or is_common(candidate.answer, common)
-            if candidate.type == "factual" and guessed:
+            guessed = (
+                candidate.answer in subjects
+                or is_common(candidate.answer, common)
+                or (candidate.answer[:1].isupper() and is_plain(candidate.answer))
+                or (flaw is None and is_a_subject(candidate.answer, text))
+            )
+            if candidate.type in ("factual", "method") and candidate.rank < GUESSED and guessed:
                 candidate = replace(candidate, rank=GUESSED)
             if flaw is None:
-                found.append(candidate)
+                found.append(ranked(candidate))
             else:
                 shown = {"question": candidate.question, "answer": candidate.answer}
                 rejected.append(Rejected(document.id, "rule", flaw, shown))
@@ -68,14 +78,22 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
 def everywhere(every: list[Sentence]) -> set[str]:
     """Capitalised words that come in so many sentences that one guesses them without reading."""
     found = Counter(
-        word for each in every for word in set(re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", each.text))
+        word
+        for each in every
+        for word in {*re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", each.text), *NAMES.findall(each.text)}
     )
     return {word for word, count in found.items() if count > max(4, SUBJECT * len(every))}
 
 
+def is_a_subject(answer: str, text: str) -> bool:
+    """Whether a name of several words comes so often that the document is about it."""
+    return answer[:1].isupper() and " " in answer and text.count(answer) > OFTEN
+
+
 def is_common(answer: str, common: set[str]) -> bool:
     """Whether a capitalised word is no name: the document has it in small letters, too."""
-    return answer[:1].isupper() and answer.lower() in common and answer[1:].islower()
+    shouted = len(answer) > 3 and answer.isupper()
+    return answer[:1].isupper() and answer.lower() in common and (answer[1:].islower() or shouted)
 
 
 class Repeats:
@@ -144,7 +162,7 @@ def choose(
         for _ in range(wanted[name]):
             if pool := [each for each in left if each.type == name]:
                 take(pool)
-    for rank in (0, OPEN, GUESSED):
+    for rank in (0, BRIEF, OPEN, GUESSED, LEANING):
         taken = {each.sentence for each in chosen}
         left[:] = [each for each in found if each.rank == rank and each.sentence not in taken]
         while len(chosen) < questions and left:

@@ -1,13 +1,12 @@
 """``python -m tests.documents --out DIR``: reads 20 documents of Debian's packages and reports what is left.
 
 Needs a Debian with ``pdftotext`` (poppler-utils) and ``w3m``, and its package mirror. DIR gets ``table.md``,
-the pairs (``pairs.jsonl``), and 50 of them to be read (``read.txt``). Packages are kept in DIR/packages, so
-that a second run fetches nothing; documents are never written anywhere.
+the pairs (``pairs.jsonl``), and 50 of them to be read (``read.txt``; ``reading.py`` says which). Packages
+are kept in DIR/packages, so that a second run fetches nothing; documents are never written anywhere.
 """
 
 import argparse
 import json
-import random
 import shutil
 import statistics
 import subprocess
@@ -27,10 +26,13 @@ from prefixqa.sources.clean import clean
 from prefixqa.sources.formats import FORMATS
 from prefixqa.sources.report import report
 from tests.documents.packages import SOURCES, Source, fetch, unpacked
+from tests.documents.reading import to_read
 from tests.documents.recall import recall, without_running_heads
 
 QUESTIONS = 24
-TO_READ = 50
+READ_SEED = (
+    25  # of the pairs to read; another one for every reading, so that no rule is made for them
+)
 ENOUGH_MEDIAN, ENOUGH = 0.95, 0.8  # recall: of the median, and of each document that has no warning
 
 
@@ -109,16 +111,6 @@ def shortfalls(outcomes: list[Outcome]) -> list[str]:
     return found
 
 
-def to_read(outcomes: list[Outcome]) -> str:
-    """Pairs for a person to judge, drawn from all documents alike."""
-    every = [(each.source.name, pair) for each in outcomes for pair in each.pairs]
-    chosen = random.Random(0).sample(every, min(TO_READ, len(every)))
-    return "\n\n".join(
-        f"{number}. [{name}, {pair.type}] {pair.question}\n   -> {pair.answers[0]}"
-        for number, (name, pair) in enumerate(chosen, start=1)
-    )
-
-
 def main() -> int:
     """Exit code 1 if something falls short, 2 if a tool or a package is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.documents", description=__doc__)
@@ -169,7 +161,8 @@ def main() -> int:
                     "answer": pair.answers[0],
                 }
                 file_of_pairs.write(json.dumps(row, ensure_ascii=False) + "\n")
-    (out / "read.txt").write_text(to_read(outcomes))
+    drawn = [(each.source.name, pair) for each in outcomes for pair in each.pairs]
+    (out / "read.txt").write_text(to_read(drawn))
     print(table(outcomes))
     for line in (short := shortfalls(outcomes)):
         print(f"falls short: {line}", file=sys.stderr)

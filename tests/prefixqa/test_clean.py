@@ -104,7 +104,7 @@ def test_words_of_a_pdf_are_apart_and_pages_without_blanks_are_refused() -> None
     [
         "1.2 Installation of the program on the system .......... 14.",
         "exp -> exp + term | term and so it is with all of them.",
-        "Use the option --force to do it again for the whole of it.",
+        "Use the option --force=all to do it again for the whole of it.",
         "For the details of this see section 3 of the other manual.",
         "Alice Bob Carol David Eve Frank of the Grace Heidi.",
     ],

@@ -25,6 +25,8 @@ def shown(source: str) -> str:
         (r"See \href{http://u}{the map} now.", "See the map now."),
         (r"A \texttt{file}, \textsf{sans} and \mbox{a box}.", "A file, sans and a box."),
         (r"\newcommand{\ours}{SqueezeNet}We present \ours.", "We present SqueezeNet."),
+        (r"Written in \latex/ and \tikz/ for all.", "Written in LaTeX and tikz for all."),
+        (r"For writing \texttt{.sty} files \cite{x}.", "For writing .sty files."),
         (r"\def\n{42}It has \n{} parts.", "It has 42 parts."),
         (r"\newcommand{\p}[2][one]{(#1, #2)}\p{x} and \p[two]{y}.", "(one, x) and (two, y)."),
         (r"\def\pair#1,#2.{#2 before #1}\pair a,b.", "b before a"),

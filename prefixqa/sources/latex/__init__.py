@@ -42,7 +42,9 @@ def latex(name: str, content: bytes, others: Others = lambda _: None) -> Raw:
 
     reader = Reader(source, counted)
     reader.run()
-    text = re.sub(r"(?<=\S)[ \t]+(?=[.,;:)])", "", reader.written())  # what a dropped \cite leaves
+    text = re.sub(
+        r"(?<=\S)[ \t]+(?=[.,;:)](?!\w))", "", reader.written()
+    )  # what a dropped \cite leaves
     if not text.strip():
         raise SourceError("LaTeX without any text")
     reader.over = False  # the end of the body is not that of the title, which is read now

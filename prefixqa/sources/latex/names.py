@@ -108,6 +108,8 @@ SYMBOLS: dict[str, str] = {
     "propto": "∝", "bmod": "mod",
     "lq": "'", "rq": "'", "today": "", "-": "", "*": "",
 }  # fmt: skip
+# The same names as some classes write them: "\\latex/".
+LOGOS = {name.lower(): shown for name, shown in SYMBOLS.items() if name.endswith("TeX")}
 FUNCTIONS = frozenset(
     [
         "arccos",

@@ -165,6 +165,10 @@ class Reader(State):
         if base in names.KEEPS_TEXT:
             return
         self.unknown[f"\\{base}"] += 1
+        if not self.maths and self.tokens.follows("/"):  # "\\tikz/", a name that its class defines
+            self.tokens.raw_character()
+            self.put(names.LOGOS.get(base, base))
+            return
         if self.tokens.follows("["):
             options = self.arguments.optional()
             if options is not None and not self.tokens.follows("{"):
