@@ -10,6 +10,7 @@ from prefixqa.extractive.candidate import BRIEF, GUESSED, LEANING, OPEN, Candida
 from prefixqa.extractive.code import NAMES
 from prefixqa.extractive.gaps import problem, ranked
 from prefixqa.extractive.names import is_plain
+from prefixqa.extractive.prose import LONGEST
 from prefixqa.extractive.rules import RULES, endings
 from prefixqa.made import Made, Rejected
 from prefixqa.mix import quotas
@@ -52,6 +53,8 @@ def candidates(document: Document) -> tuple[list[Candidate], list[Rejected]]:
     subjects = everywhere(every)
     common = set(re.findall(r"\b[a-z]{3,}\b", text))
     for sentence in every:
+        if len(sentence.text) > LONGEST:
+            continue
         rules = [rule for rule in RULES if rule is not endings or sentence in key]
         for candidate in (each for rule in rules for each in rule(sentence)):
             flaw = problem(candidate)

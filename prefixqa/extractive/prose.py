@@ -131,6 +131,7 @@ _SMALL = frozenset(
     ]
 )
 MIN_WORDS, MAX_WORDS = 7, 45
+LONGEST = 400  # characters; rules do not search longer ones, which would take time by their square
 MIN_LETTERS = 0.78  # share of letters among the characters that are no blanks
 MAX_CAPITALS = (
     0.45  # share of words that begin with a capital or are none: names, headings, lists of keys
@@ -144,7 +145,7 @@ def flaw(sentence: str) -> str | None:
     if plain is None:
         return "too many names of code in the sentence"
     words = plain.split()
-    if not MIN_WORDS <= len(words) <= MAX_WORDS or len(sentence) > 400:
+    if not MIN_WORDS <= len(words) <= MAX_WORDS or len(sentence) > LONGEST:
         return "a sentence too short or too long to ask about"
     if not re.match(r"(?:[\"'(\u00ab]?[A-Z\u00c0-\u00de]|name [a-z])", plain) or not re.search(
         r"[.!][\"')\u00bb]*$", plain

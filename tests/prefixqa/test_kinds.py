@@ -3,6 +3,7 @@
 # ruff: noqa: E501  (a sentence and its answer are read best in one line)
 
 import re
+import time
 
 import pytest
 
@@ -330,3 +331,12 @@ def test_what_says_little_comes_behind_what_says_more(
     sentence: str, answer: str, rank: int
 ) -> None:
     assert min(ranked(each).rank for each in candidates(sentence, answer)) == rank
+
+
+@pytest.mark.parametrize(
+    "piece", ["a lamp is used to ", "because x if y ", "/usr/lib ", 'so that "a b ']
+)
+def test_a_very_long_sentence_is_not_searched(piece: str) -> None:
+    begun = time.process_time()
+    assert extract(Document("d", "d", piece * 10_000 + ".", "d.txt"), 9, 0).pairs == ()
+    assert time.process_time() - begun < 5
