@@ -162,7 +162,7 @@ def test_minutes_that_are_over_say_what_is_known(
 def test_documents_become_questions(run: Run, tmp_path: Path) -> None:
     texts = tmp_path / "texts"
     texts.mkdir()
-    for place in ("method", "budget", "records"):
+    for place in ("limits", "budget", "findings-real-models"):
         page = Path(__file__).parents[3] / "docs" / f"{place}.md"
         (texts / f"{place}.md").write_text(page.read_text(encoding="utf-8"))
     small = ("task.length=1024", "task.questions_per_context=4", "task.max_new_tokens=2")
