@@ -17,7 +17,7 @@ class Settings:
     name: str | None = setting(None, "the study; null: all are remade")
     study: str | None = setting(None, "what to make of it; null: as its README says")
     group: str | None = setting(None, "pack these runs first, a group as the report names it")
-    table: Path | None = setting(None, "pack this table of timings first, a CSV of kernels")
+    table: Path | None = setting(None, "pack this table of timings first, a CSV")
     results: Path = setting(Path("results"), "folder of results of those runs")
     reference: Path | None = setting(None, "folder of the studies; null: that of this repository")
 

@@ -1,6 +1,7 @@
 """Reference studies whose records are one table: timings, attention by head, controls, a harness."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -99,6 +100,39 @@ def _lookups(rows: pd.DataFrame) -> Made:
     return Made(rows, shown.reset_index().rename_axis(columns=None), None, facts)
 
 
+def _waits(rows: pd.DataFrame) -> Made:
+    """What a user waits for: milliseconds, and processor time above the floor as a share of transformers'."""
+    table = rows.astype({"length": int, "tokens": int, "batch": int, "threads": int})
+    table["step"] = [_step(row) for row in table.to_dict("records")]
+    table["cell"] = [
+        f"{float(ms):,.0f}" + (f" ({float(share):.2f})" if float(share or 0) else "")
+        for ms, share in zip(table["median_ms"], table["cpu_share"], strict=True)
+    ]
+    # A context is prefilled for every method, and an index is made for those that choose.
+    table["who"] = table["who"].replace({"prefill": "full", "index": "topk"})
+    shown = table.pivot_table(
+        index="step", columns="who", values="cell", aggfunc="first", sort=False, fill_value=""
+    )
+    order = [who for who in ("floor", "transformers", "full", "topk", "best") if who in shown]
+    facts = {
+        "model": f"{several(rows['model'])}, {several(rows['dtype'])}",
+        "commit": several(rows["commit"]),
+        "machine": several(rows["device"]),
+        "libraries": f"torch {several(rows['torch'])}",
+        "n": f"{len(rows)} timings, in turns",
+    }
+    return Made(rows, shown[order].reset_index().rename_axis(columns=None), None, facts)
+
+
+def _step(row: dict[Hashable, Any]) -> str:
+    """What is waited for, in words."""
+    where = f"{row['length']:,} tokens, {row['threads']} thread{'s' * (row['threads'] > 1)}"
+    if row["what"] == "context":
+        return f"{where}: {'index' if row['who'] == 'index' else 'context'}"
+    size = f" of {row['tokens']}" if row["what"] == "question" else ""
+    return f"{where}: {row['what']}{size}, batch {row['batch']}"
+
+
 def _heads(rows: pd.DataFrame) -> Made:
     """What every method's kept rows hold of the attention: means over layers and heads, and the worst."""
     names = ("kv_budget", "recall", "mass", "oracle_mass")
@@ -161,6 +195,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], Made]] = {
     "kernels": _kernels,
     "clustering": _clustering,
     "lookups": _lookups,
+    "waits": _waits,
     "heads": _heads,
     "controls": _controls,
     "harness": harness.at_budgets,

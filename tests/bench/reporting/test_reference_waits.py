@@ -1,0 +1,37 @@
+"""Studies of what a user waits for: a table of steps, one column for each who answers."""
+
+import pandas as pd
+
+from bench.reporting.reference.tables import TABLES
+
+
+def row(what: str, who: str, ms: float, share: str, *, tokens: int = 25, batch: int = 1) -> object:
+    """As a CSV is read: all of it text."""
+    return {
+        **{"device": "cpu", "commit": "0123", "model": "tiny", "dtype": "float32", "threads": "1"},
+        **{"length": "2048", "what": what, "tokens": str(tokens), "batch": str(batch)},
+        **{"who": who, "median_ms": str(ms), "cpu_share": share, "torch": "2.13.0"},
+    }
+
+
+def test_a_row_a_step_and_a_column_for_each_who_answers() -> None:
+    rows = [
+        row("context", "transformers", 12059.0, "1", tokens=2048),
+        row("context", "prefill", 12102.4, "1.0039", tokens=2048),
+        row("context", "index", 2577.6, "0.21391", tokens=2048),
+        row("question", "floor", 282.4, "0"),
+        row("question", "transformers", 527.16, "1"),
+        row("question", "topk", 399.97, "0.46848"),
+        row("token", "topk", 90.0, "0.5", batch=8),
+    ]
+    made = TABLES["waits"](pd.DataFrame(rows))
+    context, index, question, token = made.narrow.to_dict("records")
+    assert context["step"] == "2,048 tokens, 1 thread: context"
+    assert (context["transformers"], context["full"]) == ("12,059 (1.00)", "12,102 (1.00)")
+    assert index["step"] == "2,048 tokens, 1 thread: index"
+    assert (index["transformers"], index["topk"]) == ("", "2,578 (0.21)")
+    assert question["step"] == "2,048 tokens, 1 thread: question of 25, batch 1"
+    assert (question["floor"], question["topk"]) == ("282", "400 (0.47)")
+    assert token["step"] == "2,048 tokens, 1 thread: token, batch 8"
+    assert (token["floor"], token["topk"]) == ("", "90 (0.50)")
+    assert made.facts["n"] == "7 timings, in turns"
