@@ -101,12 +101,20 @@ def _lookups(rows: pd.DataFrame) -> Made:
 
 
 def _waits(rows: pd.DataFrame) -> Made:
-    """What a user waits for: milliseconds, and processor time above the floor as a share of transformers'."""
-    table = rows.astype({"length": int, "tokens": int, "batch": int, "threads": int})
+    """What a user waits for: milliseconds, and what is above the floor as a share of transformers' own.
+
+    Of the clock: with two threads the processor's time counts threads that wait for work.
+    """
+    types = {"length": int, "tokens": int, "batch": int, "threads": int, "median_ms": float}
+    table = rows.astype(types)
     table["step"] = [_step(row) for row in table.to_dict("records")]
+    table["index"] = table["step"].str.replace(": index", ": context")
+    wide = table.pivot_table(index="index", columns="who", values="median_ms", aggfunc="first")
+    floor = table["index"].map(wide["floor"]).fillna(0.0)
+    share = (table["median_ms"] - floor) / (table["index"].map(wide["transformers"]) - floor)
     table["cell"] = [
-        f"{float(ms):,.0f}" + (f" ({float(share):.2f})" if float(share or 0) else "")
-        for ms, share in zip(table["median_ms"], table["cpu_share"], strict=True)
+        f"{ms:,.0f}" + (f" ({part:.2f})" if part > 0 else "")
+        for ms, part in zip(table["median_ms"], share, strict=True)
     ]
     # A context is prefilled for every method, and an index is made for those that choose.
     table["who"] = table["who"].replace({"prefill": "full", "index": "topk"})

@@ -31,7 +31,7 @@ def test_a_row_a_step_and_a_column_for_each_who_answers() -> None:
     assert index["step"] == "2,048 tokens, 1 thread: index"
     assert (index["transformers"], index["topk"]) == ("", "2,578 (0.21)")
     assert question["step"] == "2,048 tokens, 1 thread: question of 25, batch 1"
-    assert (question["floor"], question["topk"]) == ("282", "400 (0.47)")
+    assert (question["floor"], question["topk"]) == ("282", "400 (0.48)")
     assert token["step"] == "2,048 tokens, 1 thread: token, batch 8"
-    assert (token["floor"], token["topk"]) == ("", "90 (0.50)")
+    assert (token["floor"], token["topk"]) == ("", "90")
     assert made.facts["n"] == "7 timings, in turns"
