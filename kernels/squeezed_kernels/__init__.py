@@ -20,7 +20,7 @@ from squeezed_kernels.api import (
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.clusters import take_rows
 from squeezed_kernels.memory import centroid_dtype, empty_table
-from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask
+from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask, group_heads, times
 
 __all__ = [
     "REDUCTIONS",
@@ -34,6 +34,7 @@ __all__ = [
     "children",
     "compile_all",
     "empty_table",
+    "group_heads",
     "keep_best",
     "label_sums",
     "lookup",
@@ -42,4 +43,5 @@ __all__ = [
     "own_products",
     "resolve_backend",
     "take_rows",
+    "times",
 ]

@@ -14,6 +14,12 @@ _PATTERNS = (
         rf"^(?P<term>(?:An? |The )?{_NOUN}) (?:means|denotes|refers to) (?P<value>[^,;:.()]+)"
     ),
 )
+# Words that a definition does not end with.
+DANGLING = (
+    r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|"
+    r"are|"
+    r"not|be|about"
+)
 LONGEST_TERM = 40  # characters
 MIN_WORDS = 3  # of what something is: "a file" tells nothing
 # Beginnings that are no term, and words that a term does not have.
@@ -41,7 +47,7 @@ _VAGUE = re.compile(
     r"bad|nice|great|common|simple|small|new|different|special|single|useful|similar|valid|"
     r"possible|normal|little|bit|lot|few|"
     r"number|set|list|kind|sort|type|part|case|matter|question|way|thing|result|string|value|name|"
-    r"file|number|acceptable|important|"
+    r"file|acceptable|important|"
     r"major|powerful|essential|synonym|\w+ful|\w+ible|\w+able)"
     r"(?: (?:idea|thing|way|one|case|practice|example|choice|option|format|tool|feature|"
     r"alternative|"
@@ -104,10 +110,3 @@ def poor_definition(candidate: Candidate) -> str | None:
     if re.search(r"\b(?:" + DANGLING + r")$", answer) or re.match(r"\(| \(", candidate.right):
         return "a definition cut short"
     return None
-
-
-DANGLING = (
-    r"with|to|of|for|in|on|by|from|as|at|and|or|the|an?|that|which|if|than|into|over|under|via|is|"
-    r"are|"
-    r"not|be|about"
-)

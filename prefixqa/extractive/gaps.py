@@ -15,6 +15,7 @@ MIN_OPEN = 2  # of an answer that other words might replace
 FEW = 3  # longer words of an answer, below which other words might replace it, too
 MIN_AROUND = 4  # longer words of a sentence beside the answer: fewer do not say what it is about
 _WORD = re.compile(r"[A-Za-z-]{4,}")
+_TELLING = re.compile(r"[a-z-]{4,}|[A-Z]\w+")  # an answer of one such word tells little
 SHORT = 4  # words of an answer that must not share one with the sentence
 _POINTER = re.compile(
     r"^(?:this|that|these|those|such|of|with|it|them|which|they|he|she|you|we|one|not|following|or|"
@@ -87,10 +88,7 @@ def _poor_words(candidate: Candidate) -> str | None:
         words = re.search(r"\b(?:using|by|via) $", left)
         if words and (len(left.split()) <= 3 or _FINITE.search(answer)):
             return "words that belong to different parts of the sentence"
-        if (
-            re.search(r"(?:to|for|on) $", left)
-            and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2
-        ):
+        if re.search(r"(?:to|for|on) $", left) and len(_TELLING.findall(answer)) < 2:
             return "an answer of small words"
         if re.fullmatch(r"[a-z]+", answer):
             return "an answer of small words"
@@ -109,7 +107,7 @@ def _poor_words(candidate: Candidate) -> str | None:
         return "words that belong to different parts of the sentence"
     if not _CONTENT.search(answer) or _VAGUE.match(answer):
         return "an answer of small words"
-    if candidate.type == "factual" and len(re.findall(r"[a-z-]{4,}|[A-Z]\w+", answer)) < 2:
+    if candidate.type == "factual" and len(_TELLING.findall(answer)) < 2:
         return "an answer of small words"
     if candidate.rank == OPEN:
         if _IDIOM.match(answer) or len(re.findall(r"[a-z-]{4,}|[A-Z]\w+|\d+", answer)) < 2:

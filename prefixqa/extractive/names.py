@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from prefixqa.extractive.candidate import Candidate, completion
 from prefixqa.extractive.code import NAMES
+from prefixqa.extractive.months import MONTHS
 from prefixqa.sentences import Sentence
 
 _NAME = re.compile(
@@ -12,7 +13,7 @@ _NAME = re.compile(
 )
 # In front of a number, capitalised and yet no name that the number belongs to.
 _NO_OWNER = re.compile(
-    r"^(?:January|February|March|April|May|June|July|August|September|October|November|December|"
+    rf"^(?:{MONTHS}|"
     r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?|I)$"
 )
 _OF_A_NAME = re.compile(
@@ -69,10 +70,9 @@ def is_plain(answer: str) -> bool:
     """Whether a name is one word that many sentences could have: "USB", "Latin", "Marx"."""
     if _COMMON_FOLDER.fullmatch(answer):
         return True
-    if " " in answer:
-        return bool(_KNOWN.match(answer))
-    if _KNOWN.match(answer):
-        return True
+    known = bool(_KNOWN.match(answer))
+    if known or " " in answer:
+        return known
     return not re.search(
         r"[a-z][A-Z]|\d|^[A-Z][a-z]+-[A-Z][a-z]+$|^.{10,}$", answer
     ) and not is_code(answer)
@@ -150,8 +150,7 @@ def in_a_name(candidate: Candidate) -> bool:
     owner = before[1] if before and not first else ""
     if candidate.type == "numeric":
         return bool(_OF_A_NAME.match(owner) and owner[:1].isupper() and not _NO_OWNER.match(owner))
-    if re.search(
-        r"(?:\w |[(\"'])[A-Z]\w+ (?:of|for|to|on) (?:the )?$", left
-    ):  # the University of somewhere
+    # The University of somewhere.
+    if re.search(r"(?:\w |[(\"'])[A-Z]\w+ (?:of|for|to|on) (?:the )?$", left):
         return True
     return bool(_OF_A_NAME.match(owner) or (after and re.match(r"[A-Z\d]", after[1])))

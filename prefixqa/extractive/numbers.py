@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 from prefixqa.extractive.candidate import Candidate, completion
+from prefixqa.extractive.months import MONTHS
 from prefixqa.sentences import Sentence
 
-_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_MONTH = f"(?:{MONTHS})"
 # Words that end in "s" and are nothing that is counted.
 _NO_PLURAL = (
     r"(?!(?:ones|others|prevents|causes|enables|lets|helps|keeps|ends|begins|stops|fails|exits|"
@@ -78,12 +79,8 @@ def poor_number(candidate: Candidate) -> str | None:
         rf"(?!{_MONTH})\b[A-Z][\w-]+,? \(?$|et al\.?,? \(?$|; $", left
     ):
         return "the year of a citation"
-    if (
-        re.match(r' "?[A-Z]', right)
-        and re.search(r", $|[A-Za-z] $", left)
-        and " " not in answer
-        and (right.startswith(' "'))
-    ):
+    titled = re.match(r' "[A-Z]', right) and re.search(r", $|[A-Za-z] $", left)
+    if titled and " " not in answer:
         return "the number of a part of the document"
     if re.match(r"\)?,? ?(?:man|manual) page", right) or (
         right.startswith(")") and re.search(r"[\w/] ?\($", left)

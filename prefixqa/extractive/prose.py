@@ -4,8 +4,8 @@ import re
 from functools import lru_cache
 
 from prefixqa.extractive.code import without_names
+from prefixqa.extractive.months import MONTHS
 
-_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _CODE = re.compile(
     r"[{}\\|^~`@]|[<=>]{1,3}|\w[_/]\w|\$\w|::|--\w|\w\(\)|\(\)|&\w|\w\.\w+\(|#|:/|\w\((?!e?s\)|"
     r"\d)\w+(?:,\w+)*\)|\b\d+ [a-z]+ \d+\.\d|;\s*$|\.\.|\u2026|\*\w|/\*|\*/|[a-z]- (?!and\b|or\b|"
@@ -20,7 +20,7 @@ _JOINED = re.compile(
     r"[a-z] (?:If|The|This|It|In|When|You|For|To|These|We|They|As|There|However|And|But|An) [a-z]|"
     r"[a-z] (?:Each|Every|All|Some|Many|Note|By|With|On|At|Once|After|Before|While|Although|Since|"
     r"Because|Use|This|The) [A-Za-z]|"
-    r"[a-z.] (?!(?:" + _MONTHS + r"))\d{1,3} [A-Z][a-z]+,? [a-z]|[a-z]{2}\.\d{1,3} [A-Z]|"
+    r"[a-z.] (?!(?:" + MONTHS + r"))\d{1,3} [A-Z][a-z]+,? [a-z]|[a-z]{2}\.\d{1,3} [A-Z]|"
     r"[a-z]{3}(?: \d{1,3})? (?:[A-Z][a-z]+ )?\d+\.\d+(?:\.\d+)* [A-Z][a-z]+ [a-z]|"
     r"\b(?:CHAPTER|APPENDIX|SECTION|CONTENTS)\b"
 )
@@ -133,9 +133,8 @@ _SMALL = frozenset(
 MIN_WORDS, MAX_WORDS = 7, 45
 LONGEST = 400  # characters; rules do not search longer ones, which would take time by their square
 MIN_LETTERS = 0.78  # share of letters among the characters that are no blanks
-MAX_CAPITALS = (
-    0.45  # share of words that begin with a capital or are none: names, headings, lists of keys
-)
+# Share of words that begin with a capital or are none: names, headings, lists of keys.
+MAX_CAPITALS = 0.45
 
 
 @lru_cache(maxsize=1024)  # every rule asks about one sentence

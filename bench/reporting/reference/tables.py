@@ -108,10 +108,10 @@ def _waits(rows: pd.DataFrame) -> Made:
     types = {"length": int, "tokens": int, "batch": int, "threads": int, "median_ms": float}
     table = rows.astype(types)
     table["step"] = [_step(row) for row in table.to_dict("records")]
-    table["index"] = table["step"].str.replace(": index", ": context")
-    wide = table.pivot_table(index="index", columns="who", values="median_ms", aggfunc="first")
-    floor = table["index"].map(wide["floor"]).fillna(0.0)
-    share = (table["median_ms"] - floor) / (table["index"].map(wide["transformers"]) - floor)
+    table["beside"] = table["step"].str.replace(": index", ": context")
+    wide = table.pivot_table(index="beside", columns="who", values="median_ms", aggfunc="first")
+    floor = table["beside"].map(wide["floor"]).fillna(0.0)
+    share = (table["median_ms"] - floor) / (table["beside"].map(wide["transformers"]) - floor)
     table["cell"] = [
         f"{ms:,.0f}" + (f" ({part:.2f})" if part > 0 else "")
         for ms, part in zip(table["median_ms"], share, strict=True)

@@ -42,9 +42,8 @@ def latex(name: str, content: bytes, others: Others = lambda _: None) -> Raw:
 
     reader = Reader(source, counted)
     reader.run()
-    text = re.sub(
-        r"(?<=\S)[ \t]+(?=[.,;:)](?!\w))", "", reader.written()
-    )  # what a dropped \cite leaves
+    # What a dropped \cite leaves.
+    text = re.sub(r"(?<=\S)[ \t]+(?=[.,;:)](?!\w))", "", reader.written())
     if not text.strip():
         raise SourceError("LaTeX without any text")
     reader.over = False  # the end of the body is not that of the title, which is read now
