@@ -120,8 +120,13 @@ def _kind(folder: Path, answered: int) -> tuple[str, str, float | None]:
 
 
 def _whole(summary: dict[str, Any]) -> float | None:
-    new = summary["examples"] - summary.get("before", 0)
-    return None if new <= 0 else round(float(summary["seconds"]) / new, 3)
+    """None, too, for a summary that does not say: one of an older version, or made by hand."""
+    try:
+        new = int(summary["examples"]) - int(summary.get("before", 0))
+        spent = float(summary["seconds"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return None if new <= 0 else round(spent / new, 3)
 
 
 def _so_far(mark: dict[str, Any], answered: int) -> float | None:

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from bench.config.errors import ImpossibleError, InputError, RunError
+from bench.config.method_settings import build_method
 from bench.config.spec import IndexSpec, RunSpec
 from bench.config.words import counted
 from bench.records import provenance
@@ -94,6 +95,8 @@ def execute(spec: RunSpec) -> Outcome:
         InputError: the context cannot be indexed in this way; FailedError: out of memory, or any other
             error of the model or the engine. ``failed.json`` in the run's folder has the reason.
     """
+    if caveat := build_method(spec.method.name, spec.method.parameters).caveat:
+        tqdm.write(f"warning: {spec.title}: {caveat}")
     outcome, _ = _work(spec, None, None)
     _warn_if_off(spec, outcome)
     return outcome

@@ -43,6 +43,11 @@ class Method(abc.ABC):
         """How the user input is processed: ``sparse``, by the method; ``dense``, with full attention."""
         return SPARSE
 
+    @property
+    def caveat(self) -> str:
+        """What whoever reads a result with these settings has to know, in one sentence; mostly nothing."""
+        return ""
+
     @abc.abstractmethod
     def bind(self, context: Context, backend: str) -> Sequence[Selector]:
         """A selector for each layer of a context, which runs its lookups by a backend of the kernels.

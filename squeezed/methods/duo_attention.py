@@ -42,6 +42,15 @@ class DuoAttention(BudgetedMethod):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more")
 
+    @property
+    def caveat(self) -> str:
+        if self.pattern is not None:
+            return ""
+        return (
+            "heads are ranked by a stand-in (window attention to other keys), not by the authors' trained "
+            "numbers; give their file for the model as pattern"
+        )
+
     def kept_by_all(self, layer: LayerIndex) -> torch.Tensor:
         """Sinks and recent rows, boolean ``[H, M]``; the window is a part of the recent tokens."""
         last = layer.tokens - self.local

@@ -112,6 +112,16 @@ def test_json_has_numbers_and_every_run(runs: Path, capsys: pytest.CaptureFixtur
     assert all(run["seconds"] > 0 and (runs / run["folder"]).is_dir() for run in done)
 
 
+@pytest.mark.parametrize("seconds", [{}, {"seconds": None}, {"seconds": "short"}])
+def test_a_summary_without_seconds_is_of_a_finished_run(
+    runs: Path, seconds: dict[str, Any]
+) -> None:
+    place = folder(runs, "full") / "summary.json"
+    place.write_text(json.dumps({"examples": 2, **seconds}))
+    (full,) = [each for each in status.status(runs) if "full" in each.title]
+    assert (full.state, full.seconds) == ("done", None)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -48,6 +48,14 @@ def test_full_reads_everything(bench: Bench, tmp_path: Path) -> None:
     assert read_records(only_records(tmp_path))[0]["kv_budget"] == 1.0
 
 
+def test_a_method_that_is_not_quite_the_authors_says_so(bench: Bench) -> None:
+    sizes = ("method.sparsity=0.5", "method.sinks=4", "method.own.local=60")
+    result = bench("method=duo_attention", *sizes, "task.samples=1")
+    assert result.code == 0
+    assert "warning: " in result.out
+    assert "ranked by a stand-in" in result.out
+
+
 def test_questions_on_one_context_share_one_index(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

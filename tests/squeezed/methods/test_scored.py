@@ -245,6 +245,7 @@ def test_duo_heads_with_the_largest_numbers_keep_everything(tmp_path):
     method = squeezed.DuoAttention(sparsity=0.4, sinks=1, local=3, pattern=str(pattern))
     kept = rows_of_heads(four_heads(), method)
     assert kept == [list(range(10)), [0, 9], list(range(10)), [0, 9]]
+    assert (method.caveat, "stand-in" in squeezed.DuoAttention().caveat) == ("", True)
     # One row more than that: the next head in order gets it, as its latest.
     more = dataclasses.replace(method, sparsity=0.375)
     assert rows_of_heads(four_heads(), more)[3] == [0, 8, 9]
