@@ -1,10 +1,11 @@
 """Lookups and steps of one shape, timed in turns."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import torch
-from squeezed_kernels import attend, attend_groups, keep_best, lookup
+from squeezed_kernels import attend, attend_groups, children, keep_best, lookup
 
 from bench.reporting.output import as_markdown, write_text
 from bench.timing.kernels import clock
@@ -16,6 +17,11 @@ from squeezed.methods.sketched import Lookup
 DENSE = "dense step"
 SHARE = 0.05  # clusters of the keys
 MANY = 0.2
+ABOVE = 0.01  # clusters of the level above, as in the paper
+DROPS = (
+    0.5,
+    0.75,
+)  # shares of the keys that the level above takes out of the search; the paper's is the first
 BUDGET = 0.1  # of the bytes of a dense step, lookup included
 BITS = 1  # of an entry of a code
 
@@ -32,18 +38,28 @@ def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, St
     query, scale = normal(1, query_heads, 1, size), size**-0.5
     rows, values = normal(kv_heads, keys, size), normal(kv_heads, keys, size)
     each = torch.ones(kv_heads, keys, dtype=torch.int32)
-    few, many = (round(share * keys) for share in (SHARE, MANY))
-    centroids, counts, offsets = {}, {}, {}
-    for groups in (few, many):
-        ends = torch.linspace(0, keys, groups + 1).round().int().expand(kv_heads, -1).contiguous()
-        centroids[groups], offsets[groups] = normal(kv_heads, groups, size), ends
-        counts[groups] = ends.diff(dim=1).contiguous()
+    above, few, many = (round(share * keys) for share in (ABOVE, SHARE, MANY))
+    centroids, counts, offsets, below = {}, {}, {}, {}
+
+    def parts(whole: int, into: int) -> torch.Tensor:
+        ends = torch.linspace(0, whole, into + 1, dtype=torch.float64).round().int()
+        return ends.expand(kv_heads, -1).contiguous()
+
+    for groups in (above, few, many):
+        centroids[groups], offsets[groups] = normal(kv_heads, groups, size), parts(keys, groups)
+        counts[groups] = offsets[groups].diff(dim=1).contiguous()
+        below[groups] = parts(groups, above)
     whole_bytes = -(-size * BITS // 8)
     codes = torch.randint(0, 256, (kv_heads, keys, whole_bytes), generator=made, dtype=torch.uint8)
     maps = normal(kv_heads, 8 * whole_bytes, size)
 
-    def by_centroids(groups: int) -> torch.Tensor:
-        return lookup(query, centroids[groups], counts[groups], scale)
+    def by_centroids(groups: int, candidates: torch.Tensor | None = None) -> torch.Tensor:
+        return lookup(query, centroids[groups], counts[groups], scale, candidates=candidates)
+
+    def in_two_levels(groups: int, drop: float) -> torch.Tensor:
+        scores = lookup(query, centroids[above], counts[above], scale)
+        keep = keep_best(scores, counts[above], torch.tensor((1 - drop) * keys))
+        return by_centroids(groups, children(keep, below[groups], total=groups))
 
     coded = CodedKeys(centroids[few], offsets[few], codes, maps)
 
@@ -68,6 +84,13 @@ def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, St
         DENSE: lambda: attend(query, rows[None], values[None], None, scale),
         f"lookup of {SHARE:.0%} centroids": lambda: by_centroids(few),
         f"lookup of {MANY:.0%} centroids": lambda: by_centroids(many),
+        **{
+            f"lookup of {share:.0%} centroids below {ABOVE:.0%}, {drop:.0%} dropped": (
+                partial(in_two_levels, groups, drop)
+            )
+            for share, groups in ((SHARE, few), (MANY, many))
+            for drop in DROPS
+        },
         f"lookup of codes, {BITS} bit": by_codes,
         "lookup of whole keys": lambda: lookup(query, rows, each, scale),
         f"step by centroids, budget {BUDGET:g}": step_by_centroids,

@@ -11,7 +11,7 @@ from bench.config.plain import setting
 class Settings:
     """Settings of the command."""
 
-    lengths: list[int] = setting([4096, 16384, 65536], "keys of a KV head")
+    lengths: list[int] = setting([4096, 16384, 65536, 262144], "keys of a KV head")
     heads: list[str] = setting(
         ["9/3", "32/8"], "query heads and KV heads; the first are SmolLM2's, of 64 numbers each"
     )

@@ -1,5 +1,7 @@
 """What finding keys costs: the table, and what is refused."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -29,8 +31,13 @@ def test_steps_are_what_they_are_called():
             assert found.shape == (1, 4, 1, 16)
             assert bool(found.isfinite().all())
         else:
-            rows = {"lookup of 5% centroids": 50, "lookup of 20% centroids": 200}.get(name, 1000)
+            share = re.search(r"(\d+)% centroids", name)
+            rows = 1000 * int(share[1]) // 100 if share else 1000
             assert found.shape == (1, 2, 1, rows)
+            dropped = re.search(r"(\d+)% dropped", name)
+            scored = found.isfinite().float().mean() if dropped else 1
+            # Keys are dropped by whole clusters, of 20 and of 100 here.
+            assert scored == pytest.approx(1 - int(dropped[1]) / 100 if dropped else 1, abs=0.11)
 
 
 @pytest.mark.parametrize(
