@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.config.collector import uncollected
 from bench.config.errors import InputError, fail
 from bench.config.plain import Plain, records_below, setting
 from bench.reporting.names import STUDY_NAMES
@@ -60,7 +61,7 @@ def _report(settings: Report) -> int:
     import pandas as pd  # late: with all that draws
 
     # Tables of a few hundred rows, thousands of times: Arrow's texts cost more than they save.
-    with pd.option_context("mode.string_storage", "python"):
+    with uncollected(), pd.option_context("mode.string_storage", "python"):
         return _make(settings, runs_folder, settings.out or settings.results)
 
 

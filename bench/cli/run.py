@@ -17,9 +17,9 @@ from bench import tasks
 from bench.cli.arguments import OWN, Arguments, read
 from bench.cli.check import check, foreign
 from bench.config import schema
+from bench.config.collector import uncollected
 from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.guard import guarded
-from bench.config.imports import importing
 from bench.config.limit import limited
 from bench.config.schema import Config
 from bench.launch.asked import Asked
@@ -85,7 +85,7 @@ def compose(asked: Arguments) -> Todo:
     except (ValueError, FileNotFoundError) as error:
         raise InputError(str(error)) from error
     plan: dict[RunSpec, None] = {}
-    with importing():  # the first decision imports the library of its model
+    with uncollected():  # the first decision imports the library of its model
         from bench.cli.validate import decided  # late: now that the settings are right
 
         for config, overrides in configs:
@@ -130,7 +130,7 @@ def run_all(plan: "list[RunSpec]", launcher: Asked | None) -> None:
         InputError: disks or memory cannot hold it; or as ``bench.runs.run.execute``.
         RunError: as there; or, of several runs, some are not done.
     """
-    with importing():
+    with uncollected():
         from bench.cli.live import live
         from bench.launch.start import start
         from bench.runs import guards

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from bench.config.collector import uncollected
 from bench.config.errors import RunError
-from bench.config.imports import importing
 from bench.config.spec import RunSpec
 
-with importing():  # this is the module that a launcher's process imports first
+with uncollected():  # this is the module that a launcher's process imports first
     from bench.launch.gpus import one_gpu
     from bench.records.failures import failed_before
     from bench.runs.work import Done, each_of, failed_last

@@ -4,7 +4,7 @@ from a folder, a GGUF file or the Hugging Face hub."""
 from pathlib import Path
 from typing import Any
 
-from bench.config.imports import importing
+from bench.config.collector import uncollected
 from bench.models import checkpoint, gguf, packages
 from rows.gguf.header import is_gguf
 
@@ -95,7 +95,7 @@ def load_model(
     if path is None and is_gguf(name):
         path = name
     check(name, path, dtype)
-    with importing():  # late: checking settings must not wait for them
+    with uncollected():  # late: checking settings must not wait for them
         import torch
         import transformers.modeling_utils  # noqa: F401  # what loading imports
 

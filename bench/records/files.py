@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from pydantic_core import from_json
 
 from bench.config.errors import BusyError, RunError
 from rows import strict_json
@@ -142,8 +143,8 @@ def count_records(path: Path) -> int:
     seen: set[bytes] = set()
     content = path.read_bytes()
     for line in content[: _complete(content)].split(b"\n")[:-1]:
-        head, end = HEAD.match(line), END.fullmatch(line[-END_BYTES:])
-        if head is None or end is None or head[1] in seen or not _as_written(line, end[1].decode()):
+        head = HEAD.match(line)
+        if head is None or head[1] in seen or not _as_written(line):
             return len(read_records(path))
         seen.add(head[1])
     return len(seen)
@@ -236,8 +237,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]:
 
 
 def _parse(line: bytes) -> dict[str, Any] | str:
+    whole = _as_written(line)
     try:
-        record = strict_json.loads(line)
+        # What we wrote is JSON as it should be, so the fast reader does, which takes a third of the time.
+        record = from_json(line, allow_inf_nan=False) if whole else strict_json.loads(line)
         identifier, score = record["id"], record["score"]
     except (ValueError, KeyError, TypeError):
         return "not a record; the file was changed or damaged"
@@ -246,18 +249,18 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     if not isinstance(score, int | float) or not -1e9 < score < 1e9:
         return "not a record: its score is no number"
     wanted = record.pop(CHECK, None)  # records from before it was written have none
-    if wanted is not None and not _as_written(line, wanted) and wanted != checksum(record):
+    if wanted is not None and not whole and wanted != checksum(record):
         return "its checksum differs; the line was changed or damaged"
     return record
 
 
-def _as_written(line: bytes, wanted: Any) -> bool:
-    """Whether a line is, byte by byte, what ``append`` wrote for a record with this checksum.
+def _as_written(line: bytes) -> bool:
+    """Whether a line is, byte by byte, what ``append`` wrote for a record, its checksum at the end.
 
     Nearly every line is, and its bytes are checked ten times as fast as the record written once more.
     """
-    end = f', "{CHECK}": "{wanted}"}}'.encode()
-    return line.endswith(end) and f"{zlib.crc32(line[: -len(end)] + b'}'):08x}" == wanted
+    end = END.fullmatch(line[-END_BYTES:])
+    return end is not None and zlib.crc32(line[:-END_BYTES] + b"}") == int(end[1], 16)
 
 
 def _cut_torn_line(path: Path) -> bool:

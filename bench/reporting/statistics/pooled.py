@@ -98,14 +98,16 @@ def pool(part: pd.DataFrame, records: Mapping[str, pd.DataFrame]) -> Pool:
         for subtask, length, run in dense.itertuples(index=False)
     }
     rows, found = [], {}
-    for number, (key, runs) in enumerate(part.groupby(KEYS, sort=False, dropna=False)):
+    by_place = part.reset_index(drop=True)  # its rows as dictionaries, made for all groups at once
+    given = by_place.to_dict("records")
+    for number, (key, runs) in enumerate(by_place.groupby(KEYS, sort=False, dropna=False)):
         frames = [
             examples(
                 run,
                 records[run["run"]],
                 full.get((run["subtask"], _key(run["context_length"]))),
             )
-            for run in runs.to_dict("records")
+            for run in (given[place] for place in runs.index)
         ]
         found[number] = pd.concat(frames, ignore_index=True)
         row = dict(zip(KEYS, key, strict=True))

@@ -5,18 +5,18 @@ import importlib
 
 import pytest
 
-from bench.config.imports import importing
+from bench.config.collector import uncollected
 
 
 def test_the_collector_rests_inside_the_block_only() -> None:
     assert gc.isenabled()
-    with importing():
+    with uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_an_import_that_fails_turns_it_on_again() -> None:
-    with pytest.raises(ModuleNotFoundError), importing():
+    with pytest.raises(ModuleNotFoundError), uncollected():
         importlib.import_module("nowhere_to_be_found")
     assert gc.isenabled()
 
@@ -24,7 +24,7 @@ def test_an_import_that_fails_turns_it_on_again() -> None:
 def test_one_that_was_off_stays_off() -> None:
     gc.disable()
     try:
-        with importing():
+        with uncollected():
             pass
         assert not gc.isenabled()
     finally:
