@@ -18,10 +18,7 @@ DENSE = "dense step"
 SHARE = 0.05  # clusters of the keys
 MANY = 0.2
 ABOVE = 0.01  # clusters of the level above, as in the paper
-DROPS = (
-    0.5,
-    0.75,
-)  # shares of the keys that the level above takes out of the search; the paper's is the first
+DROPS = (0.5, 0.75)  # of the keys, by the level above; the paper's is the first
 BUDGET = 0.1  # of the bytes of a dense step, lookup included
 BITS = 1  # of an entry of a code
 
@@ -57,8 +54,8 @@ def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, St
         return lookup(query, centroids[groups], counts[groups], scale, candidates=candidates)
 
     def in_two_levels(groups: int, drop: float) -> torch.Tensor:
-        scores = lookup(query, centroids[above], counts[above], scale)
-        keep = keep_best(scores, counts[above], torch.tensor((1 - drop) * keys))
+        left = torch.tensor((1 - drop) * keys)
+        keep = keep_best(by_centroids(above), counts[above], left)
         return by_centroids(groups, children(keep, below[groups], total=groups))
 
     coded = CodedKeys(centroids[few], offsets[few], codes, maps)
