@@ -194,7 +194,7 @@ def _controls(rows: pd.DataFrame) -> Made:
     ]
     facts = {
         "tokens of a context": several(table["context_length"].astype(int)),
-        "n": f"{int(table['n'].min())} to {int(table['n'].max())} questions a row",
+        "n": f"{several(table['n'].astype(int))} questions a row",
     }
     return Made(rows, shown.drop(columns="kind"), None, facts)
 
