@@ -66,11 +66,11 @@ def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed
     """The engine's method object.
 
     Raises:
-        InputError: the engine refuses a value.
+        InputError: the engine refuses a value, or a file that it names is not there.
     """
     try:
         return _method_class(name)(**dict(parameters))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, FileNotFoundError) as error:
         raise InputError(f"method {name}: {error}") from error
 
 

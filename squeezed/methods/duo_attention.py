@@ -29,7 +29,7 @@ class DuoAttention(BudgetedMethod):
 
     Raises:
         ValueError: a negative number; at ``bind``: the file does not fit the model.
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such file; at once.
     """
 
     pattern: str | None = None
@@ -41,6 +41,8 @@ class DuoAttention(BudgetedMethod):
         for name in ("sinks", "local"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if self.pattern is not None:
+            _require_file(Path(self.pattern))  # now, before a model is loaded
 
     @property
     def caveat(self) -> str:
@@ -117,10 +119,7 @@ def read_pattern(path: Path, heads: Sequence[int]) -> list[torch.Tensor]:
         FileNotFoundError: no such file. ValueError: a line that is not as many numbers as there are heads, or
             another number of lines than layers.
     """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"pattern is {path}, which is no file; give the authors' file for the model"
-        )
+    _require_file(path)
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if len(lines) != len(heads):
         raise ValueError(
@@ -138,3 +137,10 @@ def read_pattern(path: Path, heads: Sequence[int]) -> list[torch.Tensor]:
             )
         found.append(torch.tensor(values))
     return found
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"pattern is {path}, which is no file; give the authors' file for the model"
+        )

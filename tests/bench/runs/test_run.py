@@ -56,6 +56,16 @@ def test_a_method_that_is_not_quite_the_authors_says_so(bench: Bench) -> None:
     assert "ranked by a stand-in" in result.out
 
 
+def test_a_file_of_a_method_that_is_not_there_is_missed_before_a_model_is_loaded(
+    bench: Bench, tmp_path: Path
+) -> None:
+    result = bench("method=duo_attention", f"method.own.pattern={tmp_path / 'none.tsv'}")
+    assert result.code == 2
+    assert result.err.startswith("error: method duo_attention: pattern is ")
+    assert "is no file; give the authors' file" in result.err
+    assert not list(tmp_path.rglob("records.jsonl"))
+
+
 def test_questions_on_one_context_share_one_index(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
