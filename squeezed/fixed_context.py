@@ -19,7 +19,7 @@ from squeezed.calibration.of_context import Pair
 from squeezed.context import derived, host
 from squeezed.context.data import Context
 from squeezed.context.ids import check_ids, require_known
-from squeezed.generation.observe import calibrate_on_inputs
+from squeezed.generation.observe import calibrate_on_inputs, own_pieces
 from squeezed.generation.replay import with_replay
 from squeezed.index.build import build_layer
 from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
@@ -101,6 +101,19 @@ class FixedContext(Context):
             ValueError: no input. IndexMismatchError: the context belongs to another model.
         """
         return calibrate_on_inputs(self, model, inputs, new_tokens)
+
+    def calibrate_on_itself(
+        self, model: PreTrainedModel, pieces: int = 6, new_tokens: int = 16
+    ) -> Self:
+        """As ``calibrate``, on pieces of the document itself: nothing has to be known of the questions.
+
+        Args:
+            model: the context's model. pieces: of 25 tokens, evenly spaced. new_tokens: generated for each.
+
+        Raises:
+            ValueError: no piece, or a document that is shorter. IndexMismatchError: as ``calibrate``.
+        """
+        return calibrate_on_inputs(self, model, own_pieces(self.ids, pieces), new_tokens)
 
     def require_model(self, model: PreTrainedModel) -> None:
         """Raises ``IndexMismatchError`` unless the context was prepared with this model."""

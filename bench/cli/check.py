@@ -39,6 +39,10 @@ def check(config: Config) -> None:
         )
     if config.batch_size < 1:
         raise InputError(f"batch_size is {config.batch_size}; expected at least 1 question")
+    if config.method.calibration_inputs and config.method.calibration_pieces:
+        raise InputError(
+            "method.calibration_inputs and method.calibration_pieces are both given; calibrate on one of them"
+        )
     asked, inputs = task.questions_per_context, config.method.calibration_inputs
     used = "calibration_inputs" in described(config.method.name).settings
     rule = config.method.rule or described(config.method.name).rule

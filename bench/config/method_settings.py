@@ -47,6 +47,7 @@ def method_spec(config: MethodConf) -> MethodSpec:
         depth=len(levels(config)) if clustered else None,
         changed=tuple(sorted(changed.items())),
         calibration_inputs=config.calibration_inputs if _calibrated(parameters) else 0,
+        calibration_pieces=config.calibration_pieces if _calibrated(parameters) else 0,
     )
 
 

@@ -38,9 +38,10 @@ class Described:
     def settings(self) -> tuple[str, ...]:
         """Keys below ``method.`` that mean something to it."""
         own = ("depth", "levels") if self.clustered else ()
-        return ("name", *self.parameters, *own, *(("calibration_inputs",) if self.rule else ()))
+        return ("name", *self.parameters, *own, *(CALIBRATIONS if self.rule else ()))
 
 
+CALIBRATIONS = ("calibration_inputs", "calibration_pieces")
 SIZES = {"sparsity": 0.9, "kv_budget": None, "kv_tokens": None}
 BUDGETED = SIZES | {"dense_layers": 0, "question": "sparse"}
 RULED = BUDGETED | {"scope": "model", "top_p": None, "block": None, "reduce": "mean"}

@@ -66,6 +66,8 @@ class MethodConf:
         spread. residual: dropped clusters contribute by centroids.
         calibration_inputs: thresholds are calibrated on the first so many questions of each context, which
             are then not scored; 0: on the observation window (paper).
+        calibration_pieces: thresholds are calibrated on so many pieces of the document, read again as user
+            inputs; 0: as ``calibration_inputs`` says.
         sinks: first keys that are always kept. page: keys a page of Quest.
         observe, queries, kernel: of SnapKV. recent: share of recent keys of H2O. seed: of Random.
         own: parameters of a method that has others than these, by name: ``own: {pool: 5}`` in its YAML,
@@ -89,6 +91,7 @@ class MethodConf:
     coarse_score: str | None = None
     residual: bool | None = None
     calibration_inputs: int = 0
+    calibration_pieces: int = 0
     sinks: int | None = None
     page: int | None = None
     observe: str | None = None

@@ -115,6 +115,7 @@ class MethodSpec:
 
     ``changed``: those that are not the engine's defaults. ``depth``: levels of its hierarchy, None without.
     ``calibration_inputs``: questions of each context that thresholds are calibrated on; 0: the window.
+    ``calibration_pieces``: pieces of the document in their place.
     """
 
     name: str
@@ -122,6 +123,7 @@ class MethodSpec:
     depth: int | None
     changed: tuple[tuple[str, Any], ...] = ()
     calibration_inputs: int = 0
+    calibration_pieces: int = 0
 
     @property
     def slug(self) -> str:
@@ -133,6 +135,7 @@ class MethodSpec:
         parts += [f"{key}{known[key]}" for key in sizes if key in known]
         parts += [f"{k}-{v}" for k, v in self.changed if k not in ("rule", *sizes)]
         parts += [f"calibrated{self.calibration_inputs}"] if self.calibration_inputs else []
+        parts += [f"pieces{self.calibration_pieces}"] if self.calibration_pieces else []
         return "-".join(str(part) for part in parts if part)
 
 
@@ -167,6 +170,8 @@ class RunSpec:
             identity["index"] = index | {"accumulate": bool(index.pop("statistics"))}
         if self.method.calibration_inputs:
             identity["method"]["calibration_inputs"] = self.method.calibration_inputs
+        if self.method.calibration_pieces:
+            identity["method"]["calibration_pieces"] = self.method.calibration_pieces
         return identity
 
     @property

@@ -36,6 +36,7 @@ NUMBERS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "kernel": (lambda x: x >= 1 and x % 2 == 1, "an odd width of at least 1"),
     "recent": (lambda x: 0 <= x <= 1, "a share in [0, 1]"),
     "calibration_inputs": (lambda x: x >= 0, "0 or more questions"),
+    "calibration_pieces": (lambda x: x >= 0, "0 or more pieces of the document"),
 }
 
 

@@ -63,6 +63,8 @@ def read(given: dict[str, Any]) -> Settings:
     spec = method_spec(config.method)
     if spec.calibration_inputs:
         raise InputError("calibration_inputs: the harness scores every question; leave it out")
+    if spec.calibration_pieces:
+        raise InputError("calibration_pieces: the harness does not calibrate; leave it out")
     if given.get("context_field") and given.get("marker"):
         raise InputError("context_field and marker are both given; say what is fixed in one way")
     fields = str(given.get("context_field") or "")

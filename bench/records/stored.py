@@ -70,6 +70,7 @@ class Method(Loose):
     kv_tokens: Count | None = None
     top_p: NotNegative | None = None
     calibration_inputs: Count = 0
+    calibration_pieces: Count = 0
 
 
 class Index(Loose):

@@ -46,10 +46,16 @@ def scored(spec: RunSpec, group: Context) -> tuple[Example, ...]:
 
 def calibrated(asking: Asking, group: Context, prepared: Prepared) -> Prepared:
     """The context with thresholds calibrated as the run says."""
-    count = asking.spec.method.calibration_inputs
-    if not count:
+    method = asking.spec.method
+    if pieces := method.calibration_pieces:
+        # A part of preparing the context: nothing of it waits for a question.
+        start = time.perf_counter()
+        context = prepared.context.calibrate_on_itself(asking.model, pieces)
+        took = 1000 * (time.perf_counter() - start)
+        return dataclasses.replace(prepared, context=context, prepare_ms=prepared.prepare_ms + took)
+    if not method.calibration_inputs:
         return prepared
-    inputs = [each.question_ids[0] for each in group.examples[:count]]
+    inputs = [each.question_ids[0] for each in group.examples[: method.calibration_inputs]]
     context = prepared.context.calibrate(asking.model, inputs)
     return dataclasses.replace(prepared, context=context)
 

@@ -40,6 +40,25 @@ def calibrate_on_inputs(
     return replace(context, samples=samples, calibrated_on="inputs")
 
 
+def own_pieces(ids: torch.Tensor, count: int, length: int = 25) -> list[torch.Tensor]:
+    """Sample user inputs that a document gives itself: pieces of it, evenly spaced from its beginning on.
+
+    A model that reads a piece again looks for where it stood, as it looks for what a question is about.
+
+    Args:
+        ids: token ids of the document ``[N]``. count: of the pieces. length: tokens of each.
+
+    Raises:
+        ValueError: fewer than one piece or token, or a document shorter than a piece.
+    """
+    if count < 1 or not 1 <= length <= len(ids):
+        raise ValueError(
+            f"{count} pieces of {length} tokens; expected at least 1 of each, from a document of {len(ids)}"
+        )
+    starts = [number * (len(ids) - length) // count for number in range(count)]
+    return [ids[start : start + length] for start in starts]
+
+
 def observe(
     model: PreTrainedModel,
     context: Context,

@@ -65,6 +65,22 @@ def test_calibrations_are_made_once_and_belong_to_their_context(model, ctx):
     assert ctx.calibrated_on == "window"
 
 
+def test_a_context_is_calibrated_on_evenly_spaced_pieces_of_itself(model, ctx):
+    own = ctx.calibrate_on_itself(model, pieces=2, new_tokens=2)
+    half = (len(ctx.ids) - 25) // 2
+    by_hand = ctx.calibrate(model, [ctx.ids[:25], ctx.ids[half : half + 25]], 2)
+    assert own.calibrated_on == "inputs"
+    found, expected = own.calibrations(Coarse()), by_hand.calibrations(Coarse())
+    for one, other in zip(found, expected, strict=True):
+        assert all(map(torch.equal, one.tensors(), other.tensors()))
+
+
+@pytest.mark.parametrize("pieces", [0, -1])
+def test_a_context_cannot_be_calibrated_on_no_piece(model, ctx, pieces):
+    with pytest.raises(ValueError, match="expected at least 1 of each"):
+        ctx.calibrate_on_itself(model, pieces)
+
+
 def test_what_the_coarse_levels_do_matters_only_where_there_are_some():
     assert Coarse((), "layer") == Coarse((), "topk")
     assert Coarse((0.5,), "layer") != Coarse((0.5,), "topk")

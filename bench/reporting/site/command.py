@@ -86,6 +86,8 @@ def _method(config: dict[str, Any]) -> list[str]:
         )
     if method.get("calibration_inputs"):
         words.append(f"method.calibration_inputs={method['calibration_inputs']}")
+    if method.get("calibration_pieces"):
+        words.append(f"method.calibration_pieces={method['calibration_pieces']}")
     for each in dataclasses.fields(IndexConf):
         if index.get(each.name, each.default) != each.default:
             words.append(f"index.{each.name}={_value(index[each.name])}")

@@ -54,6 +54,26 @@ def test_questions_to_calibrate_on_are_not_scored(bench: Bench, tmp_path: Path) 
     assert "4 examples" in result.out
 
 
+def test_thresholds_can_be_calibrated_on_pieces_of_the_document(
+    bench: Bench, tmp_path: Path
+) -> None:
+    settings = (*SEVERAL, "method=squeezed", "method.sparsity=0.5")
+    assert bench(*settings, f"results={tmp_path / 'window'}").code == 0
+    here = f"results={tmp_path / 'pieces'}"
+    assert bench(*settings, "method.calibration_pieces=2", here).code == 0
+    window, pieces = all_records(tmp_path / "window"), all_records(tmp_path / "pieces")
+    assert len(pieces) == len(window) == 2 * 3  # every question is scored
+    read = [[record["kv_budget"] for record in each.values()] for each in (window, pieces)]
+    assert read[0] != read[1]
+
+
+def test_thresholds_are_calibrated_on_one_thing(bench: Bench, no_model: None) -> None:
+    both = ("method.calibration_inputs=1", "method.calibration_pieces=2")
+    result = bench(*SEVERAL, "method=squeezed", *both)
+    assert result.code == 2
+    assert "are both given" in result.err
+
+
 def test_a_static_choice_is_made_once_a_context_and_its_time_is_the_contexts(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
