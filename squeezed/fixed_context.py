@@ -21,7 +21,7 @@ from squeezed.context.data import Context
 from squeezed.context.ids import check_ids, require_known
 from squeezed.generation.observe import calibrate_on_inputs, own_pieces
 from squeezed.generation.replay import with_replay
-from squeezed.index.build import build_layer
+from squeezed.index.build import build_layers
 from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
 from squeezed.methods.base import Method
 from squeezed.model import attention, fingerprint
@@ -195,10 +195,7 @@ def prepare(
     require_known(ids, model.config, "context_ids")
     attention.switch(model)
     full, local, recurrent = sort_out(prefill(model, ids, window, chunk, names))
-    layers = tuple(
-        build_layer(state, settings.levels, window, seed, strategy=strategy, balance=balance)
-        for state in full
-    )
+    layers = build_layers(full, settings.levels, window, seed, strategy=strategy, balance=balance)
     identity = fingerprint.of_model(model)
     context = FixedContext(ids, layers, settings, identity, local, recurrent=recurrent)
     if REPLAY_ATTENTION in names:

@@ -12,6 +12,28 @@ from squeezed.model.states import LayerStates
 from squeezed.model.statistics import STATISTICS
 
 
+def build_layers(
+    states: list[LayerStates],
+    levels: tuple[float, ...],
+    window: int,
+    seed: int,
+    *,
+    strategy: str = "bottom-up",
+    balance: float | None = None,
+) -> tuple[LayerIndex, ...]:
+    """The layers' indexes, as of ``build_layer``. Takes the states out of the list one by one.
+
+    Keys and values in cluster order are copies: all layers' at once would take twice the memory.
+    """
+    states.reverse()
+    layers = []
+    while states:
+        layers.append(
+            build_layer(states.pop(), levels, window, seed, strategy=strategy, balance=balance)
+        )
+    return tuple(layers)
+
+
 def build_layer(
     states: LayerStates,
     levels: tuple[float, ...],
@@ -34,6 +56,8 @@ def build_layer(
     hierarchy = cluster_levels(keys, levels, seed, strategy=strategy, balance=balance)
     order = hierarchy.order
     table = in_cluster_order(states.keys, order)
+    del keys
+    states = replace(states, keys=table)  # the keys in their first order are not needed any more
     built = build_levels(table[:, :clustered], hierarchy.offsets)
     return LayerIndex(
         keys=table,

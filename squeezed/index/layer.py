@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from squeezed_kernels import empty_table, take_rows
+from squeezed_kernels import empty_table
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ def in_cluster_order(rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     """Keys or values ``[H, N, D]`` with the first M rows of each head as ``order`` ``[H, M]`` lists them."""
     clustered = order.shape[1]
     table = empty_table(*rows.shape, dtype=rows.dtype, device=rows.device)
-    table[:, :clustered] = take_rows(rows, order)
+    for head, of_head in enumerate(order):  # into their place, without a copy between
+        torch.index_select(rows[head], 0, of_head, out=table[head, :clustered])
     table[:, clustered:] = rows[:, clustered:]
     return table
 

@@ -103,7 +103,10 @@ class CaptureLayer(DynamicLayer):
         self.logits = logits
         if self.turn == len(self.queries):
             self.queries.append([])
-        self.queries[self.turn].append(query[0, :, max(0, self.first_captured - start) :])
+        if start + query.shape[2] > self.first_captured:
+            # A copy: a view would keep the queries of the whole pass, in every layer.
+            part = query[0, :, max(0, self.first_captured - start) :].clone()
+            self.queries[self.turn].append(part)
         for collector in self.collectors:
             collector.add(Chunk(module, query[0], keys[0], values[0], start, self.turn, logits))
         self.turn += 1
