@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bench.reporting.figures import clustering, kernels, style
 from bench.reporting.figures.looks import looks
@@ -133,6 +134,7 @@ def _by_layer(table: pd.DataFrame) -> Figure:
         axes.fill_between(
             layers.index, layers["min"], layers["max"], color=colours[str(label)], alpha=0.08
         )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("layer")
     axes.set_ylabel("attention held by\nwhat is read")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
