@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench import models
 from bench.config.errors import InputError
-from bench.config.methods import described
-from bench.config.schema import Config, ModelConf, TaskConf
+from bench.config.methods import CALIBRATIONS, described
+from bench.config.schema import Config, MethodConf, ModelConf, TaskConf
 from bench.config.spec import TaskSpec
 from bench.config.values import check_index, check_method
 from bench.tasks import get_task
@@ -44,9 +44,7 @@ def check(config: Config) -> None:
             "method.calibration_inputs and method.calibration_pieces are both given; calibrate on one of them"
         )
     asked, inputs = task.questions_per_context, config.method.calibration_inputs
-    used = "calibration_inputs" in described(config.method.name).settings
-    rule = config.method.rule or described(config.method.name).rule
-    if used and rule != "topk" and inputs and asked is not None and asked <= inputs:
+    if thresholds(config.method) and inputs and asked is not None and asked <= inputs:
         raise InputError(
             f"method.calibration_inputs is {inputs}, but each context has {asked} questions, so none would "
             "be left to score; raise task.questions_per_context"
@@ -158,4 +156,19 @@ def foreign(config: Config, given: Iterable[str]) -> list[str]:
     method = described(config.method.name)
     own = {f"method.{name}" for name in method.settings}
     own |= {f"method.own.{name}" for name in method.parameters}
+    if not thresholds(config.method):
+        own -= {f"method.{name}" for name in CALIBRATIONS if getattr(config.method, name)}
     return sorted(key for key in given if key.startswith("method.") and key not in own)
+
+
+def called(config: Config, key: str) -> str:
+    """A run's method in a message that it does not have a key."""
+    name = str(config.method.name)
+    known = key.removeprefix("method.") in described(name).settings
+    return f"{name} without thresholds (rule=topk, top_p)" if known else name
+
+
+def thresholds(config: MethodConf) -> bool:
+    """Whether a method has thresholds to calibrate: ``topk`` and a mass of its own have none."""
+    rule = config.rule or described(config.name).rule
+    return rule in ("threshold", "topp") and config.top_p is None

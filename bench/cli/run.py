@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench import tasks
 from bench.cli.arguments import OWN, Arguments, read
-from bench.cli.check import check, foreign
+from bench.cli.check import called, check, foreign
 from bench.config import schema
 from bench.config.collector import uncollected
 from bench.config.errors import ImpossibleError, InputError, RunError
@@ -111,8 +111,8 @@ def _checked(composed: Composition, asked: Arguments) -> list[tuple[Config, tupl
         check(config)
         for key in foreign(config, given):
             if not composed.multirun:
-                raise InputError(f"{config.method.name} has no {key}; leave it out")
-            ignored[key].append(config.method.name)
+                raise InputError(f"{called(config, key)} has no {key}; leave it out")
+            ignored[key].append(called(config, key))
             config.method.own.pop(key.removeprefix(OWN), None)
         found.append((config, point.overrides))
     for key, names in ignored.items():

@@ -53,6 +53,10 @@ BAD = [
     (["method=streaming", "method.rule=nonsense"], "method.rule is 'nonsense'"),
     (["-m", "method=full,streaming", "method.rule=nonsense"], "method.rule is 'nonsense'"),
     (["method=full", "method.calibration_inputs=1"], "full has no method.calibration_inputs"),
+    (
+        ["method=squeezed_topk", "method.calibration_pieces=3"],
+        "squeezed without thresholds (rule=topk, top_p) has no method.calibration_pieces; leave it out",
+    ),
     (["method=quest", "method.rule=threshold"], "which quest has no calibration for"),
     (["task=longbench", "task.length=512"], "task.length: Key 'length'"),
     (["task.hops=3"], "task.subtask: task niah_single_1 has no parameter 'hops'"),
@@ -128,6 +132,16 @@ def test_the_experiment_sweeps_by_itself(bench: Bench, monkeypatch: pytest.Monke
         assert squeezed == {
             f"squeezed-{rule}-sparsity{s}" for rule in ("topk", "threshold") for s in (0.7, 0.9)
         }
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_sweep_says_where_there_are_no_thresholds_to_calibrate(bench: Bench) -> None:
+    sweep = ("method=squeezed,squeezed_topk", "method.calibration_pieces=0,3", "dry_run=true")
+    result = bench("-m", *sweep)
+    assert result.code == 0
+    where = "squeezed without thresholds (rule=topk, top_p) has no method.calibration_pieces"
+    assert result.err == f"{where}: ignored there\n"
+    assert result.out.splitlines()[-1].startswith("3 runs")
 
 
 @pytest.mark.usefixtures("no_model")
