@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.reporting.reference.made import Made, several
 
+STEPS = ("context", "question", "token")
 ANSWER = 20  # tokens of an answer, where user inputs are counted
 
 
@@ -50,22 +51,28 @@ def _paid(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
     What clusters cost more before the first input (our prefill and the index, against transformers' prefill),
     over what each input with an answer of ``ANSWER`` tokens costs less. ``never``: an input costs no less.
     """
-    alone = table[table["batch"] == 1]
-    for (length, threads), here in alone.groupby(["length", "threads"]):
-        ms = here.pivot_table(index="what", columns="who", values="median_ms", aggfunc="first")
-        if not {"context", "question", "token"} <= set(ms.index) or "full" not in ms:
+    timed: dict[tuple[int, int], dict[tuple[str, str], float]] = {}
+    sizes = {}
+    for row in table[table["batch"] == 1].to_dict("records"):
+        where = row["length"], row["threads"]
+        timed.setdefault(where, {})[row["what"], row["who"]] = row["median_ms"]
+        if row["what"] == "question":
+            sizes[where] = row["tokens"]
+    for (length, threads), ms in sorted(timed.items()):
+        if not {(what, who) for what in STEPS for who in ("transformers", "topk")} <= ms.keys():
             continue  # not timed whole
-        first = ms.loc["context", "full"] + ms.loc["context", "topk"]  # prefill and index
-        more = first - ms.loc["context", "transformers"]
-        asked = ms.loc["question"] + ANSWER * ms.loc["token"]
-        size = int(here.loc[here["what"] == "question", "tokens"].iloc[0])
-        gain = asked["transformers"] - asked["topk"]
-        row = {
-            "step": f"{length:,} tokens, {threads} thread{'s' * (threads > 1)}: inputs of {size} and "
-            f"{ANSWER} tokens until the index is paid"
+        # Before the first input: our prefill, and the index.
+        more = ms["context", "full"] + ms["context", "topk"] - ms["context", "transformers"]
+        asked = {
+            who: ms["question", who] + ANSWER * ms["token", who] for who in ("transformers", "topk")
         }
-        row["topk"] = f"{max(math.ceil(more / gain), 0):,}" if gain > 0 else "never"
-        yield pd.DataFrame([row])
+        gain = asked["transformers"] - asked["topk"]
+        step = (
+            f"{length:,} tokens, {threads} thread{'s' * (threads > 1)}: inputs of "
+            f"{sizes[length, threads]} and {ANSWER} tokens until the index is paid"
+        )
+        paid = f"{max(math.ceil(more / gain), 0):,}" if gain > 0 else "never"
+        yield pd.DataFrame([{"step": step, "topk": paid}])
 
 
 def _step(row: dict[Hashable, Any]) -> str:
