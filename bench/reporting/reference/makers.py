@@ -21,8 +21,8 @@ def make(kind: str, records: Path) -> Made:
     """The content of a study of a kind.
 
     Args:
-        kind: ``overview``, ``tasks``, the name of a study of ``bench.reporting.studies``, or one of
-            ``TABLES``. records: the packed file.
+        kind: ``overview``, ``tasks``, ``methods``, the name of a study of ``bench.reporting.studies``, or
+            one of ``TABLES``. records: the packed file.
 
     Raises:
         InputError: an unknown kind, or records that do not make it.
@@ -43,8 +43,10 @@ def make(kind: str, records: Path) -> Made:
         return Made(overview.per_run(part), narrow(cells.table), accuracy.draw(part), facts)
     if kind == "tasks":
         return Made(overview.per_run(part), _by_task(part), accuracy.draw(part), facts)
+    if kind == "methods":
+        return Made(overview.per_run(part), _by_method(part), accuracy.draw(part), facts)
     if kind not in STUDIES:
-        known = ", ".join(["overview", "tasks", *STUDIES, *TABLES])
+        known = ", ".join(["overview", "tasks", "methods", *STUDIES, *TABLES])
         raise InputError(f"{records}: unknown kind of study {kind!r}; known: {known}")
     study = STUDIES[kind]
     found = study.cells(cells)
@@ -91,6 +93,15 @@ def _by_task(part: pd.DataFrame) -> pd.DataFrame:
     few = list(dict.fromkeys(named["label"]))[:4]
     table = overview.by_task(part)[["context_length", "subtask", *few]]
     return table.dropna(axis="columns", how="all")  # rows of a task may have lengths of their own
+
+
+def _by_method(part: pd.DataFrame) -> pd.DataFrame:
+    """A row a method and size, a column a subtask, where few subtasks have many methods."""
+    named = part.assign(method=labels(part, size=True))
+    rows = named.groupby("method", sort=False)
+    wide = named.pivot_table(index="method", columns="subtask", values="score", sort=False)
+    wide.insert(0, "read", rows["kv_budget"].mean())
+    return wide.assign(mean=wide.iloc[:, 1:].mean(axis=1)).reset_index().rename_axis(columns=None)
 
 
 def _facts(part: pd.DataFrame, records: dict[str, pd.DataFrame]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from bench.cli import reference as command
 from bench.config.errors import InputError
 from bench.reporting.leaderboard.rows import load_runs
 from bench.reporting.reference import pack, read_runs, remake
+from bench.reporting.reference.makers import make
 from bench.reporting.reference.packed import read_rows, write_rows
 from bench.timing.kernels.table import FIELDS, Table
 from tests.bench.reporting.conftest import FULL, squeezed
@@ -61,6 +62,18 @@ def test_packed_runs_are_the_runs(tmp_path: Path, write_run: Any) -> None:
     ]
     for (_, ours, _), (_, theirs, _) in zip(back, loaded, strict=True):
         pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_few_tasks_have_a_column_each_and_their_mean(tmp_path: Path, write_run: Any) -> None:
+    for subtask, scores in (("niah_single_1", (1, 1, 1, 1)), ("niah_multikey_1", (1, 0, 0, 0))):
+        write_run(FULL, length=2048, subtask=subtask)
+        write_run(squeezed(sparsity=0.9), scores, length=2048, subtask=subtask, budget=0.2)
+    runs = tmp_path / "runs"
+    records = pack(runs, [folder for *_, folder in load_runs(runs)], tmp_path / "records.parquet")
+    full, ours = make("methods", records).narrow.to_dict("records")
+    assert (full["method"], full["read"], full["mean"]) == ("full", 1.0, 0.75)
+    assert (ours["read"], ours["niah_single_1"], ours["niah_multikey_1"]) == (0.2, 1.0, 0.25)
+    assert ours["mean"] == 0.625
 
 
 def test_folders_of_the_machine_are_left_out(tmp_path: Path, write_run: Any) -> None:
