@@ -44,6 +44,7 @@ KNOWN: dict[str, tuple[str, str]] = {  # by label: colour and marker
     "squeezed threshold, scope=head": (RED, "^"),
     "squeezed threshold, calibration_inputs=3": (PINK, "s"),
     "squeezed threshold, calibration_inputs=6": (PINK, "p"),
+    "squeezed threshold, calibration_pieces=6": (PINK, "d"),
     "oracle topk": (GREEN, "^"),
     "oracle threshold": (GREEN, "v"),
     "oracle topp": (GREEN, "<"),
