@@ -47,6 +47,7 @@ REAL := results/real
 reference-real: models  ## the studies on real models, into results/real; call it again until it ends with exit code 0
 	$(BIN)/python -m bench experiment=real_budgets results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench experiment=real_needles results=$(REAL) minutes=$(MINUTES)
+	$(BIN)/python -m bench experiment=real_budgets model=gemma3_270m task.length=16384 results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench experiment=real_ablation results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench experiment=real_centroids results=$(REAL) minutes=$(MINUTES)
 	$(BIN)/python -m bench.report results=$(REAL)

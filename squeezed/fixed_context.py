@@ -111,7 +111,7 @@ class FixedContext(Context):
             model: the context's model. pieces: of 25 tokens, evenly spaced. new_tokens: generated for each.
 
         Raises:
-            ValueError: no piece, or a document that is shorter. IndexMismatchError: as ``calibrate``.
+            ValueError: no piece. IndexMismatchError: as ``calibrate``.
         """
         return calibrate_on_inputs(self, model, own_pieces(self.ids, pieces), new_tokens)
 

@@ -46,15 +46,15 @@ def own_pieces(ids: torch.Tensor, count: int, length: int = 25) -> list[torch.Te
     A model that reads a piece again looks for where it stood, as it looks for what a question is about.
 
     Args:
-        ids: token ids of the document ``[N]``. count: of the pieces. length: tokens of each.
+        ids: token ids of the document ``[N]``. count: of the pieces. length: tokens of each, of a shorter
+            document all.
 
     Raises:
-        ValueError: fewer than one piece or token, or a document shorter than a piece.
+        ValueError: fewer than one piece.
     """
-    if count < 1 or not 1 <= length <= len(ids):
-        raise ValueError(
-            f"{count} pieces of {length} tokens; expected at least 1 of each, from a document of {len(ids)}"
-        )
+    if count < 1:
+        raise ValueError(f"{count} pieces of the document; expected at least 1")
+    length = min(length, len(ids))
     starts = [number * (len(ids) - length) // count for number in range(count)]
     return [ids[start : start + length] for start in starts]
 
