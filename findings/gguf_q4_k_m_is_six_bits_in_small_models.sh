@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Title: a GGUF file that is called Q4_K_M has six bits a weight and more where a model is not 256 x n wide.
 #
-# One would expect: Q4_K_M is Q4_K (4.5 bits a weight) with some tensors in Q6_K, below 5 bits all in all, for
+# One would expect: Q4_K_M is Q4_K (4.5 bits a weight) with some tensors in Q6_K, about 5 bits all in all, for
 #   every model. So files of that name can be compared across models.
 # What happens: Q4_K packs 256 weights of a row together. Rows of Gemma 3 270M (640) and Qwen2.5-Coder-0.5B (896)
 #   are no multiple of it, and such matrices come in Q5_0 or Q8_0 in place of Q4_K. Of Qwen2.5-Coder-0.5B 12 of

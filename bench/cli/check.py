@@ -15,9 +15,9 @@ from pathlib import Path
 from bench import models
 from bench.config.errors import InputError
 from bench.config.methods import CALIBRATIONS, described
-from bench.config.schema import Config, MethodConf, ModelConf, TaskConf
+from bench.config.schema import Config, ModelConf, TaskConf
 from bench.config.spec import TaskSpec
-from bench.config.values import check_index, check_method
+from bench.config.values import check_index, check_method, thresholds
 from bench.tasks import get_task
 
 DEVICE = re.compile(r"auto|(cpu|cuda|mps|xpu)(:\d+)?")
@@ -166,9 +166,3 @@ def called(config: Config, key: str) -> str:
     name = str(config.method.name)
     known = key.removeprefix("method.") in described(name).settings
     return f"{name} without thresholds (rule=topk, top_p)" if known else name
-
-
-def thresholds(config: MethodConf) -> bool:
-    """Whether a method has thresholds to calibrate: ``topk`` and a mass of its own have none."""
-    rule = config.rule or described(config.name).rule
-    return rule in ("threshold", "topp") and config.top_p is None

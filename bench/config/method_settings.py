@@ -5,10 +5,10 @@ from typing import Any
 
 import squeezed
 from bench.config.errors import InputError
-from bench.config.methods import of_class
+from bench.config.methods import CALIBRATIONS, of_class
 from bench.config.schema import IndexConf, MethodConf
 from bench.config.spec import IndexSpec, MethodSpec
-from bench.config.values import LEVELS, check_index, check_method, levels
+from bench.config.values import LEVELS, check_index, check_method, levels, thresholds
 
 
 def method_spec(config: MethodConf) -> MethodSpec:
@@ -46,8 +46,7 @@ def method_spec(config: MethodConf) -> MethodSpec:
         tuple(sorted(parameters.items())),
         depth=len(levels(config)) if clustered else None,
         changed=tuple(sorted(changed.items())),
-        calibration_inputs=config.calibration_inputs if _calibrated(parameters) else 0,
-        calibration_pieces=config.calibration_pieces if _calibrated(parameters) else 0,
+        **{name: getattr(config, name) for name in CALIBRATIONS if thresholds(config)},
     )
 
 
@@ -73,11 +72,6 @@ def build_method(name: str, parameters: tuple[tuple[str, Any], ...]) -> squeezed
         return _method_class(name)(**dict(parameters))
     except (TypeError, ValueError, FileNotFoundError) as error:
         raise InputError(f"method {name}: {error}") from error
-
-
-def _calibrated(parameters: dict[str, Any]) -> bool:
-    """Whether a method has thresholds to calibrate: ``topk`` and a mass of its own have none."""
-    return parameters.get("rule") in ("threshold", "topp") and "top_p" not in parameters
 
 
 def _method_class(name: str) -> Any:

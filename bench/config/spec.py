@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.config.methods import described
+from bench.config.methods import CALIBRATIONS, described
 from rows.turn import NO_TURN, Turn
 
 
@@ -168,10 +168,9 @@ class RunSpec:
             # Statistics follow from the method. Runs from before they had names said so in this way.
             index = dataclasses.asdict(self.index) | {"levels": list(self.index.levels)}
             identity["index"] = index | {"accumulate": bool(index.pop("statistics"))}
-        if self.method.calibration_inputs:
-            identity["method"]["calibration_inputs"] = self.method.calibration_inputs
-        if self.method.calibration_pieces:
-            identity["method"]["calibration_pieces"] = self.method.calibration_pieces
+        for name in CALIBRATIONS:
+            if value := getattr(self.method, name):
+                identity["method"][name] = value
         return identity
 
     @property

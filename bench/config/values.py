@@ -40,6 +40,12 @@ NUMBERS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+def thresholds(config: MethodConf) -> bool:
+    """Whether a method has thresholds to calibrate: ``topk`` and a mass of its own have none."""
+    own = described(config.name).rule
+    return own is not None and (config.rule or own) != "topk" and config.top_p is None
+
+
 def check_method(config: MethodConf) -> None:
     """Checks every value, also of settings that the method does not have, and what goes together.
 

@@ -51,8 +51,7 @@ def calibrated(asking: Asking, group: Context, prepared: Prepared) -> Prepared:
         # A part of preparing the context: nothing of it waits for a question.
         start = time.perf_counter()
         context = prepared.context.calibrate_on_itself(asking.model, pieces)
-        took = 1000 * (time.perf_counter() - start)
-        return dataclasses.replace(prepared, context=context, prepare_ms=prepared.prepare_ms + took)
+        return _taken(dataclasses.replace(prepared, context=context), start)
     if not method.calibration_inputs:
         return prepared
     inputs = [each.question_ids[0] for each in group.examples[: method.calibration_inputs]]
@@ -71,6 +70,11 @@ def ready(asking: Asking, prepared: Prepared) -> Prepared:
     start = time.perf_counter()
     with _refusals(asking.spec, "cannot use the method on this context"):
         asking.method.bind(prepared.context, asking.spec.backend)
+    return _taken(prepared, start)
+
+
+def _taken(prepared: Prepared, start: float) -> Prepared:
+    """The context with the time since ``start`` added to that of its preparation."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     took = 1000 * (time.perf_counter() - start)

@@ -67,18 +67,20 @@ def _paid(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
             who: ms["question", who] + ANSWER * ms["token", who] for who in ("transformers", "topk")
         }
         gain = asked["transformers"] - asked["topk"]
-        step = (
-            f"{length:,} tokens, {threads} thread{'s' * (threads > 1)}: inputs of "
-            f"{sizes[length, threads]} and {ANSWER} tokens until the index is paid"
-        )
+        inputs = f"inputs of {sizes[length, threads]} and {ANSWER} tokens"
+        step = f"{_where(length, threads)}: {inputs} until the index is paid"
         paid = f"{max(math.ceil(more / gain), 0):,}" if gain > 0 else "never"
         yield pd.DataFrame([{"step": step, "topk": paid}])
 
 
 def _step(row: dict[Hashable, Any]) -> str:
     """What is waited for, in words."""
-    where = f"{row['length']:,} tokens, {row['threads']} thread{'s' * (row['threads'] > 1)}"
+    where = _where(row["length"], row["threads"])
     if row["what"] == "context":
         return f"{where}: {'index' if row['who'] == 'index' else 'context'}"
     size = f" of {row['tokens']}" if row["what"] == "question" else ""
     return f"{where}: {row['what']}{size}, batch {row['batch']}"
+
+
+def _where(length: int, threads: int) -> str:
+    return f"{length:,} tokens, {threads} thread{'s' * (threads > 1)}"

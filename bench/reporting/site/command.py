@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import Any
 
+from bench.config.methods import CALIBRATIONS
 from bench.config.schema import IndexConf, MethodConf
 from bench.config.values import LEVELS
 from bench.models import NAMES
@@ -84,10 +85,7 @@ def _method(config: dict[str, Any]) -> list[str]:
         words.append(
             f"method.depth={method['depth']}" if usual else f"method.levels={_value(list(levels))}"
         )
-    if method.get("calibration_inputs"):
-        words.append(f"method.calibration_inputs={method['calibration_inputs']}")
-    if method.get("calibration_pieces"):
-        words.append(f"method.calibration_pieces={method['calibration_pieces']}")
+    words += [f"method.{name}={method[name]}" for name in CALIBRATIONS if method.get(name)]
     for each in dataclasses.fields(IndexConf):
         if index.get(each.name, each.default) != each.default:
             words.append(f"index.{each.name}={_value(index[each.name])}")

@@ -145,6 +145,14 @@ def test_a_sweep_says_where_there_are_no_thresholds_to_calibrate(bench: Bench) -
 
 
 @pytest.mark.usefixtures("no_model")
+def test_questions_to_calibrate_on_count_only_where_there_is_a_rule(bench: Bench) -> None:
+    settings = ("method.rule=threshold", "method.calibration_inputs=30", "dry_run=true")
+    result = bench("-m", "method=streaming,random", *settings)
+    assert result.code == 0
+    assert "streaming and random have no method.calibration_inputs: ignored there" in result.err
+
+
+@pytest.mark.usefixtures("no_model")
 def test_a_sweep_names_once_what_some_methods_do_not_have(bench: Bench) -> None:
     sweep = ("method=full,streaming,squeezed", "method.rule=topk,threshold", "dry_run=true")
     result = bench("-m", *sweep)
