@@ -19,11 +19,13 @@ from squeezed_kernels.api import (
 )
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.clusters import take_rows
+from squeezed_kernels.decode import Ranked, decode, decode_best
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask, group_heads, times
 
 __all__ = [
     "REDUCTIONS",
+    "Ranked",
     "assign",
     "attend",
     "attend_groups",
@@ -33,6 +35,8 @@ __all__ = [
     "centroid_dtype",
     "children",
     "compile_all",
+    "decode",
+    "decode_best",
     "empty_table",
     "group_heads",
     "keep_best",

@@ -48,7 +48,7 @@ def lookup(
         centroids,
         counts,
         scale,
-        softcap=_cap(softcap),
+        softcap=check_cap(softcap),
         block=block,
         reduce=reduce,
         valid=valid,
@@ -97,7 +97,7 @@ def lookup_codes(
         base,
         codes,
         offsets,
-        softcap=_cap(softcap),
+        softcap=check_cap(softcap),
         block=block,
         reduce=reduce,
         valid=valid,
@@ -132,7 +132,7 @@ def attend_groups(
     elif groups > rows:
         raise ValueError(f"keep has {groups} rows; there are {rows} keys")
     pair: tuple[torch.Tensor, torch.Tensor] = implementation(backend, query, keys).attend_groups(
-        query, keys, values, keep, offsets, scale, softcap=_cap(softcap), block=block
+        query, keys, values, keep, offsets, scale, softcap=check_cap(softcap), block=block
     )
     return pair
 
@@ -168,7 +168,7 @@ def attend(
     if bias is not None or (mask is not None and mask.shape[2] != 1):
         module = reference  # the conversation's own tokens: short, and each query has its own mask
     pair: tuple[torch.Tensor, torch.Tensor] = module.attend(
-        query, keys, values, mask, scale, softcap=_cap(softcap), **_given(bias=bias)
+        query, keys, values, mask, scale, softcap=check_cap(softcap), **_given(bias=bias)
     )
     return pair
 
@@ -367,7 +367,12 @@ def _check(
         raise ValueError(f"{name} is {tensor.dtype}; expected {dtype}")
 
 
-def _cap(softcap: float | None) -> float | None:
+def check_cap(softcap: float | None) -> float | None:
+    """The cap of logits.
+
+    Raises:
+        ValueError: it is not above 0.
+    """
     if softcap is not None and not softcap > 0:
         raise ValueError(f"softcap is {softcap}; expected a number above 0, or None for no cap")
     return softcap

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from squeezed_kernels import attend, attend_groups, causal_mask, merge
+from squeezed_kernels import attend, attend_groups, causal_mask, decode, decode_best, merge
 
 from squeezed.cache.accounting import LayerReads, Step
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
@@ -13,7 +13,7 @@ from squeezed.index.layer import LayerIndex
 from squeezed.model.logits import Logits
 from squeezed.model.states import widened
 from squeezed.selection.kept import Rest, Selection, StandIns
-from squeezed.selection.selectors import Observing, Selector
+from squeezed.selection.selectors import Observing, Ranking, Selector
 
 
 class FixedContextLayer(OwnTokensLayer):
@@ -50,6 +50,9 @@ class FixedContextLayer(OwnTokensLayer):
         aligned, valid = align(wide, valid_tokens(mask), block)
         scale, softcap, backend = logits.scale, logits.softcap, self.backend
         self._require_same(scale, softcap)
+        if self._is_token(wide, keys, values, mask):
+            out = logits.finish(*self._attend_token(wide, keys, values, scale, softcap))
+            return out[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
         if mask is None and length > 1:  # a single token sees all
             mask = causal_mask(length, keys.shape[2], query.device)
         from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
@@ -59,6 +62,74 @@ class FixedContextLayer(OwnTokensLayer):
         from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
         output = logits.finish(*merge(from_fixed, from_own, backend=backend))
         return output[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
+
+    def _is_token(
+        self,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        mask: torch.Tensor | None,
+    ) -> bool:
+        """A token behind the user input, which is one step of ``decode``."""
+        fixed, own = self.fixed.keys, keys.shape[2]
+        return (
+            mask is None
+            and query.shape[2] == 1
+            and not self.progress.asks(1, own)
+            and (self.selector.block or 1) == 1
+            and fixed.device == query.device
+            and fixed.dtype == keys.dtype == values.dtype
+            and keys.shape == values.shape
+            and fixed.shape == self.fixed.values.shape
+        )
+
+    def _attend_token(
+        self,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        scale: float,
+        softcap: float | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Output and log-sum-exp of a token over all that it sees; what it reads is counted."""
+        fixed, own = self.fixed, (keys, values)
+        selector = self.selector
+        ranked = selector.ranked(query) if isinstance(selector, Ranking) else None
+        if ranked is not None:
+            groups, read = ranked
+            out, lse, kept = decode_best(
+                query,
+                own,
+                fixed.keys,
+                fixed.values,
+                groups,
+                scale,
+                softcap=softcap,
+                backend=self.backend,
+            )
+            self.reads.steps.append(Step(kept, fixed.window, read, self.progress.active))
+            return out, lse
+        selection = selector.select(query, None)
+        self._count(selection, query, None)
+        if selection is None or selection.only_rows:
+            keep, offsets = (
+                (None, None) if selection is None else (selection.keep, selection.offsets)
+            )
+            return decode(
+                query,
+                own,
+                fixed.keys,
+                fixed.values,
+                keep,
+                offsets,
+                scale,
+                softcap=softcap,
+                backend=self.backend,
+            )
+        mine = attend(query, keys, values, None, scale, softcap=softcap, backend=self.backend)
+        return merge(
+            self._attend_fixed(query, selection, scale, softcap), mine, backend=self.backend
+        )
 
     def _select(
         self, query: torch.Tensor, valid: torch.Tensor | None, own: torch.Tensor, tokens: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import torch
-from squeezed_kernels import lookup
+from squeezed_kernels import Ranked, lookup
 
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
@@ -124,10 +124,12 @@ class SketchedMethod(RuledMethod):
         )
         key = ("sketch", type(self).__name__, alike, number)
         found = context.derive(key, lambda: self.sketch(layer))
-        always = layer.positions < self.sinks
-        return SketchSelector(
-            Rule(self, size, layer, number), found, always, self.lookup_floor(layer), backend
-        )
+        always, read = layer.positions < self.sinks, self.lookup_floor(layer)
+        counts = torch.ones(always.shape, dtype=torch.int32, device=layer.device)
+        plain = self.rule == "topk" and not self.sinks
+        rows = size.rows(layer, read).item() if plain else None
+        rule = Rule(self, size, layer, number)
+        return SketchSelector(rule, found, always, read, backend, counts, rows)
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ class SketchSelector:
 
     Attributes:
         always: rows that are kept whatever they score, boolean ``[H, M]``. read: tokens that a lookup reads.
+        counts: a key is a group of its own, int32 ones ``[H, M]``. rows: to keep of each head, where that is
+            all there is to know; else ``None``.
     """
 
     rule: Rule
@@ -175,17 +179,27 @@ class SketchSelector:
     always: torch.Tensor
     read: float
     backend: str
+    counts: torch.Tensor
+    rows: float | None
 
     @property
     def block(self) -> int | None:
         return self.rule.block
 
-    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+    def ranked(self, query: torch.Tensor) -> tuple[Ranked, float] | None:
+        if self.rows is None:
+            return None
+        scores = self._scores(query, None)
+        return Ranked(self.counts, None, self.rows, log_scores=scores), self.read
+
+    def _scores(self, query: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
         layer = self.rule.layer
         how = Lookup(layer.scale, layer.softcap, self.block, self.rule.method.reduce, self.backend)
-        scores = self.sketch.log_scores(query, valid, how)
-        counts = torch.ones(scores.shape[1::2], dtype=torch.int32, device=scores.device)
-        keep = keep_with(self.rule, scores, counts, self.read, self.always)
+        return self.sketch.log_scores(query, valid, how)
+
+    def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
+        scores = self._scores(query, valid)
+        keep = keep_with(self.rule, scores, self.counts, self.read, self.always)
         return Selection(keep, None, self.read, self.block)
 
 

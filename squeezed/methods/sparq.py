@@ -44,7 +44,8 @@ class SparQ(RankedSketch):
         mean = context.derive(
             ("mean value", number), lambda: layer.values.float().mean(1).to(layer.device)
         )
-        return MeanValueSelector(**vars(found), mean=mean)
+        # Kept rows alone are not all that is attended to, so a token is not one call.
+        return MeanValueSelector(**{**vars(found), "rows": None}, mean=mean)
 
     def sketch(self, layer: LayerIndex) -> Sketch:
         count = self.numbers(layer)

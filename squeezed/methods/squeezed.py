@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from squeezed_kernels import children, lookup
+from squeezed_kernels import Ranked, children, lookup
 
 from squeezed.calibration.coarse import keep_coarse, with_spread
 from squeezed.calibration.curves import Calibration
@@ -111,7 +111,18 @@ class Squeezed(RuledMethod):
             calibrations=calibrations(context, coarse) if needs else None,
             mean_values=mean_values(context, number) if self.residual else (),
             backend=backend,
+            one_call=self._ranked(layer, size),
         )
+
+    def _ranked(self, layer: LayerIndex, size: Size) -> tuple[Ranked, float] | None:
+        """What a token chooses among and reads, where that is known beforehand."""
+        level = layer.levels[-1]
+        if self.rule != "topk" or self.residual or len(layer.levels) > 1:
+            return None
+        read = level.clusters * layer.lookup_cost
+        rows = size.rows(layer, read).item()
+        centroids, counts, offsets = level.centroids, level.counts, level.offsets
+        return Ranked(counts, offsets, rows, centroids, reduce=self.reduce), read
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,8 @@ class SqueezedSelector:
     Attributes:
         sparsity: to meet at the finest level. coarse: what the levels before it do.
         calibrations: for user inputs and for single tokens; ``None`` where the rule needs none.
-        mean_values: of each level's clusters, ``[H, C, D]``; empty without residual.
+        mean_values: of each level's clusters, ``[H, C, D]``; empty without residual. one_call: what
+            ``ranked`` returns.
     """
 
     method: Squeezed
@@ -131,10 +143,14 @@ class SqueezedSelector:
     calibrations: tuple[Calibration, Calibration] | None
     mean_values: tuple[torch.Tensor, ...]
     backend: str
+    one_call: tuple[Ranked, float] | None = None
 
     @property
     def block(self) -> int | None:
         return self.rule.block
+
+    def ranked(self, query: torch.Tensor) -> tuple[Ranked, float] | None:
+        return self.one_call
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
         layer, calibration = self.rule.layer, self._calibration(query)

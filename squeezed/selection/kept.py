@@ -30,6 +30,11 @@ class Selection:
     log_weights: torch.Tensor | None = None
     rest: "Rest | None" = None
 
+    @property
+    def only_rows(self) -> bool:
+        """Nothing speaks for what is dropped, and every kept row weighs one."""
+        return self.stand_ins is None and self.rest is None and self.log_weights is None
+
     def row_mask(self) -> torch.Tensor:
         """Boolean ``[B, H, T, M]`` over the clustered rows."""
         return self.keep if self.offsets is None else children(self.keep, self.offsets)

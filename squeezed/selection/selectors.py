@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
+from squeezed_kernels import Ranked
 
 from squeezed.selection.kept import Selection
 
@@ -25,6 +26,21 @@ class Selector(Protocol):
 
         Returns:
             The selection, or ``None`` for all rows.
+        """
+
+
+@runtime_checkable
+class Ranking(Protocol):
+    """A selector that keeps the best groups, a known number of rows: a token's step can then be one call."""
+
+    def ranked(self, query: torch.Tensor) -> tuple[Ranked, float] | None:
+        """The groups that ``select`` would choose among, and what it reads for that, in tokens.
+
+        Args:
+            query: ``[B, Hq, 1, D]``, a token each.
+
+        Returns:
+            ``None`` where these settings choose in another way.
         """
 
 

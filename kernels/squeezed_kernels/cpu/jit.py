@@ -1,8 +1,8 @@
 """How the loops of the ``cpu`` backend are compiled and kept on disk.
 
 The loops are in ``numbers`` (conversions, exp, log), ``tile`` (what is done with a few rows),
-``plan`` and ``ranges`` (who reads which rows), ``task`` (threads), ``attend`` and
-``lookup`` (whole steps). Storage types: float32 as it is, bfloat16 as ``uint16``, float16 as ``int16``;
+``plan`` and ``ranges`` (who reads which rows), ``task`` (threads), ``attend``, ``lookup`` and ``decode``
+(whole steps). Storage types: float32 as it is, bfloat16 as ``uint16``, float16 as ``int16``;
 arithmetic is float32. Sums may be reordered, which makes them vectors; NaN and infinity keep their meaning.
 """
 

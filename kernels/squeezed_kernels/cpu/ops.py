@@ -7,7 +7,7 @@ is cut into equal shares of rows, not of heads. float32, bfloat16 and float16 st
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -17,9 +17,11 @@ from squeezed_kernels import reference
 from squeezed_kernels.cpu import attend as attend_loops
 from squeezed_kernels.cpu import choose, cluster, lookup_many, plan, ranges
 from squeezed_kernels.cpu import codes as code_loops
+from squeezed_kernels.cpu import decode as decode_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
 from squeezed_kernels.cpu.team import team
 from squeezed_kernels.cpu.tile import MANY
+from squeezed_kernels.decode import Ranked
 from squeezed_kernels.memory import centroid_dtype
 
 # How the loops take a type: numbers of a table, and the code of a query.
@@ -71,9 +73,7 @@ def lookup(
                 )
             )
         return torch.cat(parts, dim=2)
-    query, centroids, counts = query.contiguous(), centroids.contiguous(), counts.contiguous()
-    if counts.dtype != torch.int32:
-        counts = counts.to(torch.int32)
+    query, centroids, counts = query.contiguous(), centroids.contiguous(), _int32(counts)
     valid, candidates = _contiguous(valid), _contiguous(candidates)
     groups = query.shape[1] // heads
     together = max(1, plan.ITEM_QUERIES // groups)
@@ -220,9 +220,7 @@ def _attend(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention over kept groups, or all; keys, values ``[.., H, N, D]``. No offsets: groups of one row."""
     query, keys, values = query.contiguous(), keys.contiguous(), values.contiguous()
-    keep, offsets = _contiguous(keep), _contiguous(offsets)
-    if offsets is not None and offsets.dtype != torch.int32:
-        offsets = offsets.to(torch.int32)
+    keep, offsets = _contiguous(keep), _int32(offsets)
     batch, _, length, _ = query.shape
     heads, rows = keys.shape[-3:-1]
     whole, lse = attend_loops.attend(
@@ -238,6 +236,89 @@ def _attend(
         block or length,
     )
     return torch.from_numpy(whole).view(query.shape), torch.from_numpy(lse).view(query.shape[:3])
+
+
+def decode(
+    query: torch.Tensor,
+    own: tuple[torch.Tensor, torch.Tensor],
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    keep: torch.Tensor | None,
+    offsets: torch.Tensor | None,
+    scale: float,
+    *,
+    softcap: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """As ``decode.decode``, in one call; ``None`` for several conversations, which are no such step."""
+    if len(query) > 1:
+        return None
+    query, keys, values = query.contiguous(), keys.contiguous(), values.contiguous()
+    own = own[0].contiguous(), own[1].contiguous()
+    keep, offsets = _contiguous(keep), _int32(offsets)
+    found = decode_loops.decode(
+        team(_address(attend_loops.attend_task, keys.dtype)),
+        _query(query),
+        len(keys),
+        scale,
+        softcap or 0.0,
+        (own[0].data_ptr(), own[1].data_ptr(), len(keys), own[0].shape[2]),
+        (keys.data_ptr(), values.data_ptr(), len(keys), keys.shape[1]),
+        0 if keep is None else keep.data_ptr(),
+        0 if keep is None else keep.shape[3],
+        0 if offsets is None else offsets.data_ptr(),
+    )
+    return _token(found)
+
+
+def decode_best(
+    query: torch.Tensor,
+    own: tuple[torch.Tensor, torch.Tensor],
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    ranked: Ranked,
+    scale: float,
+    *,
+    softcap: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+    """As ``decode.decode_best``, in one call; ``None`` as ``decode``."""
+    if len(query) > 1:
+        return None
+    query, keys, values = query.contiguous(), keys.contiguous(), values.contiguous()
+    own = own[0].contiguous(), own[1].contiguous()
+    heads, groups = ranked.counts.shape
+    counts, offsets = _int32(ranked.counts), _int32(ranked.offsets)
+    centroids, scores = _contiguous(ranked.centroids), _contiguous(ranked.log_scores)
+    if centroids is not None and query.shape[1] // heads >= MANY:
+        scores = lookup(query, centroids, counts, scale, softcap=softcap, reduce=ranked.reduce)
+        centroids = None
+    kind = keys.dtype if centroids is None else centroids.dtype
+    found = decode_loops.decode_best(
+        (
+            team(_address(attend_loops.attend_task, keys.dtype)),
+            team(_address(lookup_loops.lookup_task, kind)),
+        ),
+        _query(query),
+        scale,
+        softcap or 0.0,
+        (own[0].data_ptr(), own[1].data_ptr(), heads, own[0].shape[2]),
+        (keys.data_ptr(), values.data_ptr(), heads, keys.shape[1]),
+        (
+            0 if centroids is None else centroids.data_ptr(),
+            0 if scores is None else scores.data_ptr(),
+        ),
+        counts.data_ptr(),
+        0 if offsets is None else offsets.data_ptr(),
+        (heads, groups),
+        ranked.rows,
+        ranked.reduce == "mean",
+        LOGITS,
+    )
+    return *_token(found[:2]), torch.from_numpy(found[2])[None]
+
+
+def _token(found: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Output ``[1, Hq, 1, D]`` and log-sum-exp ``[1, Hq, 1]`` of ``[Hq, D]`` and ``[Hq]``."""
+    return torch.from_numpy(found[0])[None, :, None], torch.from_numpy(found[1])[None, :, None]
 
 
 def merge(
@@ -313,6 +394,19 @@ def label_sums(
     return found
 
 
+def _decodes(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    centroids: torch.Tensor,
+    counts: torch.Tensor,
+    offsets: torch.Tensor,
+) -> None:
+    own = keys[None], keys[None]
+    ranked = Ranked(counts, offsets, 1.0, centroids=centroids)
+    decode_best(query, own, keys, keys, ranked, 1.0)
+    decode(query, own, keys, keys, None, None, 1.0)
+
+
 def _clusters(points: torch.Tensor) -> None:
     labels, similarity = assign(points, points)
     own_products(points, points, labels)
@@ -345,6 +439,7 @@ def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
         "choice": lambda: keep_best(keep.float(), counts, torch.ones(1), 0.0),
         "attention": lambda: attend_groups(query, keys, keys, keep, offsets, 1.0),
         "merge": lambda: merge(part, part),
+        "a token": lambda: _decodes(query, keys, keys.to(centroids), counts, offsets),
         "children": lambda: children(keep, offsets),
         "clusters": lambda: _clusters(torch.ones(1, 4, 16)),
     }
@@ -363,3 +458,11 @@ def _address(task: Callable[[Any], Any], dtype: torch.dtype) -> int:
 
 def _contiguous(tensor: torch.Tensor | None) -> torch.Tensor | None:
     return None if tensor is None else tensor.contiguous()
+
+
+@overload
+def _int32(tensor: torch.Tensor) -> torch.Tensor: ...
+@overload
+def _int32(tensor: None) -> None: ...
+def _int32(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    return None if tensor is None else tensor.to(torch.int32).contiguous()
