@@ -11,6 +11,8 @@ from squeezed_kernels.api import (
     attend_groups,
     children,
     keep_best,
+    label_least,
+    label_order,
     label_sums,
     lookup,
     lookup_codes,
@@ -20,12 +22,14 @@ from squeezed_kernels.api import (
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.clusters import take_rows
 from squeezed_kernels.decode import Ranked, decode, decode_best
+from squeezed_kernels.finite import all_finite
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask, group_heads, times
 
 __all__ = [
     "REDUCTIONS",
     "Ranked",
+    "all_finite",
     "assign",
     "attend",
     "attend_groups",
@@ -40,6 +44,8 @@ __all__ = [
     "empty_table",
     "group_heads",
     "keep_best",
+    "label_least",
+    "label_order",
     "label_sums",
     "lookup",
     "lookup_codes",

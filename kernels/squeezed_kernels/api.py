@@ -313,6 +313,41 @@ def label_sums(
     return found
 
 
+def label_order(labels: torch.Tensor, clusters: int, *, backend: str = AUTO) -> torch.Tensor:
+    """Row numbers int64 ``[H, M]`` by label, those of one label in their order; see ``clusters``.
+
+    Args:
+        labels: int64 ``[H, M]`` in 0..C-1, which is not checked. clusters: C.
+
+    Raises:
+        ValueError: a type that does not fit, or a backend that cannot run.
+    """
+    _check("labels", labels, tuple(labels.shape[:2]), labels.device, torch.int64)
+    module = load(resolve_backend(backend, labels.device))
+    found: torch.Tensor = getattr(module, "label_order", in_torch.label_order)(labels, clusters)
+    return found
+
+
+def label_least(
+    values: torch.Tensor, labels: torch.Tensor, clusters: int, *, backend: str = AUTO
+) -> torch.Tensor:
+    """The row int64 ``[H, C]`` of each label with the least value, 0 for a label without rows; see
+    ``clusters``.
+
+    Args:
+        values: finite, ``[H, M]``. labels: int64 ``[H, M]`` in 0..C-1, which is not checked. clusters: C.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    _check("labels", labels, tuple(values.shape), values.device, torch.int64)
+    module = load(resolve_backend(backend, values.device))
+    found: torch.Tensor = getattr(module, "label_least", in_torch.label_least)(
+        values, labels, clusters
+    )
+    return found
+
+
 def _check_clusters(rows: torch.Tensor, labels: torch.Tensor) -> None:
     if rows.ndim != 3:
         raise ValueError(f"rows is {tuple(rows.shape)}; expected [H, M, D]")

@@ -82,3 +82,34 @@ def label_sums(
     flat = sorted_rows.reshape(-1, size)
     sums = torch.segment_reduce(flat, "sum", lengths=counts, axis=0, unsafe=True)
     return sums.view(heads, clusters, size)
+
+
+def label_order(labels: torch.Tensor, clusters: int) -> torch.Tensor:
+    """Row numbers by label, those of one label in their order.
+
+    Args:
+        labels: int64 ``[H, M]`` in 0..C-1. clusters: C.
+
+    Returns:
+        int64 ``[H, M]``.
+    """
+    return labels.argsort(dim=1, stable=True)
+
+
+def label_least(values: torch.Tensor, labels: torch.Tensor, clusters: int) -> torch.Tensor:
+    """The row of each label with the least value, the first of equal ones.
+
+    Args:
+        values: finite, float32 ``[H, M]``. labels: int64 ``[H, M]`` in 0..C-1. clusters: C.
+
+    Returns:
+        int64 ``[H, C]``; 0 for a label that no row has.
+    """
+    # Two stable sorts: by value, then by label; the first of each label has its least.
+    by_value = values.argsort(dim=1, stable=True)
+    order = by_value.gather(1, labels.gather(1, by_value).argsort(dim=1, stable=True))
+    starts = clusters * torch.arange(len(labels), device=labels.device).unsqueeze(1)
+    counts = torch.bincount((labels + starts).flatten(), minlength=len(labels) * clusters)
+    counts = counts.view(len(labels), clusters)
+    first = (counts.cumsum(dim=1) - counts).clamp(max=labels.shape[1] - 1)
+    return order.gather(1, first).masked_fill(counts == 0, 0)

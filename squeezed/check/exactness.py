@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from squeezed_kernels import all_finite
 from transformers import GenerationConfig
 
 import squeezed
@@ -108,7 +109,7 @@ def own_logits(model: PreTrainedModel, plan: Plan) -> Own:
     context = ids(plan.tokens)
     questions = tuple(ids(count) for count in plan.questions)
     logits = tuple(_own(model, torch.cat([context, each]))[len(context) :] for each in questions)
-    if not all(bool(each.isfinite().all()) for each in logits):
+    if not all(map(all_finite, logits)):
         raise ValueError("its logits are not finite")
     return Own(context, questions, logits)
 

@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import torch
-from squeezed_kernels import take_rows
+from squeezed_kernels import label_order, take_rows
 
 from squeezed.clustering.balance import size_cap
 from squeezed.clustering.kmeans import check_input, head_groups, spherical_kmeans
@@ -129,7 +129,7 @@ def _top_down(
         children = share_out(sizes, finer)
         cap = size_cap(count, finer, balance)
         labels = cluster_inside(keys, order, sizes, children, seed + level, cap)
-        order = order.gather(1, labels.argsort(dim=1, stable=True))
+        order = order.gather(1, label_order(labels, finer))
         sizes = label_counts(labels, finer)
         counts.append(children)
     return order, [*counts, sizes]

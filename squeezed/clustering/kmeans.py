@@ -5,6 +5,7 @@ the normalised (weighted) mean of its members. Every cluster ends with at least 
 """
 
 import torch
+from squeezed_kernels import all_finite, label_order
 
 from squeezed.clustering.balance import limit_sizes, size_cap
 from squeezed.clustering.lloyd import lloyd, means
@@ -72,7 +73,7 @@ def spherical_kmeans(
         caps = None if cap is None else torch.full_like(problems.sizes, cap)
         labels.append(solve(problems, draws[part], caps, max_iterations, tolerance))
     joined = torch.cat(labels)
-    return Clustering(joined.argsort(dim=1, stable=True), label_counts(joined, clusters))
+    return Clustering(label_order(joined, clusters), label_counts(joined, clusters))
 
 
 def head_groups(keys: torch.Tensor) -> list[slice]:
@@ -86,14 +87,14 @@ def check_input(keys: torch.Tensor, weights: torch.Tensor | None = None) -> None
     """Refuses keys and weights that cannot be clustered."""
     if keys.ndim != 3 or 0 in keys.shape:
         raise ValueError(f"keys of shape {tuple(keys.shape)}; expected [heads, keys, size], none 0")
-    if not bool(keys.isfinite().all()):
+    if not all_finite(keys):
         raise ValueError("the keys to cluster contain NaN or infinity")
     if weights is None:
         return
     if weights.shape != keys.shape[:2]:
         wanted = tuple(keys.shape[:2])
         raise ValueError(f"weights of shape {tuple(weights.shape)}; expected {wanted}")
-    if not bool((weights.isfinite() & (weights >= 0)).all()):
+    if not (all_finite(weights) and bool(weights.amin() >= 0)):
         raise ValueError("the weights of the keys contain NaN, infinity or negative numbers")
 
 

@@ -8,9 +8,8 @@ purposes; a cut may be where 2-means puts it, or at a wanted size.
 from dataclasses import dataclass
 
 import torch
-from squeezed_kernels import label_sums, own_products, take_rows
+from squeezed_kernels import label_least, label_order, label_sums, own_products, take_rows
 
-from squeezed.clustering.partition import label_counts, segment_starts
 from squeezed.clustering.problems import Problems, normalise
 
 STEPS = 3  # of 2-means; a fourth changes the gain of a split by under 1 % on keys
@@ -39,16 +38,15 @@ class Split:
 def split_clusters(problems: Problems, labels: torch.Tensor) -> Split:
     """Finds the cut of every cluster; ``labels`` ``[P, M]`` with C for padding rows."""
     width = problems.width
-    order = labels.argsort(dim=1, stable=True)
+    order = label_order(labels, width + 1)
     labels = labels.gather(1, order)
-    counts = label_counts(labels, width + 1)
     rows = take_rows(problems.points, order)
     weights = problems.weights.gather(1, order)
     sums = label_sums(rows, weights, labels, width + 1)
     lengths = sums.norm(dim=-1)
 
-    far = _least_similar(rows, sums, labels, counts)
-    other = _least_similar(rows, far, labels, counts)
+    far = _least_similar(rows, sums, labels)
+    other = _least_similar(rows, far, labels)
     direction = far - other
     for _ in range(STEPS):
         along = own_products(rows, direction, labels)
@@ -59,13 +57,10 @@ def split_clusters(problems: Problems, labels: torch.Tensor) -> Split:
     return Split(order, labels, along, sums[:, :width], gain[:, :width].clamp(min=0))
 
 
-def _least_similar(
-    rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor, counts: torch.Tensor
-) -> torch.Tensor:
-    """The row of each cluster that is least similar to the cluster's row of ``centres``: ``[P, C, D]``."""
+def _least_similar(rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The row of each cluster that is least similar to the cluster's row of ``centres``: ``[P, C, D]``.
+
+    A cluster without rows gets some row.
+    """
     similarity = own_products(rows, normalise(centres), labels)
-    # Two stable sorts: by similarity, then by cluster; the first of each cluster is its least similar.
-    by_similarity = similarity.argsort(dim=1, stable=True)
-    order = by_similarity.gather(1, labels.gather(1, by_similarity).argsort(dim=1, stable=True))
-    first = segment_starts(counts)[:, :-1].clamp(max=rows.shape[1] - 1)
-    return take_rows(rows, order.gather(1, first))
+    return take_rows(rows, label_least(similarity, labels, centres.shape[1]))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from squeezed_kernels import all_finite
 
 from squeezed.errors import NonFiniteError
 from squeezed.model import families
@@ -30,7 +31,7 @@ def require_finite_states(model: PreTrainedModel, states: Sequence[AnyLayer]) ->
             to blame.
     """
     for number, state in enumerate(states):
-        if not all(bool(each.isfinite().all()) for each in _tensors(state)):
+        if not all(map(all_finite, _tensors(state))):
             raise NonFiniteError(
                 f"what layer {number} of {len(states)} keeps of the fixed context is not finite"
                 f"{_blame(model)}; {ADVICE}"
@@ -63,7 +64,7 @@ def first_broken_layer(model: PreTrainedModel) -> Iterator[list[int]]:
 
     def look(number: int, output: Any) -> None:
         hidden = output if isinstance(output, torch.Tensor) else output[0]
-        if not found and not bool(hidden[:, -1].isfinite().all()):
+        if not found and not all_finite(hidden[:, -1]):
             found.append(number)
 
     layers = families.decoder_layers(model)
@@ -89,6 +90,6 @@ def _tensors(state: AnyLayer) -> list[torch.Tensor]:
 def _blame(model: PreTrainedModel) -> str:
     """The first weight that is not finite, in words; nothing if all are."""
     for name, weight in model.named_parameters():
-        if weight.is_floating_point() and not bool(weight.isfinite().all()):
+        if weight.is_floating_point() and not all_finite(weight):
             return f"; the weight {name} is not"
     return ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from squeezed_kernels import all_finite
 
 from squeezed.calibration.curves import GRID, HEAD_GRID, MASS_GRID, Calibration
 from squeezed.calibration.of_context import Pair
@@ -82,14 +83,14 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
     for number, level in enumerate(layer.levels):
         wanted = (heads, level.offsets.shape[1] - 1, size)
         _shaped(level.centroids, wanted, f"centroids of level {number}")
-        require(bool(level.centroids.isfinite().all()), f"centroids of level {number}", "finite")
+        require(all_finite(level.centroids), f"centroids of level {number}", "finite")
         if level.spread is not None:
             _shaped(level.spread, wanted[:2], f"spread of level {number}")
-            require(bool(level.spread.isfinite().all()), f"spread of level {number}", "finite")
+            require(all_finite(level.spread), f"spread of level {number}", "finite")
     rows = tokens if keys_values else 0
     for name, tensor in (("keys", layer.keys), ("values", layer.values)):
         _shaped(tensor, (heads, rows, size), name)
-        require(bool(tensor.isfinite().all()), name, "finite")
+        require(all_finite(tensor), name, "finite")
     require(layer.keys.dtype == layer.values.dtype, "values", "the type of the keys")
     if layer.queries is not None:
         query_heads = len(layer.queries) if layer.queries.ndim else 0
@@ -97,7 +98,7 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
             query_heads > 0 and query_heads % heads == 0, "queries", f"a multiple of {heads} heads"
         )
         _shaped(layer.queries, (query_heads, layer.window, size), "queries")
-        require(bool(layer.queries.isfinite().all()), "queries", "finite")
+        require(all_finite(layer.queries), "queries", "finite")
     for name, found in layer.statistics.items():
         wanted_heads: tuple[int, ...] = (heads, clustered)
         if not STATISTICS[name].by_key:
@@ -106,7 +107,7 @@ def check_layer(layer: LayerIndex, tokens: int, keys_values: bool) -> None:
             )
             wanted_heads = (len(found),)
         _shaped(found, (*wanted_heads, *[size] * STATISTICS[name].sizes), name)
-        require(bool(found.isfinite().all()), name, "finite")
+        require(all_finite(found), name, "finite")
     scale = layer.scale
     require(_number(scale) and scale > 0, f"scale {scale}", "a finite number above 0")
     cap = layer.softcap
@@ -127,7 +128,7 @@ def check_local(layer: LocalLayer) -> None:
     wanted = (*layer.keys.shape[:-1], layer.values.shape[-1])
     _shaped(layer.values, wanted, "a local layer's values")
     for name, tensor in (("keys", layer.keys), ("values", layer.values)):
-        require(bool(tensor.isfinite().all()), f"a local layer's {name}", "finite")
+        require(all_finite(tensor), f"a local layer's {name}", "finite")
 
 
 def check_recurrent(layer: RecurrentLayer, stored: bool) -> None:
@@ -139,7 +140,7 @@ def check_recurrent(layer: RecurrentLayer, stored: bool) -> None:
             name = f"recurrent state {number}"
             require(type(number) is int and 0 <= number < MOST_STATES, name, "a small number")
             right = state.ndim >= least and state.is_floating_point()
-            require(right and bool(state.isfinite().all()), name, "finite and of a floating type")
+            require(right and all_finite(state), name, "finite and of a floating type")
             require(not stored or state.numel() > 0, name, "not empty")
 
 
@@ -172,7 +173,7 @@ def check_calibration(calibration: Calibration, layers: int, heads: int) -> None
 def require_finite(calibrations: Mapping[Coarse, Pair], doing: str) -> None:
     """Raises ``IndexCorruptError``, which names what was being done, if a threshold is not finite."""
     tensors = [t for pair in calibrations.values() for each in pair for t in each.tensors()]
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+    if not all(map(all_finite, tensors)):
         raise IndexCorruptError(f"refused to {doing}: a threshold is not finite")
 
 

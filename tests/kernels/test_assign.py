@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from squeezed_kernels import assign, label_sums, own_products
+from squeezed_kernels import assign, label_least, label_order, label_sums, own_products
 
 from tests.kernels.exact import device_of, random
 
@@ -78,9 +78,30 @@ def test_label_sums_equal_float64(backend, rows, clusters, size):
     assert not found[:, 1:2].any()
 
 
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize(("rows", "clusters"), [(1, 3), (41, 9), (400, 30)])
+def test_rows_by_label_and_the_least_of_each(backend, rows, clusters):
+    labels = torch.randint(clusters, (3, rows), generator=torch.Generator().manual_seed(2))
+    labels[labels == 1] = 0  # a label that no row has
+    values = random(3, rows).round(decimals=1)  # some are equal
+    order = label_order(labels, clusters, backend=backend)
+    least = label_least(values, labels, clusters, backend=backend)
+    for head in range(3):
+        own = labels[head].tolist()
+        assert order[head].tolist() == sorted(range(rows), key=lambda i: (own[i], i))
+        for label in range(clusters):
+            members = [i for i in range(rows) if own[i] == label]
+            want = min(members, key=lambda i: (values[head, i].item(), i), default=0)
+            assert least[head, label] == want
+
+
 def test_labels_of_another_shape_are_refused():
     data, labels = random(1, 5, 8), torch.zeros(1, 4, dtype=torch.int64)
     with pytest.raises(ValueError, match="labels"):
         own_products(data, data, labels)
+    with pytest.raises(ValueError, match="labels"):
+        label_least(data[..., 0], labels, 2)
+    with pytest.raises(ValueError, match=r"labels is torch.int32"):
+        label_order(labels.int(), 2)
     with pytest.raises(ValueError, match="weights"):
         label_sums(data, torch.ones(1, 4), torch.zeros(1, 5, dtype=torch.int64), 2)

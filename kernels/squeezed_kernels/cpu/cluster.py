@@ -55,3 +55,32 @@ def label_sums(rows, weights, labels, out):
         own, weight = labels[i], weights[i]
         for d in range(size):
             out[own, d] += weight * rows[i, d]
+
+
+@exact
+def label_order(labels, places, out):
+    """Row numbers ``out [M]`` by label, those of one label in their order. ``places [C]``: scratch."""
+    places[:] = 0
+    for i in range(len(labels)):
+        places[labels[i]] += 1
+    before = 0
+    for label in range(len(places)):
+        count = places[label]
+        places[label] = before
+        before += count
+    for i in range(len(labels)):
+        out[places[labels[i]]] = i
+        places[labels[i]] += 1
+
+
+@exact
+def label_least(values, labels, least, out):
+    """The row ``out [C]`` of each label with the least of ``values [M]``, the first of equal ones; 0 for a
+    label that no row has. ``least [C]``: scratch."""
+    least[:] = np.inf
+    out[:] = 0
+    for i in range(len(values)):
+        own = labels[i]
+        if values[i] < least[own]:
+            least[own] = values[i]
+            out[own] = i

@@ -407,10 +407,30 @@ def _decodes(
     decode(query, own, keys, keys, None, None, 1.0)
 
 
+def label_order(labels: torch.Tensor, clusters: int) -> torch.Tensor:
+    """As ``clusters.label_order``."""
+    found, places = torch.empty_like(labels), torch.empty(clusters, dtype=torch.int64)
+    for each in zip(*map(_arrays, (labels, found)), strict=True):
+        cluster.label_order(each[0], places.numpy(), each[1])
+    return found
+
+
+def label_least(values: torch.Tensor, labels: torch.Tensor, clusters: int) -> torch.Tensor:
+    """As ``clusters.label_least``."""
+    if values.dtype != torch.float32:
+        return in_torch.label_least(values, labels, clusters)
+    found, least = torch.empty(len(labels), clusters, dtype=torch.int64), torch.empty(clusters)
+    for each in zip(*map(_arrays, (values, labels, found)), strict=True):
+        cluster.label_least(*each[:2], least.numpy(), each[2])
+    return found
+
+
 def _clusters(points: torch.Tensor) -> None:
     labels, similarity = assign(points, points)
     own_products(points, points, labels)
     label_sums(points, similarity, labels, points.shape[1])
+    label_order(labels, points.shape[1])
+    label_least(similarity, labels, points.shape[1])
 
 
 def _arrays(tensor: torch.Tensor) -> np.ndarray:
