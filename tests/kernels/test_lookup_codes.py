@@ -51,6 +51,20 @@ def test_scores(backend, case, reduce):
         compare(inputs(backend, case, size, keys), backend, block=case.block, reduce=reduce)
 
 
+@pytest.mark.usefixtures("numba_backend")
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize(("share", "length"), [(1, 1), (1, 2), (4, 1), (5, 1), (1, 16), (3, 25)])
+@pytest.mark.parametrize(("size", "keys"), [(8, 64), (5, 65), (4, 63), (9, 15), (3, 211)])
+def test_any_number_of_queries_that_look_together(share, length, size, keys, reduce):
+    case = exact.Case(2, 2, share, length, length, 8, 0, 0, 0)
+    given = inputs("cpu", case, size, keys)
+    compare(given, "cpu", block=length, reduce=reduce, softcap=3.0)
+    if length > 1:  # some are no queries, so others look in their place
+        valid = random(2, length, seed=9) > 0
+        valid[:, -1] = True
+        compare(given, "cpu", block=length, reduce=reduce, valid=valid)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 @pytest.mark.parametrize("name", ["decode, 4 heads share", "blocks", "prefill"])

@@ -1,8 +1,8 @@
 """The lookup of keys by their codes.
 
 What a query adds for each bit of a code becomes a table of 256 sums for each byte, a few kilobytes that stay
-in the nearest cache; a key is then one addition a byte. A source (a batch row, a KV head, a block of queries)
-is one thread's work.
+in a near cache; a key is then one addition a byte. Queries that look at the same keys do so together, each in
+a lane of a vector (``lanes``). A source (a batch row, a KV head, a block of queries) is one thread's work.
 """
 
 import functools
@@ -12,6 +12,16 @@ import numba
 import numpy as np
 
 from squeezed_kernels.cpu.jit import compile_task, exact, part_of_caller, pointer, sums
+from squeezed_kernels.cpu.lanes import (
+    MANY,
+    TOGETHER,
+    fill_lanes,
+    lanes_for,
+    sum_few,
+    sum_many,
+    turn_few,
+    turn_many,
+)
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, log
 from squeezed_kernels.cpu.task import FIELDS, SPANS, finish_span, put, share, take_span
 
@@ -33,9 +43,9 @@ def fill_table(weights, table):
 
 
 @exact
-def fill_logits(table, base, codes, offsets, cap, logits):
+def fill_logits(table, base, codes, offsets, logits):
     """Logits ``[M]`` of all keys: ``base [C]`` of their group, and a sum of the table for each byte."""
-    rows, size = codes.shape
+    size = codes.shape[1]
     flat = codes.reshape(-1)
     # Unsigned places: a signed one may count from the end, which is looked for each time.
     i, k, step = np.uint64(0), np.uint64(0), np.uint64(BYTE)
@@ -58,22 +68,70 @@ def fill_logits(table, base, codes, offsets, cap, logits):
                 k += np.uint64(1)
             logits[i] = total
             i += np.uint64(1)
-    if cap > 0:
-        for j in range(rows):
-            logits[j] = cap * np.tanh(logits[j] / cap)
 
 
-@sums
-def exponentiate(logits, powers):
-    """``powers = e ** (logits - the highest)``; returns the highest and the sum of powers."""
+@exact
+def fill_logits_of_many(table, base, codes, offsets, lanes, tile, logits, most):
+    """The same of ``lanes`` queries, ``logits [lanes, M]``; ``table [P * 256 * lanes]`` and
+    ``base [C, lanes]`` hold a lane of each, and ``most [lanes]`` gets the highest logit.
+    ``tile [TOGETHER * MANY]``: scratch."""
+    size = codes.shape[1]
+    most[:] = NEG_INF
+    most_at = most.ctypes.data
+    place, held, c = 0, 0, -1
+    left = 0  # keys of group c that are to come
+    while place < len(codes):
+        while left == 0:
+            c += 1
+            left = offsets[c + 1] - offsets[c]
+        count = min(left, TOGETHER - held)
+        sums_at, codes_at = tile[held * lanes :].ctypes.data, codes[place + held :].ctypes.data
+        base_at = base[c:].ctypes.data
+        if lanes == MANY:
+            sum_many(sums_at, base_at, table.ctypes.data, codes_at, size, count, most_at)
+        else:
+            sum_few(sums_at, base_at, table.ctypes.data, codes_at, size, count, most_at)
+        held += count
+        left -= count
+        if held == TOGETHER or place + held == len(codes):
+            tile_at, row = tile.ctypes.data, 4 * logits.shape[1]
+            squares = held // lanes
+            for square in range(squares):
+                logits_at = logits[0, place + square * lanes :].ctypes.data
+                if lanes == MANY:
+                    turn_many(tile_at, logits_at, row)
+                else:
+                    turn_few(tile_at, logits_at, row)
+                tile_at += 4 * lanes * lanes
+            for i in range(squares * lanes, held):
+                for q in range(lanes):
+                    logits[q, place + i] = tile[i * lanes + q]
+            place += held
+            held = 0
+
+
+@exact
+def cap_logits(logits, cap):
+    for j in range(len(logits)):
+        logits[j] = cap * np.tanh(logits[j] / cap)
+
+
+@exact
+def highest(logits):
     top = NEG_INF
     for i in range(len(logits)):
         top = max(top, logits[i])
+    return top
+
+
+@sums
+def exponentiate(logits, top, powers):
+    """``powers = e ** (logits - top)``; returns their sum."""
     total = ZERO
     for i in range(len(logits)):
         powers[i] = exp(logits[i] - top)
         total += powers[i]
-    return top, total
+    return total
 
 
 @sums
@@ -149,8 +207,15 @@ def score_source(weights, base, codes, offsets, valid, block, cap, mean, source,
     if tokens == 0:
         return
     rows, size = codes.shape[1:]
-    table = np.empty(size * BYTE, np.float32)
-    logits, powers = np.empty(rows, np.float32), np.empty(rows, np.float32)
+    mine = groups * tokens  # queries
+    lanes = lanes_for(mine)
+    table = np.empty(size * BYTE * lanes, np.float32)
+    own_base = np.empty((base.shape[3], lanes), np.float32)
+    tile = np.empty(TOGETHER * MANY, np.float32)
+    held = np.empty((lanes, rows), np.float32)  # logits of queries that look together
+    most = np.empty(lanes, np.float32)
+    at, end = 0, 0  # the next of them, and how many there are
+    powers = np.empty(rows, np.float32)
     total, lse = np.zeros(rows, np.float32), np.zeros((groups, high - low), np.float32)
     together = groups if mean else 1  # query heads whose shares are added
     divisor = np.float32(np.log(tokens * together))
@@ -161,11 +226,36 @@ def score_source(weights, base, codes, offsets, valid, block, cap, mean, source,
             if not seen[token]:
                 continue
             last = token
-            fill_table(weights[member, row, low + token], table)
-            fill_logits(
-                table, base[member, row, low + token], codes[head], offsets[head], cap, logits
-            )
-            top, powers_sum = exponentiate(logits, powers)
+            if at == end:
+                at, end = 0, min(lanes, mine)
+                mine -= end
+                if lanes == 1:
+                    fill_table(weights[member, row, low + token], table)
+                    own = base[member, row, low + token]
+                    fill_logits(table, own, codes[head], offsets[head], held[0])
+                    most[0] = highest(held[0])
+                else:
+                    fill_lanes(
+                        weights[member],
+                        base[member],
+                        head * groups,
+                        g,
+                        low,
+                        token,
+                        seen,
+                        end,
+                        table,
+                        own_base,
+                    )
+                    fill_logits_of_many(
+                        table, own_base, codes[head], offsets[head], lanes, tile, held, most
+                    )
+            logits, top = held[at], most[at]
+            at += 1
+            if cap > 0:
+                cap_logits(logits, cap)
+                top = cap * np.tanh(top / cap)
+            powers_sum = exponentiate(logits, top, powers)
             lse[g, token] = top + np.float32(np.log(powers_sum))
             if tokens * together > 1:
                 add_shares(powers, np.float32(1) / powers_sum, total)

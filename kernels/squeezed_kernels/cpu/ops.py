@@ -149,10 +149,11 @@ def lookup_codes(
     """As ``reference.lookup_codes``."""
     batch, _, length, _ = weights.shape
     block = block or length
-    seen = torch.ones(batch, length, dtype=torch.bool) if valid is None else valid
+    seen = np.ones((batch, length), np.bool_) if valid is None else _arrays(valid)
     out = code_loops.lookup_codes(
         team(code_loops.lookup_task().address),
-        *map(_arrays, (weights.float(), base.float(), codes, offsets.to(torch.int32), seen)),
+        *map(_arrays, (weights.float(), base.float(), codes, _int32(offsets))),
+        seen,
         block,
         softcap or 0.0,
         reduce == "mean",
