@@ -21,7 +21,7 @@ from squeezed_kernels.api import (
 )
 from squeezed_kernels.backend import backends, compile_all, resolve_backend
 from squeezed_kernels.clusters import take_rows
-from squeezed_kernels.decode import Ranked, decode, decode_best
+from squeezed_kernels.decoding import Ranked, decode, decode_best
 from squeezed_kernels.finite import all_finite
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask, group_heads, times

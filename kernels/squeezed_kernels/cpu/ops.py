@@ -21,7 +21,7 @@ from squeezed_kernels.cpu import decode as decode_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
 from squeezed_kernels.cpu.team import team
 from squeezed_kernels.cpu.tile import MANY
-from squeezed_kernels.decode import Ranked
+from squeezed_kernels.decoding import Ranked
 from squeezed_kernels.memory import centroid_dtype
 
 # How the loops take a type: numbers of a table, and the code of a query.
@@ -250,7 +250,8 @@ def decode(
     *,
     softcap: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """As ``decode.decode``, in one call; ``None`` for several conversations, which are no such step."""
+    """As ``decoding.decode``, in one call; ``None`` for several conversations, which may read the same rows:
+    ``attend_groups`` then reads them once for all."""
     if len(query) > 1:
         return None
     query, keys, values = query.contiguous(), keys.contiguous(), values.contiguous()
@@ -268,7 +269,9 @@ def decode(
         0 if keep is None else keep.shape[3],
         0 if offsets is None else offsets.data_ptr(),
     )
-    return _token(found)
+    return torch.from_numpy(found[0]).view(query.shape), torch.from_numpy(found[1]).view(
+        query.shape[:3]
+    )
 
 
 def decode_best(
@@ -280,20 +283,17 @@ def decode_best(
     scale: float,
     *,
     softcap: float | None = None,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
-    """As ``decode.decode_best``, in one call; ``None`` as ``decode``."""
-    if len(query) > 1:
-        return None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As ``decoding.decode_best``, in one call; in two where many queries look up the same centroids."""
     query, keys, values = query.contiguous(), keys.contiguous(), values.contiguous()
     own = own[0].contiguous(), own[1].contiguous()
-    heads, groups = ranked.counts.shape
+    batch, (heads, groups) = len(query), ranked.counts.shape
     counts, offsets = _int32(ranked.counts), _int32(ranked.offsets)
     centroids, scores = _contiguous(ranked.centroids), _contiguous(ranked.log_scores)
-    if centroids is not None and query.shape[1] // heads >= MANY:
+    if centroids is not None and (batch > 1 or query.shape[1] // heads >= MANY):
         scores = lookup(query, centroids, counts, scale, softcap=softcap, reduce=ranked.reduce)
-        centroids = None
     kind = keys.dtype if centroids is None else centroids.dtype
-    found = decode_loops.decode_best(
+    out, lse, kept = decode_loops.decode_best(
         (
             team(_address(attend_loops.attend_task, keys.dtype)),
             team(_address(lookup_loops.lookup_task, kind)),
@@ -301,11 +301,11 @@ def decode_best(
         _query(query),
         scale,
         softcap or 0.0,
-        (own[0].data_ptr(), own[1].data_ptr(), heads, own[0].shape[2]),
+        (own[0].data_ptr(), own[1].data_ptr(), batch * heads, own[0].shape[2]),
         (keys.data_ptr(), values.data_ptr(), heads, keys.shape[1]),
         (
-            0 if centroids is None else centroids.data_ptr(),
             0 if scores is None else scores.data_ptr(),
+            0 if centroids is None else centroids.data_ptr(),
         ),
         counts.data_ptr(),
         0 if offsets is None else offsets.data_ptr(),
@@ -314,12 +314,12 @@ def decode_best(
         ranked.reduce == "mean",
         LOGITS,
     )
-    return *_token(found[:2]), torch.from_numpy(found[2])[None]
-
-
-def _token(found: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Output ``[1, Hq, 1, D]`` and log-sum-exp ``[1, Hq, 1]`` of ``[Hq, D]`` and ``[Hq]``."""
-    return torch.from_numpy(found[0])[None, :, None], torch.from_numpy(found[1])[None, :, None]
+    shape = query.shape
+    return (
+        torch.from_numpy(out).view(shape),
+        torch.from_numpy(lse).view(shape[:3]),
+        torch.from_numpy(kept),
+    )
 
 
 def merge(

@@ -101,11 +101,10 @@ def decode_best(
     api.check_cap(softcap)
     fused = getattr(implementation(backend, query, keys, own[0]), "decode_best", None)
     if fused is not None:
-        found: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = fused(
+        found: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = fused(
             query, own, keys, values, ranked, scale, softcap=softcap
         )
-        if found is not None:
-            return found
+        return found
     scores = ranked.log_scores
     if ranked.centroids is not None:
         scores = api.lookup(
