@@ -15,6 +15,7 @@ from bench.records.provenance import commit
 from bench.timing.kernels.clock import FEWEST, MOST, Times, summary
 from bench.timing.kernels.machine import processor_name
 from bench.timing.kernels.table import Table
+from bench.timing.waits.profile import profiled
 from bench.timing.waits.settings import Settings
 from bench.timing.waits.steps import FLOOR, OWN_ATTENTION, THEIRS, Pass, Server, servers, using
 from ruler.generate import generate
@@ -24,6 +25,8 @@ FIELDS = (
     *KEYS, "kv_budget", "who", "median_ms", "low_ms", "high_ms", "cpu_ms", "rounds", "cpu_above_floor",
     "cpu_share", "torch",
 )  # fmt: skip
+PROFILED = (*KEYS, "kv_budget", "who", "part", "ms", "calls", "torch")
+STEPS = 20  # tokens that are profiled, and user inputs a fifth of that
 CONTEXT, QUESTION, TOKEN = "context", "question", "token"
 PREFILL, INDEX = "prefill", "index"
 RULER_TASK, RULER_SEED = "niah_multikey_2", 1
@@ -31,7 +34,9 @@ RULER_TASK, RULER_SEED = "niah_multikey_2", 1
 
 def run(settings: Settings) -> None:
     """Measures all lines that are not in the table yet."""
-    table = Table(settings.results / "timing" / "waits.csv", FIELDS, KEYS)
+    folder = settings.results / "timing"
+    table = Table(folder / "waits.csv", FIELDS, KEYS)
+    profile = Table(folder / "profile.csv", PROFILED, KEYS) if settings.profile else None
     model, tokenizer = load_model(settings.model, path=settings.path, dtype=settings.dtype)
     before = torch.get_num_threads()
     lines = len(settings.lengths) * len(settings.threads)
@@ -42,11 +47,12 @@ def run(settings: Settings) -> None:
                 ids = context_ids(tokenizer, length)
                 for threads in settings.threads:
                     torch.set_num_threads(threads)
-                    of = _Lines(settings, table, model, ids, threads, progress)
+                    of = _Lines(settings, table, profile, model, ids, threads, progress)
                     of.measure()
     finally:
         torch.set_num_threads(before)
-    print(f"wrote {table.path}")
+    for written in (table, profile) if profile else (table,):
+        print(f"wrote {written.path}")
 
 
 def context_ids(tokenizer: Any, length: int) -> torch.Tensor:
@@ -62,6 +68,7 @@ class _Lines:
 
     settings: Settings
     table: Table
+    profile: Table | None
     model: Any
     ids: torch.Tensor
     threads: int
@@ -71,7 +78,7 @@ class _Lines:
         todo = [
             (what, tokens, batch)
             for what, tokens, batch in self._wanted()
-            if self.settings.fresh or not self.table.has(self._key(what, tokens, batch))
+            if self.settings.fresh or not self._known(what, tokens, batch)
         ]
         self.progress.update(self._count() - len({line[1:] for line in todo}))
         if not todo:
@@ -95,7 +102,15 @@ class _Lines:
                 )
             for what, times in self._conversations(here, tokens, batch).items():
                 self._keep(what, tokens, batch, times)
+            if self.profile is not None:
+                self._keep_profile(self.profile, here, tokens, batch)
             self.progress.update()
+
+    def _known(self, what: str, tokens: int, batch: int) -> bool:
+        key = self._key(what, tokens, batch)
+        if self.profile is None or what == CONTEXT:
+            return self.table.has(key)
+        return self.table.has(key) and self.profile.has(key)
 
     def _wanted(self) -> list[tuple[str, int, int]]:
         """What, tokens and batch of every line."""
@@ -153,6 +168,38 @@ class _Lines:
         return {
             what: {name: _times(each) for name, each in of.items()} for what, of in found.items()
         }
+
+    def _keep_profile(
+        self, table: Table, serving: Mapping[str, Server], tokens: int, batch: int
+    ) -> None:
+        """Writes where the time of a user inputs' pass and of a token's goes, for every server."""
+        inputs = self.ids[:tokens].repeat(batch, 1).to(self.model.device)
+        rows = []
+        for name, server in serving.items():
+            each = Pass(self.model, server, inputs)
+
+            def asked(each: Pass = each) -> None:
+                each.ready()
+                each.ask()
+
+            with using(self.model, server.implementation):
+                asked()
+                each.step()
+                found = {TOKEN: profiled(each.step, STEPS), QUESTION: profiled(asked, STEPS // 5)}
+            rows += [
+                {
+                    **self._key(what, tokens, batch),
+                    "kv_budget": self.settings.kv_budget,
+                    "who": name,
+                    "part": part,
+                    "ms": ms,
+                    "calls": calls,
+                    "torch": torch.__version__,
+                }
+                for what, parts in found.items()
+                for part, (ms, calls) in parts.items()
+            ]
+        table.replace(rows)
 
     def _key(self, what: str, tokens: int, batch: int) -> dict[str, object]:
         given = self.settings

@@ -40,6 +40,21 @@ def test_every_line_has_ours_beside_transformers_and_is_measured_once(tmp_path, 
     assert rows(tmp_path) == first
 
 
+def test_a_profile_says_where_the_time_of_each_step_goes(tmp_path):
+    asked = ["methods=topk", "batches=1", "profile=true", *(x for x in SMALL if "batches" not in x)]
+    assert command.main([f"results={tmp_path}", *asked]) == 0
+    with (tmp_path / "timing" / "profile.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    parts = {(row["what"], row["who"], row["part"]): float(row["ms"]) for row in found}
+    for what in ("question", "token"):
+        assert parts[what, "topk", "compiled loops of ours"] > 0
+        assert parts[what, "floor", "compiled loops of ours"] == 0
+        assert parts[what, "floor", "torch's attention"] > 0
+        for who in ("floor", "transformers", "topk"):
+            assert parts[what, who, "matrix products"] > 0
+            assert parts[what, who, "Python of transformers"] > 0
+
+
 def test_a_cache_that_does_not_fit_is_left_out(tmp_path, capsys):
     asked = ["methods=topk", "memory=0.000001", *SMALL[:1], "batches=1", *SMALL[2:]]
     assert command.main([f"results={tmp_path}", *asked]) == 0
