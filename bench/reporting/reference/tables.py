@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.reporting.figures import clustering, kernels, style
 from bench.reporting.figures.looks import looks
-from bench.reporting.reference import harness, waits
+from bench.reporting.reference import harness, profile, waits
 from bench.reporting.reference.made import Made, several
 
 
@@ -164,6 +164,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], Made]] = {
     "clustering": _clustering,
     "lookups": _lookups,
     "waits": waits.made,
+    "profile": profile.made,
     "heads": _heads,
     "controls": _controls,
     "harness": harness.at_budgets,

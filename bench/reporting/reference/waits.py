@@ -19,7 +19,7 @@ def made(rows: pd.DataFrame) -> Made:
     """
     types = {"length": int, "tokens": int, "batch": int, "threads": int, "median_ms": float}
     table = rows.astype(types)
-    table["step"] = [_step(row) for row in table.to_dict("records")]
+    table["step"] = [step_of(row) for row in table.to_dict("records")]
     table["beside"] = table["step"].str.replace(": index", ": context")
     wide = table.pivot_table(index="beside", columns="who", values="median_ms", aggfunc="first")
     floor = table["beside"].map(wide["floor"]).fillna(0.0)
@@ -73,7 +73,7 @@ def _paid(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame([{"step": step, "topk": paid}])
 
 
-def _step(row: dict[Hashable, Any]) -> str:
+def step_of(row: dict[Hashable, Any]) -> str:
     """What is waited for, in words."""
     where = _where(row["length"], row["threads"])
     if row["what"] == "context":
