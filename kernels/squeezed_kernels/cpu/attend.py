@@ -6,7 +6,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from squeezed_kernels.cpu.jit import compile_task, exact, part_of_caller, pointer
+from squeezed_kernels.cpu.jit import compile_task, exact, inner, part_of_caller, pointer
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp
 from squeezed_kernels.cpu.plan import (
     ITEM_QUERIES,
@@ -136,7 +136,7 @@ def attend_span(query, keys, values, plan, cap, span, spans, out, lse):
         item = next_item(plan.work, item)
 
 
-@exact
+@inner
 def merge_spans(plan, spans, out, lse, whole, whole_lse):
     """Merges the parts of every item into ``whole [B, H, G, L, D]`` and ``whole_lse [B, H, G, L]``."""
     kv_heads, groups, _, size = whole.shape[1:]

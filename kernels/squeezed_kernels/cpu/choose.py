@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from squeezed_kernels.cpu.jit import exact
+from squeezed_kernels.cpu.jit import exact, inner
 from squeezed_kernels.cpu.numbers import NEG_INF
 
 BINS = 256  # that scores are thrown into; the one in which the cut lies is looked at again
 FEW = 24  # groups that are sorted, in place of throwing them into bins once more
 
 
-@exact
+@inner
 def _bin_of(score, low, scale):
     """The bin of a score, not falling with it; what is above the highest finite score is in the last."""
     place = (np.float64(score) - low) * scale
     return np.int64(place) if place < BINS - 1 else BINS - 1
 
 
-@exact
+@inner
 def _narrow(scores, counts, members, found, before, most, taken):
     """Keeps of ``members[:found]`` those of the bin in which the cut lies, in their order.
 
@@ -51,7 +51,7 @@ def _narrow(scores, counts, members, found, before, most, taken):
     return left, before
 
 
-@exact
+@inner
 def _sort(scores, members, found):
     """Sorts ``members[:found]`` best first; of equal ones the first stays first."""
     for i in range(1, found):
@@ -63,7 +63,7 @@ def _sort(scores, members, found):
         members[j] = group
 
 
-@exact
+@inner
 def _choose(scores, counts, rows, least, members, taken):
     """As ``keep_best`` for one head; ``members``: room for as many numbers as there are groups."""
     found = 0

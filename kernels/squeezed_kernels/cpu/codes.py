@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from squeezed_kernels.cpu.jit import compile_task, exact, part_of_caller, pointer, sums
+from squeezed_kernels.cpu.jit import compile_task, exact, inner, inner_sums, part_of_caller, pointer
 from squeezed_kernels.cpu.lanes import (
     MANY,
     TOGETHER,
@@ -31,7 +31,7 @@ FIRST = 3  # of the step's own fields
 SMALLEST = np.float32(1e-30)
 
 
-@exact
+@inner
 def fill_table(weights, table):
     """For each byte and each of its values the sum ``[P * 256]`` of the weights ``[8 * P]`` of its bits."""
     for p in range(len(weights) // 8):
@@ -42,7 +42,7 @@ def fill_table(weights, table):
                 table[at + (1 << k) + j] = table[at + j] + weights[8 * p + k]
 
 
-@exact
+@inner
 def fill_logits(table, base, codes, offsets, logits):
     """Logits ``[M]`` of all keys: ``base [C]`` of their group, and a sum of the table for each byte."""
     size = codes.shape[1]
@@ -70,7 +70,7 @@ def fill_logits(table, base, codes, offsets, logits):
             i += np.uint64(1)
 
 
-@exact
+@inner
 def fill_logits_of_many(table, base, codes, offsets, lanes, tile, logits, most):
     """The same of ``lanes`` queries, ``logits [lanes, M]``; ``table [P * 256 * lanes]`` and
     ``base [C, lanes]`` hold a lane of each, and ``most [lanes]`` gets the highest logit.
@@ -110,13 +110,13 @@ def fill_logits_of_many(table, base, codes, offsets, lanes, tile, logits, most):
             held = 0
 
 
-@exact
+@inner
 def cap_logits(logits, cap):
     for j in range(len(logits)):
         logits[j] = cap * np.tanh(logits[j] / cap)
 
 
-@exact
+@inner
 def highest(logits):
     top = NEG_INF
     for i in range(len(logits)):
@@ -124,7 +124,7 @@ def highest(logits):
     return top
 
 
-@sums
+@inner_sums
 def exponentiate(logits, top, powers):
     """``powers = e ** (logits - top)``; returns their sum."""
     total = ZERO
@@ -134,13 +134,13 @@ def exponentiate(logits, top, powers):
     return total
 
 
-@sums
+@inner_sums
 def add_shares(powers, weight, total):
     for i in range(len(powers)):
         total[i] += weight * powers[i]
 
 
-@exact
+@inner
 def take_logits(logits, lse, out):
     """Scores of one query, where they are higher than those of others before."""
     for i in range(len(logits)):
@@ -148,7 +148,7 @@ def take_logits(logits, lse, out):
         out[i] = score if score > out[i] else out[i]
 
 
-@exact
+@inner
 def take_shares(total, divisor, scores, out):
     """The same of sums of shares ``total``; whether some are too small for float32, and left out.
 
@@ -165,7 +165,7 @@ def take_shares(total, divisor, scores, out):
     return lost > 0
 
 
-@exact
+@inner
 def in_logs(weights, base, codes, offsets, valid, cap, lse, i):
     """Log of a key's sum of shares, in log space from the beginning: ``weights [G, tokens, 8 * P]``,
     ``base [G, tokens, C]``, ``valid [tokens]``, ``lse [G, tokens]``."""

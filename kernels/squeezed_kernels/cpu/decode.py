@@ -9,11 +9,11 @@ import numpy as np
 
 from squeezed_kernels.cpu.attend import attend, merge
 from squeezed_kernels.cpu.choose import keep_best
-from squeezed_kernels.cpu.jit import exact, pointer
+from squeezed_kernels.cpu.jit import exact, inner, pointer
 from squeezed_kernels.cpu.lookup import lookup
 
 
-@exact
+@inner
 def _hold(arrays):
     """Numba frees an array after its last use; here is one, after all that goes by addresses."""
     return len(arrays)

@@ -85,10 +85,13 @@ def _stamp() -> str:
     return found.hexdigest()
 
 
-sums = jit(fastmath={"reassoc", "contract", "nsz"})  # no flag that assumes numbers to be finite
-# Said, not left out: what is left out is inherited from the first caller that compiles the function, and
-# reordered sums would cancel the rounding trick in exp.
-exact = jit(fastmath=False)
+REORDERED = {"reassoc", "contract", "nsz"}  # no flag that assumes numbers to be finite
+# What only loops call: nothing is compiled that would let Python call it, a seventh of the time.
+LOOPS_ONLY = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Fastmath is said, not left out: what is left out is inherited from the first caller that compiles the
+# function, and reordered sums would cancel the rounding trick in exp.
+sums, inner_sums = jit(fastmath=REORDERED), jit(fastmath=REORDERED, **LOOPS_ONLY)
+exact, inner = jit(fastmath=False), jit(fastmath=False, **LOOPS_ONLY)
 # Becomes part of its caller before that is compiled: a compiled function is optimized again in every function
 # that calls it, and those in the callers of those.
 part_of_caller = jit(fastmath=False, inline="always")

@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from squeezed_kernels.cpu.jit import exact
+from squeezed_kernels.cpu.jit import inner
 
 BYTE = 256
 MANY, FEW = 16, 4  # lanes for a user input's queries, and for the heads of a token
@@ -129,7 +129,7 @@ turn_many, turn_few = _turn(MANY), _turn(FEW)
 sum_many, sum_few = _sum_keys(MANY), _sum_keys(FEW)
 
 
-@exact
+@inner
 def lanes_for(queries):
     """Lanes for so many queries; 1: each for itself."""
     if queries > FEW:
@@ -137,7 +137,7 @@ def lanes_for(queries):
     return FEW if queries > 1 else 1
 
 
-@exact
+@inner
 def fill_lanes(weights, base, first, g, low, token, seen, count, table, own_base):
     """Tables and bases of the next ``count`` queries, ``table [P * 256 * lanes]``, ``own_base [C, lanes]``.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from squeezed_kernels.cpu.jit import compile_task, exact, part_of_caller, pointer, sums
+from squeezed_kernels.cpu.jit import compile_task, exact, inner, inner_sums, part_of_caller, pointer
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, log
 from squeezed_kernels.cpu.plan import (
     ITEM_QUERIES,
@@ -48,7 +48,7 @@ from squeezed_kernels.cpu.tile import (
 SCORE, FOLD, FINISH = 0, 1, 2
 
 
-@sums
+@inner_sums
 def _add_to_lse(logits, weights, count, top, total):
     """Adds a tile to every query's log-sum-exp over keys; clusters of weight 0 get the logit ``-inf``."""
     for q in range(logits.shape[0]):
@@ -122,7 +122,7 @@ def score_span(query, centroids, counts, plan, k, cap, span, spans, logits, lse)
         source = next_item(plan.work, source)
 
 
-@exact
+@inner
 def _whole_lse(work, source, spans, lse, used, out):
     """Every query's log-sum-exp from the spans' parts; 0 where there is none: it is to be subtracted."""
     low, high = spans_of(work, source, spans)
@@ -136,7 +136,7 @@ def _whole_lse(work, source, spans, lse, used, out):
         out[q] = ZERO if top == NEG_INF else top + np.log(total)
 
 
-@sums
+@inner_sums
 def fold(logits, place, count, lse, skip, low, high, first, top, total, base):
     """Adds the shares of queries ``low`` to ``high`` to the running log-sum-exp of a tile's clusters;
     ``first``: there is nothing in it yet."""
@@ -196,7 +196,7 @@ def fold_span(valid, plan, k, span, spans, groups, logits, lse, top, total):
         source = next_item(plan.work, source)
 
 
-@exact
+@inner
 def _log_mean(top, total, divisor, first, out):
     """``out = max(out, top + log(total) - divisor)``, or the first of them; contiguous, to become vectors."""
     for i in range(len(out)):

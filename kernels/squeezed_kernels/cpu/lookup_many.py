@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from squeezed_kernels.cpu.jit import compile_task, exact, part_of_caller, pointer, sums
+from squeezed_kernels.cpu.jit import compile_task, exact, inner_sums, part_of_caller, pointer
 from squeezed_kernels.cpu.lookup import fold
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, log
 from squeezed_kernels.cpu.plan import (
@@ -54,7 +54,7 @@ HELD = 1 << 18
 SMALLEST = np.float32(1e-30)
 
 
-@sums
+@inner_sums
 def _exponentiate(logits, weights, count, highest, base, top, total):
     """Turns a tile's logits ``[TILE, Q]`` into ``e ** (logit - highest)``, and adds it to every query's
     log-sum-exp over keys; clusters of weight 0 are left out. Vectors ``[Q]``; ``base`` is scratch."""
@@ -77,7 +77,7 @@ def _exponentiate(logits, weights, count, highest, base, top, total):
             total[q] += weights[j] * base[q] * logits[j, q]
 
 
-@sums
+@inner_sums
 def _share(powers, weights):
     """Sum of shares of a row: ``powers`` and ``weights`` of some queries."""
     found = ZERO

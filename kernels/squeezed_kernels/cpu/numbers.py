@@ -8,7 +8,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from squeezed_kernels.cpu.jit import exact
+from squeezed_kernels.cpu.jit import inner
 
 # Adding 1.5 * 2**23 leaves a float32's nearest integer in its low bits.
 SHIFT = np.float32(12582912.0)
@@ -61,7 +61,7 @@ def _half_by_bits(x):
     return np.uint32(np.float32(size).view(np.uint32) | special | sign).view(np.float32)
 
 
-@exact
+@inner
 def exp(x):
     """e**x of a float32 up to 88, within 2 units in the last place; unlike math.exp it becomes vectors."""
     shifted = np.float32(x * LOG2E + SHIFT)
@@ -79,7 +79,7 @@ def exp(x):
     return ZERO if x < EXP_LOWEST else p * power
 
 
-@exact
+@inner
 def log(x):
     """Natural logarithm of a normal positive float32, within 2 units in the last place; becomes vectors."""
     bits = np.float32(x).view(np.int32)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from squeezed_kernels.cpu.jit import exact, pointer
+from squeezed_kernels.cpu.jit import inner, pointer
 from squeezed_kernels.cpu.numbers import widen
 from squeezed_kernels.cpu.tile import TILE
 
@@ -53,7 +53,7 @@ class Query(NamedTuple):
     size: int
 
 
-@exact
+@inner
 def last_not_above(before, place):
     """The last j with ``before[j] <= place``; ``before`` does not fall."""
     low, high = 0, len(before) - 1
@@ -66,19 +66,19 @@ def last_not_above(before, place):
     return low
 
 
-@exact
+@inner
 def count_blocks(plan):
     """Blocks of query tokens T, and items of each."""
     return (plan.length + plan.block - 1) // plan.block, (plan.block + plan.sub - 1) // plan.sub
 
 
-@exact
+@inner
 def count_kv_heads(plan, valid):
     """KV heads of a plan whose query tokens are ``valid [B, L]``."""
     return (len(plan.first) - 1) // (len(valid) * count_blocks(plan)[0])
 
 
-@exact
+@inner
 def tokens_of(plan, item):
     """Source of an item and its query tokens ``low`` to ``high``; none if the last block is short."""
     blocks, subs = count_blocks(plan)
@@ -89,7 +89,7 @@ def tokens_of(plan, item):
     return source, low, min(end, low + plan.sub)
 
 
-@exact
+@inner
 def copy_queries(query, source, blocks, low, high, out):
     """Copies an item's queries of all heads to ``out [G * tokens, D]``; returns how many there are."""
     kv_heads, groups, _, size = query.shape[1:]
@@ -103,13 +103,13 @@ def copy_queries(query, source, blocks, low, high, out):
     return count
 
 
-@exact
+@inner
 def _scaled(source, scale, out):
     for i in range(len(out)):
         out[i] = widen(source[i]) * scale
 
 
-@exact
+@inner
 def group_queries(query, heads, scale):
     """Scaled queries in float32, ``[B, H, G, L, D]``, of a ``Query``."""
     shape = (query.batch, heads, query.heads // heads, query.length, query.size)
@@ -125,7 +125,7 @@ def group_queries(query, heads, scale):
     return grouped
 
 
-@exact
+@inner
 def divide(plan):
     """``work`` of a plan, from its other fields."""
     items = (len(plan.first) - 1) * count_blocks(plan)[1]
@@ -137,7 +137,7 @@ def divide(plan):
     return work
 
 
-@exact
+@inner
 def count_spans(team, rows, each):
     """Equal shares to cut rows of ``each`` multiply-adds into; one if there is one thread or little to do.
 
@@ -148,7 +148,7 @@ def count_spans(team, rows, each):
     return max(1, min(team.threads * SPANS_A_THREAD, rows * each // team.worth, rows))
 
 
-@exact
+@inner
 def take_runs(plan, j, place, stop, starts, lengths):
     """The next tile's runs of rows, from place ``place`` in range ``j`` on; returns how many rows and runs
     there are, and the range."""
@@ -165,7 +165,7 @@ def take_runs(plan, j, place, stop, starts, lengths):
     return count, runs, j
 
 
-@exact
+@inner
 def rows_of(starts, lengths, runs, rows):
     """Writes the row numbers of runs."""
     count = 0
@@ -175,7 +175,7 @@ def rows_of(starts, lengths, runs, rows):
             count += 1
 
 
-@exact
+@inner
 def next_item(work, item):
     """The next item that has rows."""
     item += 1
@@ -184,7 +184,7 @@ def next_item(work, item):
     return item
 
 
-@exact
+@inner
 def spans_of(work, item, spans):
     """The spans ``low`` to ``high`` that work on an item."""
     low, high = 0, 0

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from squeezed_kernels.cpu.jit import exact
+from squeezed_kernels.cpu.jit import inner
 
 LANES = 16  # sums of a row that are held: 2 registers of AVX2, 1 of AVX-512, 4 of NEON
 ROWS = 4
@@ -102,7 +102,7 @@ def _held(rows: int) -> Any:
 _four, _one = _held(ROWS), _held(1)
 
 
-@exact
+@inner
 def _multiply(a, a_step, a_next, b, inner, c, adds):
     rows, columns = c.shape
     whole = rows - rows % ROWS
@@ -116,13 +116,13 @@ def _multiply(a, a_step, a_next, b, inner, c, adds):
             _one(here, a_step, a_next, at_b + low, b_step, there, c_step, inner, adds)
 
 
-@exact
+@inner
 def multiply(a, b, c):
     """``c = a @ b``: contiguous float32 ``[M, K]``, ``[K, N]``, ``[M, N]``; N is a multiple of ``LANES``."""
     _multiply(a.ctypes.data, a.strides[0], 4, b, a.shape[1], c, 0)
 
 
-@exact
+@inner
 def add_product(turned, b, c):
     """``c += turned.T @ b``: contiguous float32 ``[K, M or more]``, ``[K, N]``, ``[M, N]``."""
     _multiply(turned.ctypes.data, 4, turned.strides[0], b, turned.shape[0], c, 1)

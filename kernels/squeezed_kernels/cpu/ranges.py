@@ -3,10 +3,10 @@
 import numba
 import numpy as np
 
-from squeezed_kernels.cpu.jit import exact, pointer
+from squeezed_kernels.cpu.jit import exact, inner, pointer
 
 
-@exact
+@inner
 def _add_range(starts, before, first, found, begin, end):
     """Appends the rows ``begin`` to ``end`` of the source whose first range is number ``first``, or lengthens
     its last range by them; returns the number of ranges."""
@@ -20,7 +20,7 @@ def _add_range(starts, before, first, found, begin, end):
     return found + 1
 
 
-@exact
+@inner
 def ranges(keep, offsets, total):
     """Ranges of kept rows, adjacent ones joined: ``starts``, ``before`` and ``first`` of a plan.
 
@@ -52,7 +52,7 @@ def ranges(keep, offsets, total):
     return starts[:found], before[: found + 1], first
 
 
-@exact
+@inner
 def ranges_at(keep, shape, offsets, total):
     """``ranges`` for addresses of ``keep``, whose shape is ``shape``, and of int32 ``offsets``.
 

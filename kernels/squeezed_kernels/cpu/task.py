@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from squeezed_kernels.cpu.jit import exact, pointer
+from squeezed_kernels.cpu.jit import inner, pointer
 from squeezed_kernels.cpu.plan import Plan
 
 # The fields that hand a step's arrays to its task, an int64 array: spans that were taken, that were done, and
@@ -64,7 +64,7 @@ def _call_team(typingctx: Any, run: Any, task: Any, data: Any, threads: Any) -> 
     return types.void(types.int64, types.int64, types.int64, types.int64), generate
 
 
-@exact
+@inner
 def put(fields, at, array):
     """Writes an array's address and shape; returns the place after them."""
     fields[at] = array.ctypes.data
@@ -73,18 +73,18 @@ def put(fields, at, array):
     return at + 1 + array.ndim
 
 
-@exact
+@inner
 def floats(fields, at):
     """A float32 matrix that was ``put``; what it returns holds no reference, as all of these."""
     return numba.carray(pointer(fields[at]), (fields[at + 1], fields[at + 2]), np.float32)
 
 
-@exact
+@inner
 def _integers(fields, at):
     return numba.carray(pointer(fields[at]), (fields[at + 1],), np.int64)
 
 
-@exact
+@inner
 def put_work(fields, spans, plan, cap, query):
     """The first fields of every step; returns the place after them."""
     fields[SPANS] = spans
@@ -97,7 +97,7 @@ def put_work(fields, spans, plan, cap, query):
     return put(fields, at, query)
 
 
-@exact
+@inner
 def work_of(fields):
     """Plan, cap and query as they were put, and the place after them."""
     plan = Plan(
@@ -114,18 +114,18 @@ def work_of(fields):
     return plan, np.int32(fields[6]).view(np.float32), query, 21
 
 
-@exact
+@inner
 def take_span(fields):
     """The next span; there may be no such one."""
     return _next(fields.ctypes.data + 8 * TAKEN)
 
 
-@exact
+@inner
 def finish_span(fields):
     _next(fields.ctypes.data + 8 * DONE)
 
 
-@exact
+@inner
 def share(team, fields, held):
     """Runs a step's task until all spans are done: whoever is free takes the next.
 

@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from squeezed_kernels.cpu.jit import jit, sums
+from squeezed_kernels.cpu.jit import inner_sums, jit
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, widen
 
 # Rows whose logits are held at once: 64 x 512 bytes of keys stay in the first-level cache.
@@ -57,7 +57,7 @@ def prefetch_rows(table, head, rows, low, high):
             line += LINE
 
 
-@sums
+@inner_sums
 def fill_logits(query, keys, head, rows, count, cap, later, later_rows, logits):
     """Fills ``logits[q, j]`` for the tile's rows, in the order of memory, which lets the processor read ahead
     (four rows side by side took 1.2 times as long); four queries at a time, so that a key is loaded once.
@@ -79,7 +79,7 @@ def fill_logits(query, keys, head, rows, count, cap, later, later_rows, logits):
     _cap_all(logits, count, cap)
 
 
-@sums
+@inner_sums
 def _logits_row_by_row(query, keys, head, rows, count, few, later, later_rows, logits):
     """As ``fill_logits`` for fewer than four queries; ``few``: the first, the one after the last, and whether
     to ask for the later rows."""
@@ -94,7 +94,7 @@ def _logits_row_by_row(query, keys, head, rows, count, few, later, later_rows, l
             logits[q, j] = s
 
 
-@sums
+@inner_sums
 def _logits_by_pairs(query, keys, head, rows, count, few, later, later_rows, logits):
     """As ``_logits_row_by_row`` for 16-bit keys: widening them, not memory, sets the pace there, and two rows
     side by side keep the processor busier (26 against 34 ns a row of 128; 32-bit rows lose by it)."""
@@ -113,7 +113,7 @@ def _logits_by_pairs(query, keys, head, rows, count, few, later, later_rows, log
                 logits[q, j + 1] = b
 
 
-@sums
+@inner_sums
 def _logits_of_fours(query, keys, head, rows, count, few, later, later_rows, logits):
     """As ``_logits_row_by_row`` for a multiple of four queries: two rows at a time."""
     low, high, asks = few
@@ -140,7 +140,7 @@ def _logits_of_fours(query, keys, head, rows, count, few, later, later_rows, log
                 logits[q + 2, j + 1], logits[q + 3, j + 1] = b2, b3
 
 
-@sums
+@inner_sums
 def fill_logits_of_one(query, keys, head, starts, lengths, runs, cap, logits):
     """As ``fill_logits`` for one query ``[1, D]`` and runs of rows, in the order of memory, asking for none
     of them: within a run the processor reads ahead by itself, and one query leaves it little else to do
@@ -154,7 +154,7 @@ def fill_logits_of_one(query, keys, head, starts, lengths, runs, cap, logits):
     _cap_all(logits, at, cap)
 
 
-@sums
+@inner_sums
 def _logits_of_run(query, keys, logits):
     # Widening 16-bit keys sets the pace: two rows side by side.
     whole = keys.shape[0] - keys.shape[0] % 2 if keys.itemsize < 4 else 0
@@ -171,7 +171,7 @@ def _logits_of_run(query, keys, logits):
         logits[j] = s
 
 
-@sums
+@inner_sums
 def _cap_all(logits, count, cap):
     if cap > 0:
         for q in range(logits.shape[0]):
@@ -179,7 +179,7 @@ def _cap_all(logits, count, cap):
                 logits[q, j] = cap * np.tanh(logits[q, j] / cap)
 
 
-@sums
+@inner_sums
 def softmax(logits, count, top, total, sums):
     """Turns a tile's logits into weights under a running maximum; rescales what was summed before."""
     for q in range(logits.shape[0]):
@@ -204,7 +204,7 @@ def softmax(logits, count, top, total, sums):
         total[q] += part
 
 
-@sums
+@inner_sums
 def weigh(weights, keys, values, head, rows, count, following, sums):
     """Adds the tile's weighted values, two rows at a time: nearly in the order of memory, and half as many
     loads and stores of the sums.
@@ -230,7 +230,7 @@ def weigh(weights, keys, values, head, rows, count, following, sums):
                     sums[q, d] += w * widen(values[head, rows[j], d])
 
 
-@sums
+@inner_sums
 def weigh_one(weights, values, head, starts, lengths, runs, sums):
     """As ``weigh`` for one query and runs of rows; see ``fill_logits_of_one``."""
     at = 0
@@ -240,7 +240,7 @@ def weigh_one(weights, values, head, starts, lengths, runs, sums):
         at += lengths[run]
 
 
-@sums
+@inner_sums
 def _weigh_run(weights, values, sums):
     whole = values.shape[0] - values.shape[0] % 2
     for j in range(0, whole, 2):

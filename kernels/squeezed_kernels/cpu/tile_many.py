@@ -6,18 +6,18 @@ have to be turned, and a softmax is many in parallel. Q is padded to whole vecto
 
 import numpy as np
 
-from squeezed_kernels.cpu.jit import exact, sums
+from squeezed_kernels.cpu.jit import inner, inner_sums
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, widen
 from squeezed_kernels.cpu.products import LANES, add_product, multiply
 
 
-@exact
+@inner
 def padded(count):
     """A number of columns in whole vectors."""
     return (count + LANES - 1) // LANES * LANES
 
 
-@exact
+@inner
 def turn_queries(queries, turned):
     """Writes queries ``[used, D]`` as columns of ``turned [D, Q]``; what is left of them becomes 0."""
     for q in range(turned.shape[1]):
@@ -25,7 +25,7 @@ def turn_queries(queries, turned):
             turned[d, q] = queries[q, d] if q < len(queries) else ZERO
 
 
-@exact
+@inner
 def copy_rows(table, head, rows, count, out):
     """Copies a tile's rows as float32 to ``out [TILE, D or more]``."""
     for j in range(count):
@@ -34,7 +34,7 @@ def copy_rows(table, head, rows, count, out):
             out[j, d] = widen(table[head, row, d])
 
 
-@sums
+@inner_sums
 def fill_logits_of_many(keys, turned, count, cap, logits):
     """Logits ``[TILE, Q]`` of a tile's first ``count`` rows; ``keys [TILE, D]``, ``turned [D, Q]``."""
     multiply(keys[:count], turned, logits[:count])
@@ -44,7 +44,7 @@ def fill_logits_of_many(keys, turned, count, cap, logits):
                 logits[j, q] = cap * np.tanh(logits[j, q] / cap)
 
 
-@sums
+@inner_sums
 def exponentiate(logits, count, highest, base):
     """Turns a tile's logits into ``e ** (logit - highest)``, under the maximum of each query that is in
     ``highest [Q]`` and of the tile; ``base [Q]`` is scratch."""
@@ -59,7 +59,7 @@ def exponentiate(logits, count, highest, base):
             logits[j, q] = exp(logits[j, q] - base[q])
 
 
-@sums
+@inner_sums
 def softmax_of_many(logits, count, top, total, factor, base, weighed):
     """As ``tile.softmax``, with logits ``[TILE, Q]`` and what was summed before ``weighed [used, D]``;
     ``factor`` and ``base [Q]`` are scratch."""
@@ -81,7 +81,7 @@ def softmax_of_many(logits, count, top, total, factor, base, weighed):
                 weighed[q, d] *= factor[q]
 
 
-@exact
+@inner
 def weigh_many(weights, values, count, weighed):
     """Adds a tile's weighted values to ``weighed [used, D]``; ``weights [TILE, Q]``, ``values [TILE, D]``."""
     add_product(weights[:count], values[:count], weighed)
