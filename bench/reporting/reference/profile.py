@@ -24,7 +24,7 @@ def made(rows: pd.DataFrame) -> Made:
     shown = both.sort_values("place", kind="stable").drop(columns="place")
     named = [who for who in ORDER if who in wide]
     for who in named:
-        shown[who] = ["" if pd.isna(ms) else f"{ms:,.1f}" for ms in shown[who]]
+        shown[who] = ["" if pd.isna(ms) else f"{ms:,.1f} ms" for ms in shown[who]]
     facts = {
         "model": f"{several(rows['model'])}, {several(rows['dtype'])}",
         "commit": several(rows["commit"]),

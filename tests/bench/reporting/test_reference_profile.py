@@ -29,8 +29,8 @@ def test_parts_of_a_step_and_their_sum():
         for row in made.narrow.to_dict("records")
     }
     token = "token, batch 1"
-    assert found[token, "products"] == ("1.5", "1.2")
-    assert found[token, "together"] == ("1.5", "4.2")
-    assert found["question of 25, batch 1", "together"] == ("", "9.0")
+    assert found[token, "products"] == ("1.5 ms", "1.2 ms")
+    assert found[token, "together"] == ("1.5 ms", "4.2 ms")
+    assert found["question of 25, batch 1", "together"] == ("", "9.0 ms")
     assert list(made.narrow["part"]) == ["loops", "products", "together"] * 2
     assert made.facts["n"] == "4 parts of 2 steps, of 2 servers"
