@@ -35,7 +35,7 @@ def lookup(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    _check_reduce(reduce)
+    check_reduce(reduce)
     batch, length, blocks = _check_query(query, centroids, block)
     heads, clusters, _ = centroids.shape
     _check("counts", counts, (heads, clusters), query.device)
@@ -74,7 +74,7 @@ def lookup_codes(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    _check_reduce(reduce)
+    check_reduce(reduce)
     if codes.ndim != 3 or codes.dtype != torch.uint8:
         raise ValueError(f"codes are {codes.dtype} {tuple(codes.shape)}; expected uint8 [H, M, P]")
     heads, _, size = codes.shape
@@ -376,7 +376,9 @@ def _check_query(
     return query.shape[0], length, -(-length // (block or max(length, 1)))
 
 
-def _check_reduce(reduce: str) -> None:
+def check_reduce(reduce: str) -> None:
+    """Raises:
+    ValueError: an unknown reduction."""
     if reduce not in reference.REDUCTIONS:
         known = ", ".join(reference.REDUCTIONS)
         raise ValueError(f"reduce is {reduce!r}; expected one of {known}")

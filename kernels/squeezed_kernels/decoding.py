@@ -9,7 +9,6 @@ import torch
 
 from squeezed_kernels import api
 from squeezed_kernels.backend import AUTO, implementation
-from squeezed_kernels.reference import REDUCTIONS
 
 Part = tuple[torch.Tensor, torch.Tensor]
 
@@ -176,8 +175,7 @@ def _check_ranked(query: torch.Tensor, keys: torch.Tensor, ranked: Ranked) -> No
         _check_groups("log scores", ranked.log_scores, (len(query), len(keys), 1, groups))
     else:
         raise ValueError("ranked has neither centroids nor log scores to choose by")
-    if ranked.reduce not in REDUCTIONS:
-        raise ValueError(f"reduce is {ranked.reduce!r}; expected one of {', '.join(REDUCTIONS)}")
+    api.check_reduce(ranked.reduce)
 
 
 def _check_groups(name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> None:

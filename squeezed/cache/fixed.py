@@ -44,24 +44,37 @@ class FixedContextLayer(OwnTokensLayer):
         read.
         """
         self.progress.take()
-        length, block, value_size = query.shape[2], self.selector.block, values.shape[-1]
-        size = self.fixed.keys.shape[-1]
+        value_size, size = values.shape[-1], self.fixed.keys.shape[-1]
         wide, keys, values = (widened(each, size) for each in (query, keys, values))
-        aligned, valid = align(wide, valid_tokens(mask), block)
-        scale, softcap, backend = logits.scale, logits.softcap, self.backend
+        scale, softcap = logits.scale, logits.softcap
         self._require_same(scale, softcap)
         if self._is_token(wide, keys, values, mask):
-            out = logits.finish(*self._attend_token(wide, keys, values, scale, softcap))
-            return out[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
+            part = self._attend_token(wide, keys, values, scale, softcap)
+        else:
+            part = self._attend_pass(wide, keys, values, mask, scale, softcap)
+        output = logits.finish(*part)
+        return output[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
+
+    def _attend_pass(
+        self,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        mask: torch.Tensor | None,
+        scale: float,
+        softcap: float | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Output and log-sum-exp of any number of tokens; what they read is counted."""
+        length, backend = query.shape[2], self.backend
+        aligned, valid = align(query, valid_tokens(mask), self.selector.block)
         if mask is None and length > 1:  # a single token sees all
             mask = causal_mask(length, keys.shape[2], query.device)
-        from_own = attend(wide, keys, values, mask, scale, softcap=softcap, backend=backend)
+        from_own = attend(query, keys, values, mask, scale, softcap=softcap, backend=backend)
         selection = self._select(aligned, valid, from_own[1], keys.shape[2])
         self._count(selection, aligned, valid)
         part = self._attend_fixed(aligned, selection, scale, softcap)
         from_fixed = part[0][:, :, -length:], part[1][:, :, -length:]
-        output = logits.finish(*merge(from_fixed, from_own, backend=backend))
-        return output[..., :value_size].to(query.dtype).transpose(1, 2).contiguous()
+        return merge(from_fixed, from_own, backend=backend)
 
     def _is_token(
         self,
@@ -91,45 +104,25 @@ class FixedContextLayer(OwnTokensLayer):
         scale: float,
         softcap: float | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Output and log-sum-exp of a token over all that it sees; what it reads is counted."""
-        fixed, own = self.fixed, (keys, values)
-        selector = self.selector
+        """The same of a token behind the user input, in one step where the method allows it."""
+        fixed, selector, backend = self.fixed, self.selector, self.backend
+        seen = query, (keys, values), fixed.keys, fixed.values
         ranked = selector.ranked(query) if isinstance(selector, Ranking) else None
         if ranked is not None:
             groups, read = ranked
-            out, lse, kept = decode_best(
-                query,
-                own,
-                fixed.keys,
-                fixed.values,
-                groups,
-                scale,
-                softcap=softcap,
-                backend=self.backend,
-            )
+            out, lse, kept = decode_best(*seen, groups, scale, softcap=softcap, backend=backend)
             self.reads.steps.append(Step(kept, fixed.window, read, self.progress.active))
             return out, lse
         selection = selector.select(query, None)
         self._count(selection, query, None)
-        if selection is None or selection.only_rows:
-            keep, offsets = (
-                (None, None) if selection is None else (selection.keep, selection.offsets)
-            )
-            return decode(
-                query,
-                own,
-                fixed.keys,
-                fixed.values,
-                keep,
-                offsets,
-                scale,
-                softcap=softcap,
-                backend=self.backend,
-            )
-        mine = attend(query, keys, values, None, scale, softcap=softcap, backend=self.backend)
-        return merge(
-            self._attend_fixed(query, selection, scale, softcap), mine, backend=self.backend
-        )
+        if selection is None:
+            return decode(*seen, None, None, scale, softcap=softcap, backend=backend)
+        if selection.only_rows:
+            kept_rows = selection.keep, selection.offsets
+            return decode(*seen, *kept_rows, scale, softcap=softcap, backend=backend)
+        mine = attend(query, keys, values, None, scale, softcap=softcap, backend=backend)
+        part = self._attend_fixed(query, selection, scale, softcap)
+        return merge(part, mine, backend=backend)
 
     def _select(
         self, query: torch.Tensor, valid: torch.Tensor | None, own: torch.Tensor, tokens: int

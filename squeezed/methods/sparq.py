@@ -44,8 +44,7 @@ class SparQ(RankedSketch):
         mean = context.derive(
             ("mean value", number), lambda: layer.values.float().mean(1).to(layer.device)
         )
-        # Kept rows alone are not all that is attended to, so a token is not one call.
-        return MeanValueSelector(**{**vars(found), "rows": None}, mean=mean)
+        return MeanValueSelector(**vars(found), mean=mean)
 
     def sketch(self, layer: LayerIndex) -> Sketch:
         count = self.numbers(layer)
@@ -65,6 +64,9 @@ class MeanValueSelector(SketchSelector):
 
     sketch: Sketch
     mean: torch.Tensor
+
+    def ranked(self, query: torch.Tensor) -> None:
+        """Kept rows alone are not all that is attended to, so a token is not one call."""
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
         found = super().select(query, valid)

@@ -2,10 +2,8 @@
 
 import pandas as pd
 
-from bench.reporting.reference.made import Made, several
-from bench.reporting.reference.waits import step_of
-
-ORDER = ("floor", "transformers", "full", "topk", "best")
+from bench.reporting.reference.made import Made
+from bench.reporting.reference.waits import SERVERS, step_of, where_from
 
 
 def made(rows: pd.DataFrame) -> Made:
@@ -22,14 +20,11 @@ def made(rows: pd.DataFrame) -> Made:
     both = pd.concat([wide, sums]).reset_index()
     both["place"] = both["step"].map(order.index)
     shown = both.sort_values("place", kind="stable").drop(columns="place")
-    named = [who for who in ORDER if who in wide]
+    named = [who for who in SERVERS if who in wide]
     for who in named:
         shown[who] = ["" if pd.isna(ms) else f"{ms:,.1f} ms" for ms in shown[who]]
     facts = {
-        "model": f"{several(rows['model'])}, {several(rows['dtype'])}",
-        "commit": several(rows["commit"]),
-        "machine": several(rows["device"]),
-        "libraries": f"torch {several(rows['torch'])}",
+        **where_from(rows),
         "n": f"{len(wide)} parts of {len(order)} steps, of {len(named)} servers",
     }
     narrow = shown[["step", "part", *named]].reset_index(drop=True).rename_axis(columns=None)

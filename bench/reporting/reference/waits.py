@@ -9,6 +9,7 @@ import pandas as pd
 from bench.reporting.reference.made import Made, several
 
 STEPS = ("context", "question", "token")
+SERVERS = ("floor", "transformers", "full", "topk", "best")  # in the order of the columns
 ANSWER = 20  # tokens of an answer, where user inputs are counted
 
 
@@ -33,16 +34,20 @@ def made(rows: pd.DataFrame) -> Made:
     shown = table.pivot_table(
         index="step", columns="who", values="cell", aggfunc="first", sort=False, fill_value=""
     )
-    order = [who for who in ("floor", "transformers", "full", "topk", "best") if who in shown]
+    order = [who for who in SERVERS if who in shown]
     shown = pd.concat([shown[order].reset_index(), *_paid(table)], ignore_index=True).fillna("")
-    facts = {
+    facts = {**where_from(rows), "n": f"{len(rows)} timings, in turns"}
+    return Made(rows, shown.rename_axis(columns=None), None, facts)
+
+
+def where_from(rows: pd.DataFrame) -> dict[str, str]:
+    """What rows of timed steps say of where they come from, by name."""
+    return {
         "model": f"{several(rows['model'])}, {several(rows['dtype'])}",
         "commit": several(rows["commit"]),
         "machine": several(rows["device"]),
         "libraries": f"torch {several(rows['torch'])}",
-        "n": f"{len(rows)} timings, in turns",
     }
-    return Made(rows, shown.rename_axis(columns=None), None, facts)
 
 
 def _paid(table: pd.DataFrame) -> Iterator[pd.DataFrame]:

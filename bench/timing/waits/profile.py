@@ -1,7 +1,8 @@
 """Where the time of a step goes: matrix products, compiled loops, Python of ours and of transformers.
 
 Python's own profiler counts every call, which costs about a microsecond each: what consists of many small
-calls looks larger than it is. So shares of a profile are a guide; ``run`` measures the times.
+calls looks larger than it is, and an operator such as ``@`` is a part of the function that it stands in. So
+shares of a profile are a guide; ``run`` measures the times.
 """
 
 import cProfile

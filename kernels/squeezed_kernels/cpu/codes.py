@@ -13,9 +13,11 @@ import numpy as np
 
 from squeezed_kernels.cpu.jit import compile_task, exact, inner, inner_sums, part_of_caller, pointer
 from squeezed_kernels.cpu.lanes import (
+    BYTE,
     MANY,
     TOGETHER,
     fill_lanes,
+    fill_table,
     lanes_for,
     sum_few,
     sum_many,
@@ -25,21 +27,9 @@ from squeezed_kernels.cpu.lanes import (
 from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp, log
 from squeezed_kernels.cpu.task import FIELDS, SPANS, finish_span, put, share, take_span
 
-BYTE = 256
 FIRST = 3  # of the step's own fields
 # A sum of shares below this may have lost what counts: float32 ends at 1.2e-38.
 SMALLEST = np.float32(1e-30)
-
-
-@inner
-def fill_table(weights, table):
-    """For each byte and each of its values the sum ``[P * 256]`` of the weights ``[8 * P]`` of its bits."""
-    for p in range(len(weights) // 8):
-        at = p * BYTE
-        table[at] = ZERO
-        for k in range(8):
-            for j in range(1 << k):
-                table[at + (1 << k) + j] = table[at + j] + weights[8 * p + k]
 
 
 @inner
@@ -230,7 +220,7 @@ def score_source(weights, base, codes, offsets, valid, block, cap, mean, source,
                 at, end = 0, min(lanes, mine)
                 mine -= end
                 if lanes == 1:
-                    fill_table(weights[member, row, low + token], table)
+                    fill_table(weights[member, row, low + token], table, 1, 0)
                     own = base[member, row, low + token]
                     fill_logits(table, own, codes[head], offsets[head], held[0])
                     most[0] = highest(held[0])

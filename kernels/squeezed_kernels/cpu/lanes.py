@@ -138,6 +138,19 @@ def lanes_for(queries):
 
 
 @inner
+def fill_table(weights, table, lanes, lane):
+    """For each byte and each of its values the sum of the weights ``[8 * P]`` of its bits, in a lane of
+    ``table [P * 256 * lanes]``."""
+    for p in range(len(weights) // 8):
+        at = p * BYTE
+        table[at * lanes + lane] = 0
+        for k in range(8):
+            for j in range(1 << k):
+                value = table[(at + j) * lanes + lane] + weights[8 * p + k]
+                table[(at + (1 << k) + j) * lanes + lane] = value
+
+
+@inner
 def fill_lanes(weights, base, first, g, low, token, seen, count, table, own_base):
     """Tables and bases of the next ``count`` queries, ``table [P * 256 * lanes]``, ``own_base [C, lanes]``.
 
@@ -150,13 +163,8 @@ def fill_lanes(weights, base, first, g, low, token, seen, count, table, own_base
     lane = 0
     while lane < count:
         if seen[token]:
-            own, mine = weights[first + g, low + token], base[first + g, low + token]
-            for p in range(len(own) // 8):
-                at = p * BYTE
-                for k in range(8):
-                    for j in range(1 << k):
-                        value = table[(at + j) * lanes + lane] + own[8 * p + k]
-                        table[(at + (1 << k) + j) * lanes + lane] = value
+            fill_table(weights[first + g, low + token], table, lanes, lane)
+            mine = base[first + g, low + token]
             for c in range(len(mine)):
                 own_base[c, lane] = mine[c]
             lane += 1

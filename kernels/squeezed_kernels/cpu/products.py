@@ -103,17 +103,17 @@ _four, _one = _held(ROWS), _held(1)
 
 
 @inner
-def _multiply(a, a_step, a_next, b, inner, c, adds):
+def _multiply(a, a_step, a_next, b, depth, c, adds):
     rows, columns = c.shape
     whole = rows - rows % ROWS
     at_b, at_c, b_step, c_step = b.ctypes.data, c.ctypes.data, b.strides[0], c.strides[0]
     for low in range(0, 4 * columns, 4 * LANES):
         for i in range(0, whole, ROWS):
             here, there = a + i * a_step, at_c + i * c_step + low
-            _four(here, a_step, a_next, at_b + low, b_step, there, c_step, inner, adds)
+            _four(here, a_step, a_next, at_b + low, b_step, there, c_step, depth, adds)
         for i in range(whole, rows):
             here, there = a + i * a_step, at_c + i * c_step + low
-            _one(here, a_step, a_next, at_b + low, b_step, there, c_step, inner, adds)
+            _one(here, a_step, a_next, at_b + low, b_step, there, c_step, depth, adds)
 
 
 @inner
