@@ -1,10 +1,12 @@
 """Ctrl-C, and being told to end, for this process alone, while it waits for processes that it has started."""
 
 import _thread
+import contextlib
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import NoReturn
 
 POLL = 0.2  # seconds between two looks whether the block is over
@@ -30,6 +32,7 @@ def only_here() -> Iterator[None]:
     def end(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
+    _start_trackers()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # What batch systems and service managers send: without this the processes begun here would go on alone.
     # Programs that are started anew do not inherit it.
@@ -43,3 +46,16 @@ def only_here() -> Iterator[None]:
         over.set()
         thread.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_trackers() -> None:
+    """The processes that clean up after others, of Python and of joblib, if it is there.
+
+    Starting one lets Ctrl-C through again for whoever starts it, held back or not (Python 3.11, joblib 1.5),
+    so that the workers begun after it would see it.
+    """
+    resource_tracker.ensure_running()
+    with contextlib.suppress(ImportError):
+        from joblib.externals.loky.backend import resource_tracker as of_joblib
+
+        of_joblib.ensure_running()
