@@ -26,6 +26,11 @@ def _check(settings: Settings) -> None:
         values = getattr(settings, name)
         if not values or min(values) < least:
             raise InputError(f"{name} is {values}; expected numbers of at least {least}")
+    least = min(settings.batches) * min(settings.questions)
+    if settings.together < least:
+        raise InputError(
+            f"together is {settings.together}; the smallest pass that is asked for has {least} tokens"
+        )
     if not settings.methods:
         raise InputError(f"methods is empty; expected some of {', '.join(METHODS)}")
     if not 0 < settings.kv_budget <= 1:

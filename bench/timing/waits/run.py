@@ -17,7 +17,7 @@ from bench.timing.kernels.machine import processor_name
 from bench.timing.kernels.table import Table
 from bench.timing.waits.profile import profiled
 from bench.timing.waits.settings import Settings
-from bench.timing.waits.steps import FLOOR, OWN_ATTENTION, THEIRS, Pass, Server, servers, using
+from bench.timing.waits.steps import FLOOR, THEIRS, Pass, Server, held, prefilled, servers, using
 from ruler.generate import generate
 
 KEYS = ("device", "commit", "model", "dtype", "threads", "length", "what", "tokens", "batch")
@@ -26,6 +26,7 @@ FIELDS = (
     "cpu_share", "torch",
 )  # fmt: skip
 PROFILED = (*KEYS, "kv_budget", "who", "part", "ms", "calls", "torch")
+WARM = 512  # tokens of a context that is prefilled before any is timed
 STEPS = 20  # tokens that are profiled, and user inputs a fifth of that
 CONTEXT, QUESTION, TOKEN = "context", "question", "token"
 PREFILL, INDEX = "prefill", "index"
@@ -40,7 +41,8 @@ def run(settings: Settings) -> None:
     model, tokenizer = load_model(settings.model, path=settings.path, dtype=settings.dtype)
     before = torch.get_num_threads()
     lines = len(settings.lengths) * len(settings.threads)
-    lines *= 1 + len(settings.batches) * len(settings.questions)
+    passes = [n * batch for n in settings.questions for batch in settings.batches]
+    lines *= 1 + sum(tokens <= settings.together for tokens in passes)
     try:
         with tqdm(total=lines, unit="line") as progress:
             for length in settings.lengths:
@@ -81,18 +83,21 @@ class _Lines:
             if self.settings.fresh or not self._known(what, tokens, batch)
         ]
         self.progress.update(self._count() - len({line[1:] for line in todo}))
-        if not todo:
-            return
-        context = squeezed.prepare(self.model, self.ids)
-        if (CONTEXT, len(self.ids), 1) in todo:
-            self._keep(CONTEXT, len(self.ids), 1, self._contexts())
-            self.progress.update()
         asked = sorted({line[1:] for line in todo if line[0] != CONTEXT})
+        if (CONTEXT, len(self.ids), 1) in todo:
+            self._say("context")
+            times, context, whole = self._contexts()
+            self._keep(CONTEXT, len(self.ids), 1, times)
+            self.progress.update()
+        elif asked:
+            self._say("prefill")
+            context, whole = squeezed.prepare(self.model, self.ids), prefilled(self.model, self.ids)
         if not asked:
             return
-        size = sum(each.nbytes for layer in context.layers for each in (layer.keys, layer.values))
-        serving = servers(self.model, self.ids, context, _methods(self.settings))
+        size = held(whole)
+        serving = servers(self.model, whole, context, _methods(self.settings))
         for tokens, batch in asked:
+            self._say(f"{batch} x {tokens}")
             here = dict(serving)
             if size * batch > 1e9 * self.settings.memory:
                 del here[THEIRS]
@@ -116,22 +121,24 @@ class _Lines:
         """What, tokens and batch of every line."""
         given = self.settings
         asked = [(n, batch) for batch in given.batches for n in given.questions]
+        asked = [(n, batch) for n, batch in asked if n * batch <= given.together]
         lines = [(what, *each) for each in asked for what in (QUESTION, TOKEN)]
         return [(CONTEXT, len(self.ids), 1), *lines]
 
     def _count(self) -> int:
         return len({line[1:] for line in self._wanted()})
 
-    def _contexts(self) -> dict[str, Times]:
-        """The dense prefill in a single pass, ours in chunks, and the index; by turns."""
+    def _say(self, what: str) -> None:
+        self.progress.set_description(f"{len(self.ids):,} tokens, threads={self.threads}: {what}")
+
+    def _contexts(self) -> tuple[dict[str, Times], squeezed.FixedContext, DynamicCache]:
+        """The dense prefill in a single pass, ours in chunks, and the index, by turns; and what they made."""
         found: dict[str, list[tuple[float, float]]] = {THEIRS: [], PREFILL: [], INDEX: []}
-        for _ in range(self.settings.contexts):
-            with torch.inference_mode(), using(self.model, OWN_ATTENTION):
-                start = _now()
-                self.model.base_model(
-                    input_ids=self.ids[None].to(self.model.device), past_key_values=DynamicCache()
-                )
-                found[THEIRS].append(_since(start))
+        for number in range(-1, self.settings.contexts):
+            ids = self.ids if number >= 0 else self.ids[:WARM]
+            start = _now()
+            whole = prefilled(self.model, ids)
+            theirs = _since(start)
             ends: list[tuple[float, float]] = []
 
             def after(*_: object, ends: list[tuple[float, float]] = ends) -> None:
@@ -140,12 +147,15 @@ class _Lines:
             hook = self.model.base_model.register_forward_hook(after)
             start = _now()
             try:
-                squeezed.prepare(self.model, self.ids)
+                context = squeezed.prepare(self.model, ids)
             finally:
                 hook.remove()
-            found[INDEX].append(_since(ends[-1]))
-            found[PREFILL].append((ends[-1][0] - start[0], ends[-1][1] - start[1]))
-        return {name: _times(each) for name, each in found.items()}
+            index = _since(ends[-1])
+            if number >= 0:
+                found[THEIRS].append(theirs)
+                found[INDEX].append(index)
+                found[PREFILL].append((ends[-1][0] - start[0], ends[-1][1] - start[1]))
+        return {name: _times(each) for name, each in found.items()}, context, whole
 
     def _conversations(
         self, serving: Mapping[str, Server], tokens: int, batch: int

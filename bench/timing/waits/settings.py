@@ -28,6 +28,9 @@ class Settings:
     memory: float = setting(
         8.0, "GB of keys and values that a cache may take; larger ones are left out"
     )
+    together: int = setting(
+        6400, "tokens of all user inputs that are answered together; larger passes are left out"
+    )
     results: Path = setting(Path("results"), "folder of results; the table goes below its timing")
     profile: bool = setting(False, "also where the time of each step goes, into timing/profile.csv")
     fresh: bool = setting(False, "measure again what is in the table")

@@ -5,6 +5,7 @@ model, as ``generate`` makes it, with all that a user pays for at that moment: a
 method.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,41 +31,55 @@ class Server:
     implementation: str
 
 
+def prefilled(model: Any, ids: torch.Tensor) -> DynamicCache:
+    """Transformers' own cache of a context, filled in a single pass."""
+    cache = DynamicCache(config=model.config)  # layers with a window keep no more than it
+    with torch.inference_mode(), using(model, OWN_ATTENTION):
+        model.base_model(input_ids=ids[None].to(model.device), past_key_values=cache)
+    return cache
+
+
+def held(cache: DynamicCache) -> int:
+    """Bytes of the keys and values in a cache."""
+    return sum(each.nbytes for layer in cache.layers for each in (layer.keys, layer.values))
+
+
 def servers(
     model: Any,
-    ids: torch.Tensor,
+    whole: DynamicCache,
     context: squeezed.FixedContext,
     methods: dict[str, squeezed.Method],
 ) -> dict[str, Server]:
-    """Floor, transformers' own and ours, by name."""
-    whole = DynamicCache()
-    with torch.inference_mode(), using(model, OWN_ATTENTION):
-        model(input_ids=ids[None].to(model.device), past_key_values=whole, logits_to_keep=1)
+    """Floor, transformers' own on its cache of one conversation, and ours, by name."""
+    length = whole.get_seq_length()
 
     def theirs(batch: int) -> DynamicCache:
-        cache = DynamicCache()
-        for number, layer in enumerate(whole.layers):
-            assert layer.keys is not None
-            assert layer.values is not None
-            both = (
-                each.expand(batch, -1, -1, -1).contiguous() for each in (layer.keys, layer.values)
-            )
-            cache.update(*both, number)
+        cache = _copied(whole)
+        for layer in cache.layers:
+            layer.keys = layer.keys.expand(batch, -1, -1, -1).contiguous()
+            layer.values = layer.values.expand(batch, -1, -1, -1).contiguous()
         return cache
 
     found = {
-        FLOOR: Server(lambda batch: DynamicCache(), 0, OWN_ATTENTION),
-        THEIRS: Server(theirs, len(ids), OWN_ATTENTION),
+        FLOOR: Server(lambda batch: DynamicCache(config=model.config), 0, OWN_ATTENTION),
+        THEIRS: Server(theirs, length, OWN_ATTENTION),
     }
     for name, method in methods.items():
         start = _ours(context, method)
-        found[name] = Server(start, len(ids), attention.NAME)
+        found[name] = Server(start, length, attention.NAME)
     return found
 
 
 def _ours(context: squeezed.FixedContext, method: squeezed.Method) -> Callable[[int], Any]:
     method.bind(context, "auto")  # what it works out of the context belongs to the context
     return lambda batch: context.cache(method)
+
+
+def _copied(cache: DynamicCache) -> Any:
+    """A cache that holds the same tensors. A layer puts new ones in their place and leaves them alone."""
+    found = copy.copy(cache)
+    found.layers = [copy.copy(layer) for layer in cache.layers]
+    return found
 
 
 @contextmanager
@@ -88,18 +103,18 @@ class Pass:
     model: Any
     server: Server
     inputs: torch.Tensor
+    kept: Any = None
     cache: Any = None
     fed: int = 0
 
     def ready(self) -> None:
         """Back to the context alone. Transformers' copies of it are made here, outside of what is timed, as a
         server would keep them."""
-        if self.server.implementation == attention.NAME:
-            self.cache = None
-        elif self.cache is None:
-            self.cache = self.server.start(len(self.inputs))
-        else:
-            self.cache.crop(-self.fed)
+        self.cache = None
+        if self.server.implementation != attention.NAME:
+            if self.kept is None:
+                self.kept = self.server.start(len(self.inputs))
+            self.cache = _copied(self.kept)
         self.fed = 0
 
     def ask(self) -> None:

@@ -62,8 +62,26 @@ def test_a_cache_that_does_not_fit_is_left_out(tmp_path, capsys):
     assert found == {"floor", "topk"}
 
 
+def test_passes_of_many_tokens_are_left_out(tmp_path, capsys):
+    asked = ["methods=topk", "batches=1,3", "questions=4,9", "together=12"]
+    rest = [each for each in SMALL if each.split("=")[0] not in ("batches", "questions")]
+    assert command.main([f"results={tmp_path}", *asked, *rest]) == 0
+    found = {(row["tokens"], row["batch"]) for row in rows(tmp_path) if row["what"] == "token"}
+    assert found == {("4", "1"), ("9", "1"), ("4", "3")}
+    assert "4/4" in capsys.readouterr().err  # the bar ends full
+
+
 @pytest.mark.parametrize(
-    "wrong", ["lengths=1", "batches=0", "methods=foo", "kv_budget=2", "model=foo", "threads=0"]
+    "wrong",
+    [
+        "together=3",
+        "lengths=1",
+        "batches=0",
+        "methods=foo",
+        "kv_budget=2",
+        "model=foo",
+        "threads=0",
+    ],
 )
 def test_what_cannot_be_is_refused_in_one_line(wrong, tmp_path, capsys):
     assert command.main([f"results={tmp_path}", wrong]) == 2
