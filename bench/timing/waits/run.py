@@ -12,7 +12,7 @@ from transformers import DynamicCache
 import squeezed
 from bench.models import load_model
 from bench.records.provenance import commit
-from bench.timing.kernels.clock import FEWEST, MOST, Times, summary
+from bench.timing.kernels.clock import MOST, Times, summary
 from bench.timing.kernels.machine import processor_name
 from bench.timing.kernels.table import Table
 from bench.timing.waits.profile import profiled
@@ -27,6 +27,7 @@ FIELDS = (
 )  # fmt: skip
 PROFILED = (*KEYS, "kv_budget", "who", "part", "ms", "calls", "torch")
 WARM = 512  # tokens of a context that is prefilled before any is timed
+FEWEST = 3  # rounds: a pass of many user inputs takes a minute, and moves less than short ones
 STEPS = 20  # tokens that are profiled, and user inputs a fifth of that
 CONTEXT, QUESTION, TOKEN = "context", "question", "token"
 PREFILL, INDEX = "prefill", "index"

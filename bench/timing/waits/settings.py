@@ -23,7 +23,9 @@ class Settings:
         list(METHODS), "ours: full attention, squeezed topk, best", METHODS
     )
     kv_budget: float = setting(0.1, "share of the bytes that the methods read")
-    seconds: float = setting(5.0, "for the steps of a line together; 5 rounds at least, 60 at most")
+    seconds: float = setting(
+        10.0, "for the steps of a line together; 3 rounds at least, 60 at most"
+    )
     contexts: int = setting(2, "how often each context is prefilled")
     memory: float = setting(
         8.0, "GB of keys and values that a cache may take; larger ones are left out"
