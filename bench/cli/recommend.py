@@ -178,6 +178,7 @@ def _race(plan: "list[RunSpec]", settings: Settings) -> None:
     from bench.racing.race import Race
     from bench.runs import guards
     from bench.runs.lengths import check_lengths
+    from bench.runs.run import say_caveat
 
     field = Field.of(plan, settings.seed)
     race = Race(list(field.candidates), settings.tolerance / 100, len(field.looks))
@@ -185,6 +186,8 @@ def _race(plan: "list[RunSpec]", settings: Settings) -> None:
         raise InputError(why)
     check_lengths(plan)
     guards.check([field.full, *plan])
+    for spec in plan:
+        say_caveat(spec)
     over = True
     try:
         race.run(field.ask)

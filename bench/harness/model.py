@@ -66,6 +66,8 @@ class SqueezedLM(HFLM):
                 f"{self.world_size} processes" if self.world_size > 1 else f"{self.backend} model"
             )
             raise InputError(f"squeezed needs one process and a causal model; this is a {what}")
+        if caveat := self.asked.engine.caveat:
+            log.warning("%s: %s", self.asked.method.slug, caveat)
         self._spec = self._model_spec(source, others)
         self._measured = Measured(self.asked)
         self._context: squeezed.FixedContext | None = None

@@ -85,6 +85,12 @@ def finished(spec: RunSpec) -> Outcome | None:
     return _outcome(records, 0.0, len(records))
 
 
+def say_caveat(spec: RunSpec) -> None:
+    """Prints what whoever reads a result of the run's method has to know, if there is anything."""
+    if caveat := build_method(spec.method.name, spec.method.parameters).caveat:
+        tqdm.write(f"warning: {spec.title}: {caveat}")
+
+
 def execute(spec: RunSpec) -> Outcome:
     """Runs what is missing of a run. Damaged records are moved away, and their examples answered anew.
 
@@ -95,8 +101,7 @@ def execute(spec: RunSpec) -> Outcome:
         InputError: the context cannot be indexed in this way; FailedError: out of memory, or any other
             error of the model or the engine. ``failed.json`` in the run's folder has the reason.
     """
-    if caveat := build_method(spec.method.name, spec.method.parameters).caveat:
-        tqdm.write(f"warning: {spec.title}: {caveat}")
+    say_caveat(spec)
     outcome, _ = _work(spec, None, None)
     _warn_if_off(spec, outcome)
     return outcome

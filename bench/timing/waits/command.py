@@ -14,8 +14,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(settings: Settings) -> None:
     _check(settings)
+    from bench.timing import memory
     from bench.timing.waits import run  # late: it imports torch
 
+    if not memory.keep_freed():
+        print("memory that is freed may go back to the system here, and steps that copy pay for it")
     run.run(settings)
 
 

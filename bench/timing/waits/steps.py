@@ -23,10 +23,10 @@ OWN_ATTENTION = "sdpa"
 
 @dataclass(frozen=True)
 class Server:
-    """Attributes: ``start`` makes a cache for so many conversations; ``begin``: tokens that it then holds;
-    ``implementation``: of the model's attention."""
+    """Attributes: ``start`` makes a cache for so many conversations, from the one of before (or ``None``);
+    ``begin``: tokens that it then holds; ``implementation``: of the model's attention."""
 
-    start: Callable[[int], Any]
+    start: Callable[[int, Any], Any]
     begin: int
     implementation: str
 
@@ -53,15 +53,16 @@ def servers(
     """Floor, transformers' own on its cache of one conversation, and ours, by name."""
     length = whole.get_seq_length()
 
-    def theirs(batch: int) -> DynamicCache:
-        cache = _copied(whole)
-        for layer in cache.layers:
-            layer.keys = layer.keys.expand(batch, -1, -1, -1).contiguous()
-            layer.values = layer.values.expand(batch, -1, -1, -1).contiguous()
+    def theirs(batch: int, before: Any) -> Any:
+        cache = copy.copy(whole) if before is None else before
+        cache.layers = list(cache.layers)
+        # One after the other: the memory of a layer is used again for the next one, as in a conversation.
+        for number, layer in enumerate(whole.layers):
+            cache.layers[number] = _of_many(layer, batch)
         return cache
 
     found = {
-        FLOOR: Server(lambda batch: DynamicCache(config=model.config), 0, OWN_ATTENTION),
+        FLOOR: Server(lambda *_: DynamicCache(config=model.config), 0, OWN_ATTENTION),
         THEIRS: Server(theirs, length, OWN_ATTENTION),
     }
     for name, method in methods.items():
@@ -70,15 +71,20 @@ def servers(
     return found
 
 
-def _ours(context: squeezed.FixedContext, method: squeezed.Method) -> Callable[[int], Any]:
+def _ours(context: squeezed.FixedContext, method: squeezed.Method) -> Callable[[int, Any], Any]:
     method.bind(context, "auto")  # what it works out of the context belongs to the context
-    return lambda batch: context.cache(method)
+    return lambda *_: context.cache(method)
 
 
-def _copied(cache: DynamicCache) -> Any:
-    """A cache that holds the same tensors. A layer puts new ones in their place and leaves them alone."""
-    found = copy.copy(cache)
-    found.layers = [copy.copy(layer) for layer in cache.layers]
+def _of_many(layer: Any, batch: int) -> Any:
+    """A layer of a cache with the same keys and values for so many conversations, in memory of its own."""
+    found = copy.copy(
+        layer
+    )  # with the number of tokens that it has seen, where it keeps a window only
+    found.keys = layer.keys.expand(batch, -1, -1, -1).clone(memory_format=torch.contiguous_format)
+    found.values = layer.values.expand(batch, -1, -1, -1).clone(
+        memory_format=torch.contiguous_format
+    )
     return found
 
 
@@ -103,24 +109,20 @@ class Pass:
     model: Any
     server: Server
     inputs: torch.Tensor
-    kept: Any = None
     cache: Any = None
     fed: int = 0
 
     def ready(self) -> None:
         """Back to the context alone. Transformers' copies of it are made here, outside of what is timed, as a
         server would keep them."""
-        self.cache = None
-        if self.server.implementation != attention.NAME:
-            if self.kept is None:
-                self.kept = self.server.start(len(self.inputs))
-            self.cache = _copied(self.kept)
+        ours = self.server.implementation == attention.NAME
+        self.cache = None if ours else self.server.start(len(self.inputs), self.cache)
         self.fed = 0
 
     def ask(self) -> None:
         """The user inputs' pass; a cache of ours is made for it."""
         if self.cache is None:
-            self.cache = self.server.start(len(self.inputs))
+            self.cache = self.server.start(len(self.inputs), None)
         self._feed(self.inputs)
 
     def step(self) -> None:

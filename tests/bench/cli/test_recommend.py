@@ -82,6 +82,14 @@ def test_one_table_and_one_sentence(run: Run, tmp_path: Path, monkeypatch: Any) 
     assert records(tmp_path) == found
 
 
+def test_a_method_that_is_not_quite_the_authors_says_so(run: Run) -> None:
+    sizes = ("method.kv_budget=0.6", "method.sinks=4", "method.own.local=60")
+    rest = [each for each in SMALL if "method" not in each]
+    code, out, error = run("method=duo_attention", *sizes, *rest)
+    assert code == 0, error
+    assert "ranked by a stand-in" in out
+
+
 def test_its_answers_are_those_of_a_run(
     run: Run, bench: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -108,6 +108,14 @@ def test_full_attention_is_the_harnesss_own_model(evaluate: Evaluate) -> None:
     assert full["config"]["squeezed"]["tasks"]["chosen"]["kv_budget"] == 1
 
 
+def test_a_method_that_is_not_quite_the_authors_says_so(
+    evaluate: Evaluate, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes = {"sparsity": 0.5, "sinks": 4, "local": 60, "window": 40}
+    evaluate("squeezed", "generated", method="duo_attention", **sizes, **FIELDS)
+    assert "ranked by a stand-in" in caplog.text
+
+
 @pytest.mark.parametrize(
     "cut", [{"context_field": "passage"}, {"marker": "\nQuestion:"}, {}], ids=str
 )
