@@ -8,7 +8,6 @@ import pandas as pd
 
 from bench.reporting.reference.made import Made, several
 
-STEPS = ("context", "question", "token")
 SERVERS = ("floor", "transformers", "full", "topk", "best")  # in the order of the columns
 ANSWER = 20  # tokens of an answer, where user inputs are counted
 
@@ -56,24 +55,27 @@ def _paid(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
     What clusters cost more before the first input (our prefill and the index, against transformers' prefill),
     over what each input with an answer of ``ANSWER`` tokens costs less. ``never``: an input costs no less.
     """
-    timed: dict[tuple[int, int], dict[tuple[str, str], float]] = {}
-    sizes = {}
+    contexts: dict[tuple[int, int], dict[str, float]] = {}
+    asked: dict[tuple[int, int, int], dict[tuple[str, str], float]] = {}
     for row in table[table["batch"] == 1].to_dict("records"):
         where = row["length"], row["threads"]
-        timed.setdefault(where, {})[row["what"], row["who"]] = row["median_ms"]
-        if row["what"] == "question":
-            sizes[where] = row["tokens"]
-    for (length, threads), ms in sorted(timed.items()):
-        if not {(what, who) for what in STEPS for who in ("transformers", "topk")} <= ms.keys():
+        if row["what"] == "context":
+            contexts.setdefault(where, {})[row["who"]] = row["median_ms"]
+        else:
+            ms = asked.setdefault((*where, row["tokens"]), {})
+            ms[row["what"], row["who"]] = row["median_ms"]
+    for (length, threads, tokens), ms in sorted(asked.items()):
+        context = contexts.get((length, threads), {})
+        servers = ("transformers", "topk")
+        steps = {(what, who) for what in ("question", "token") for who in servers}
+        if not {*servers, "full"} <= context.keys() or not steps <= ms.keys():
             continue  # not timed whole
         # Before the first input: our prefill, and the index.
-        more = ms["context", "full"] + ms["context", "topk"] - ms["context", "transformers"]
-        asked = {
-            who: ms["question", who] + ANSWER * ms["token", who] for who in ("transformers", "topk")
-        }
-        gain = asked["transformers"] - asked["topk"]
-        inputs = f"inputs of {sizes[length, threads]} and {ANSWER} tokens"
+        more = context["full"] + context["topk"] - context["transformers"]
+        theirs, ours = (ms["question", who] + ANSWER * ms["token", who] for who in servers)
+        inputs = f"inputs of {tokens} and {ANSWER} tokens"
         step = f"{_where(length, threads)}: {inputs} until the index is paid"
+        gain = theirs - ours
         paid = f"{max(math.ceil(more / gain), 0):,}" if gain > 0 else "never"
         yield pd.DataFrame([{"step": step, "topk": paid}])
 
@@ -83,8 +85,8 @@ def step_of(row: dict[Hashable, Any]) -> str:
     where = _where(row["length"], row["threads"])
     if row["what"] == "context":
         return f"{where}: {'index' if row['who'] == 'index' else 'context'}"
-    size = f" of {row['tokens']}" if row["what"] == "question" else ""
-    return f"{where}: {row['what']}{size}, batch {row['batch']}"
+    size = "of" if row["what"] == "question" else "after"
+    return f"{where}: {row['what']} {size} {row['tokens']}, batch {row['batch']}"
 
 
 def _where(length: int, threads: int) -> str:

@@ -27,6 +27,7 @@ FIELDS = (
 )  # fmt: skip
 PROFILED = (*KEYS, "kv_budget", "who", "part", "ms", "calls", "torch")
 WARM = 512  # tokens of a context that is prefilled before any is timed
+TOKENS = 5  # of an answer, in each round
 FEWEST = 3  # rounds: a pass of many user inputs takes a minute, and moves less than short ones
 STEPS = 20  # tokens that are profiled, and user inputs a fifth of that
 CONTEXT, QUESTION, TOKEN = "context", "question", "token"
@@ -172,7 +173,7 @@ class _Lines:
             for name, each in passes.items():
                 each.ready()
                 with using(self.model, each.server.implementation):
-                    for what, step in ((QUESTION, each.ask), (TOKEN, each.step)):
+                    for what, step in ((QUESTION, each.ask), *[(TOKEN, each.step)] * TOKENS):
                         took = _timed(step)
                         if number >= 0:
                             found[what].setdefault(name, []).append(took)

@@ -28,7 +28,7 @@ def test_parts_of_a_step_and_their_sum():
         (row["step"].split(": ")[1], row["part"]): (row["floor"], row["topk"])
         for row in made.narrow.to_dict("records")
     }
-    token = "token, batch 1"
+    token = "token after 25, batch 1"
     assert found[token, "products"] == ("1.5 ms", "1.2 ms")
     assert found[token, "together"] == ("1.5 ms", "4.2 ms")
     assert found["question of 25, batch 1", "together"] == ("", "9.0 ms")

@@ -32,7 +32,7 @@ def test_a_row_a_step_and_a_column_for_each_who_answers() -> None:
     assert (index["transformers"], index["topk"]) == ("", "2,578 (0.21)")
     assert question["step"] == "2,048 tokens, 1 thread: question of 25, batch 1"
     assert (question["floor"], question["topk"]) == ("282", "400 (0.48)")
-    assert token["step"] == "2,048 tokens, 1 thread: token, batch 8"
+    assert token["step"] == "2,048 tokens, 1 thread: token after 25, batch 8"
     assert (token["floor"], token["topk"]) == ("", "90")
     assert made.facts["n"] == "7 timings, in turns"
 
@@ -63,3 +63,15 @@ def test_the_inputs_until_the_index_is_paid_are_counted() -> None:
         -1
     ]  # 20 ms less without 20 tokens
     assert never["topk"] == "never"
+
+
+def test_they_are_counted_for_each_size_of_an_input() -> None:
+    short, long = (whole(8.0).to_dict("records") for _ in range(2))
+    for each in long[3:]:
+        each["tokens"] = "200"
+        each["median_ms"] = str(2 * float(each["median_ms"]))
+    found = TABLES["waits"](pd.DataFrame(short + long[3:])).narrow
+    assert list(found["topk"])[-2:] == ["7", "4"]
+    tokens = found.set_index("step")["topk"]
+    assert tokens["2,048 tokens, 1 thread: token after 25, batch 1"] == "8 (0.80)"
+    assert tokens["2,048 tokens, 1 thread: token after 200, batch 1"] == "16 (0.80)"
