@@ -1,6 +1,5 @@
 """How a command ends: an error becomes one line on stderr, and an exit code; so does Ctrl-C."""
 
-import _thread
 import os
 import signal
 import sys
@@ -63,7 +62,7 @@ def _heard() -> Iterator[None]:
             before(lost)
             return
         number = signal.SIGALRM if issubclass(lost.exc_type, TimeIsUp) else signal.SIGINT
-        timers.append(threading.Timer(AGAIN, _thread.interrupt_main, (number,)))
+        timers.append(threading.Timer(AGAIN, _send, (number,)))
         timers[-1].start()
 
     sys.unraisablehook = again
@@ -73,3 +72,9 @@ def _heard() -> Iterator[None]:
         sys.unraisablehook = before
         for timer in timers:  # the work ended before it came
             timer.cancel()
+
+
+def _send(number: int) -> None:
+    """The signal to this process, which also wakes it from a wait, if there still is who handles it."""
+    if callable(signal.getsignal(number)):
+        os.kill(os.getpid(), number)

@@ -78,19 +78,17 @@ def _ours(context: squeezed.FixedContext, method: squeezed.Method) -> Callable[[
 
 def _of_many(layer: Any, batch: int) -> Any:
     """A layer of a cache with the same keys and values for so many conversations, in memory of its own."""
-    found = copy.copy(
-        layer
-    )  # with the number of tokens that it has seen, where it keeps a window only
-    found.keys = layer.keys.expand(batch, -1, -1, -1).clone(memory_format=torch.contiguous_format)
-    found.values = layer.values.expand(batch, -1, -1, -1).clone(
-        memory_format=torch.contiguous_format
+    found = copy.copy(layer)  # a layer with a window also knows how many tokens it has seen
+    found.keys, found.values = (
+        each.expand(batch, -1, -1, -1).clone(memory_format=torch.contiguous_format)
+        for each in (layer.keys, layer.values)
     )
     return found
 
 
 @contextmanager
 def using(model: Any, implementation: str) -> Iterator[None]:
-    """Inside, the model attends by an implementation; switching is outside of what is timed."""
+    """Inside, the model attends by an implementation."""
     if implementation == attention.NAME:
         attention.switch(model)
     else:
