@@ -42,9 +42,7 @@ def run(settings: Settings) -> None:
     profile = Table(folder / "profile.csv", PROFILED, KEYS) if settings.profile else None
     model, tokenizer = load_model(settings.model, path=settings.path, dtype=settings.dtype)
     before = torch.get_num_threads()
-    lines = len(settings.lengths) * len(settings.threads)
-    passes = [n * batch for n in settings.questions for batch in settings.batches]
-    lines *= 1 + sum(tokens <= settings.together for tokens in passes)
+    lines = len(settings.lengths) * len(settings.threads) * (1 + len(_asked(settings)))
     try:
         with tqdm(total=lines, unit="line") as progress:
             for length in settings.lengths:
@@ -121,9 +119,7 @@ class _Lines:
 
     def _wanted(self) -> list[tuple[str, int, int]]:
         """What, tokens and batch of every line."""
-        given = self.settings
-        asked = [(n, batch) for batch in given.batches for n in given.questions]
-        asked = [(n, batch) for n, batch in asked if n * batch <= given.together]
+        asked = _asked(self.settings)
         lines = [(what, *each) for each in asked for what in (QUESTION, TOKEN)]
         return [(CONTEXT, len(self.ids), 1), *lines]
 
@@ -247,6 +243,12 @@ class _Lines:
                 }
             )
         self.table.replace(rows)
+
+
+def _asked(settings: Settings) -> list[tuple[int, int]]:
+    """Tokens and batch of every pass that is not too large."""
+    every = [(tokens, batch) for batch in settings.batches for tokens in settings.questions]
+    return [(tokens, batch) for tokens, batch in every if tokens * batch <= settings.together]
 
 
 def _methods(settings: Settings) -> dict[str, squeezed.Method]:
