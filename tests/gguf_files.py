@@ -59,6 +59,7 @@ def write(
     claimed: str | None = None,
     skip: str = "",
     small: bool = True,
+    bos: bool = True,
     **values: Any,
 ) -> Any:
     """Writes a GGUF file of a random model; returns that model.
@@ -66,7 +67,8 @@ def write(
     Args:
         kind: of matrices: F32, F16, BF16 or Q8_0. pre: how texts are cut before tokens are made.
         claimed: architecture that the file names, where it lies. skip: a tensor
-            to leave out. small: of the vocabulary. values: further keys, dots as ``__``.
+            to leave out. small: of the vocabulary. bos: whether texts begin with it.
+        values: further keys, dots as ``__``.
     """
     import gguf
 
@@ -85,7 +87,7 @@ def write(
     for key, value in values.items():
         add = writer.add_string if isinstance(value, str) else writer.add_float32
         add(key.replace("__", "."), value)
-    _add_tokenizer(writer, pre, *words)
+    _add_tokenizer(writer, pre, bos, *words)
     _add_tensors(writer, model, architecture, kind, skip)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -95,7 +97,7 @@ def write(
 
 
 def _add_tokenizer(
-    writer: Any, pre: str, tokens: list[str], merges: list[str], special: list[str]
+    writer: Any, pre: str, bos: bool, tokens: list[str], merges: list[str], special: list[str]
 ) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
@@ -104,7 +106,7 @@ def _add_tokenizer(
     writer.add_token_merges(merges)
     writer.add_bos_token_id(tokens.index(special[0]))
     writer.add_eos_token_id(tokens.index(special[1]))
-    writer.add_add_bos_token(True)
+    writer.add_add_bos_token(bos)
     writer.add_chat_template(TEMPLATE)
 
 

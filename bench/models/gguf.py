@@ -10,13 +10,14 @@ import functools
 import importlib.util
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from bench.models import checkpoint
-from rows.gguf import kept
+from rows.gguf import kept, pre_tokenizer
 from rows.gguf.header import GgufError, Header, read_header
 from rows.gguf.tokenizer import read_tokenizer
 
@@ -64,14 +65,26 @@ def local(path: Path, packages: tuple[str, ...] = ()) -> Path:
         OSError: the folder of models cannot be written, or is full.
     """
     header = check(path)
-    found = kept.folder_of(kept.sha256_of(path))
-    if kept.is_there(found):
+    found, tokens = kept.folder_of(kept.sha256_of(path)), pre_tokenizer.version(header.values)
+    if kept.is_there(found, tokens):
         return found
     _require_known(path, header.architecture)
     with kept.held(found.name):
         if not kept.is_there(found):  # another process may have made it meanwhile
             _make(path, header, found, packages)
+        elif not kept.is_there(found, tokens):
+            _mend_tokens(path, found, tokens)
     return found
+
+
+def _mend_tokens(path: Path, folder: Path, tokens: int) -> None:
+    """Makes the tokenizer of a folder anew that was converted when this suite made other tokens."""
+    tqdm.write(
+        f"{folder}: its tokenizer is made anew; it cut texts otherwise than its model was trained on"
+    )
+    read_tokenizer(path).save_pretrained(folder)
+    if found := kept.origin(folder):
+        kept.write_origin(folder, replace(found, tokens=tokens))
 
 
 def require_packages(path: Path | str) -> None:
@@ -115,6 +128,7 @@ def _make(path: Path, header: Header, folder: Path, packages: tuple[str, ...]) -
                 licence=str(values.get("general.license", "")),
                 packages=packages,
                 transformers=transformers.__version__,
+                tokens=pre_tokenizer.version(values),
             ),
         )
         # Temporary folders, and what safetensors writes, are for their owner alone.

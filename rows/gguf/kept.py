@@ -32,6 +32,7 @@ class Origin:
         file: name of the GGUF file. sha256, size: of it, hex and bytes.
         name: of the model, as the file says it; empty if it does not. licence: likewise.
         packages: with versions, if it came from packages. transformers: version that converted it.
+        tokens: of the file's texts; counts up where a fault is mended that made other tokens of them.
     """
 
     file: str
@@ -41,11 +42,13 @@ class Origin:
     licence: str = ""
     packages: tuple[str, ...] = ()
     transformers: str = ""
+    tokens: int = 1
 
     @property
     def fingerprint(self) -> str:
         """The model's identity in records: the file's checksum, and how it was converted."""
-        return f"gguf{FORMAT}-sha256:{self.sha256}"
+        tokens = f"-tokens{self.tokens}" if self.tokens > 1 else ""
+        return f"gguf{FORMAT}{tokens}-sha256:{self.sha256}"
 
 
 def models_folder() -> Path:
@@ -61,9 +64,12 @@ def folder_of(sha256: str) -> Path:
     return models_folder() / f"gguf{FORMAT}-{sha256[:16]}"
 
 
-def is_there(folder: Path) -> bool:
-    """Whether a folder of ``models_folder`` holds a whole model."""
-    return (folder / ORIGIN).is_file()
+def is_there(folder: Path, tokens: int | None = None) -> bool:
+    """Whether a folder of ``models_folder`` holds a whole model; with those tokens, if any are asked for."""
+    if not (folder / ORIGIN).is_file():
+        return False
+    found = origin(folder) if tokens is not None else None
+    return found is None or found.tokens == tokens
 
 
 def named(name: str) -> Path | None:

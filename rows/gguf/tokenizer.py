@@ -4,14 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rows.gguf import pre_tokenizer
 from rows.gguf.header import GgufError, read_header
-
-# Vocabularies whose texts were cut into single digits before anything else. llama.cpp knows them by these
-# names (tokenizer.ggml.pre); transformers 5.23 does not, and cuts as GPT-2 does, so that blanks and line
-# ends before a digit become other tokens.
-SINGLE_DIGITS = frozenset(
-    {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}
-)
 
 
 def read_tokenizer(path: Path) -> Any:
@@ -19,7 +13,7 @@ def read_tokenizer(path: Path) -> Any:
 
     Raises:
         GgufError, FileNotFoundError: as ``read_header``, or the tokenizer is of a kind that transformers
-            does not read.
+            does not read, or cuts texts by rules that nothing here knows.
     """
     values = read_header(path).values
     from transformers import AutoTokenizer  # takes seconds
@@ -30,13 +24,10 @@ def read_tokenizer(path: Path) -> Any:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise GgufError(f"{path}: no tokenizer can be read from it: {reason[0]}") from error
     _drop_foreign_tokens(tokenizer, values.get("tokenizer.ggml.tokens", 0))
-    if values.get("tokenizer.ggml.pre") in SINGLE_DIGITS:
-        from tokenizers import pre_tokenizers
-
-        backend = tokenizer.backend_tokenizer
-        backend.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=True), backend.pre_tokenizer]
-        )
+    try:
+        pre_tokenizer.put_right(tokenizer, values)
+    except ValueError as error:
+        raise GgufError(f"{path}: {error}") from None
     return tokenizer
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -107,6 +108,24 @@ def test_single_digits_are_cut_before_blanks(tmp_path: Path) -> None:
     gguf_files.write(path, pre="gpt-2")
     found = load_tokenizer(str(path)).backend_tokenizer.pre_tokenizer.pre_tokenize_str("a\n\n12")
     assert [piece for piece, _ in found] == ["a", "Ċ", "Ċ", "12"]
+
+
+def test_a_folder_with_former_tokens_gets_todays(tmp_path: Path) -> None:
+    """Words that are a token were cut by Llama 3's rules, once; weights are not converted again."""
+    path = tmp_path / "a.gguf"
+    gguf_files.write(path, pre="llama-bpe", bos=False)
+    folder = gguf.local(path)
+    made = kept.origin(folder)
+    assert made is not None
+    today = (folder / "tokenizer.json").read_bytes()
+    weights = (folder / "model.safetensors").stat()
+    AutoTokenizer.from_pretrained(tmp_path, gguf_file=path.name).save_pretrained(folder)
+    kept.write_origin(folder, replace(made, tokens=1))
+    assert (folder / "tokenizer.json").read_bytes() != today
+    assert gguf.local(path) == folder
+    assert (folder / "tokenizer.json").read_bytes() == today
+    assert kept.origin(folder) == made
+    assert (folder / "model.safetensors").stat() == weights
 
 
 def test_a_file_is_converted_once_and_known_by_its_checksum(
