@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from rows.gguf import kept, pre_tokenizer
+from rows.gguf import kept, reading
 from rows.gguf.header import is_gguf, read_header
 from rows.gguf.tokenizer import read_tokenizer
 from rows.tokenizer_file import read_tokenizer_file
@@ -44,9 +44,9 @@ def load_tokenizer(name: str, chat: bool = False) -> Any:
 def _of_gguf(path: Path, chat: bool) -> Any:
     """The tokenizer of a GGUF file: of its converted model if there is one, else read from it, slowly."""
     try:
-        tokens = pre_tokenizer.version(read_header(path).values)
+        wanted = reading.version(read_header(path))
         converted = kept.folder_of(kept.sha256_of(path))
-        if not kept.is_there(converted, tokens):
+        if not kept.is_there(converted, wanted):
             return read_tokenizer(path)
     except (ImportError, OSError, ValueError) as error:
         raise ValueError(f"tokenizer: {error}") from error

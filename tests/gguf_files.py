@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from bench import models
 
@@ -26,6 +26,7 @@ KEYS = {
 }
 
 
+PLUS_ONE = ("nemotron", "gemma2", "gemma3")  # whose norms have their factor itself in the file
 FEW = 260  # tokens: the special ones, single bytes, and the first that is made of two
 
 
@@ -41,14 +42,19 @@ def vocabulary(small: bool) -> tuple[list[str], list[str], list[str]]:
     return (tokens[:FEW], merges[:1], special) if small else (tokens, merges, special)
 
 
-def random_model(architecture: str, tokens: int) -> Any:
-    """A random model of two layers, ``llama`` or ``qwen2``, in float32."""
+def random_model(architecture: str, tokens: int, **more: Any) -> Any:
+    """A random model of two layers in float32. ``more``: of its configuration."""
     torch.manual_seed(0)
-    sizes = {**SIZES, "vocab_size": tokens, "tie_word_embeddings": False}
-    theta = {"rope_theta": sizes.pop("rope_theta"), "rope_type": "default"}
-    if architecture == "llama":
-        return LlamaForCausalLM(LlamaConfig(**sizes, rope_parameters=theta)).eval()
-    return Qwen2ForCausalLM(Qwen2Config(**sizes, rope_parameters=theta)).eval()
+    sizes = {**SIZES, "vocab_size": tokens, "tie_word_embeddings": False, **more}
+    rope = {"rope_theta": sizes.pop("rope_theta"), "rope_type": "default"}
+    if "partial_rotary_factor" in sizes:
+        rope["partial_rotary_factor"] = sizes.pop("partial_rotary_factor")
+    config = AutoConfig.for_model(architecture, **sizes, rope_parameters=rope)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))  # biases, too, are not zero
+    return model
 
 
 def write(
@@ -60,6 +66,7 @@ def write(
     skip: str = "",
     small: bool = True,
     bos: bool = True,
+    config: dict[str, Any] | None = None,
     **values: Any,
 ) -> Any:
     """Writes a GGUF file of a random model; returns that model.
@@ -68,25 +75,25 @@ def write(
         kind: of matrices: F32, F16, BF16 or Q8_0. pre: how texts are cut before tokens are made.
         claimed: architecture that the file names, where it lies. skip: a tensor
             to leave out. small: of the vocabulary. bos: whether texts begin with it.
-        values: further keys, dots as ``__``.
+        config: of the model, beside sizes. values: further keys, dots as ``__``.
     """
     import gguf
 
     words = vocabulary(small)
-    model = random_model(architecture, len(words[0]))
-    config = model.config
+    model = random_model(architecture, len(words[0]), **(config or {}))
     writer = gguf.GGUFWriter(path, claimed or architecture)
     writer.add_string("general.name", f"tiny {architecture}")
     writer.add_string("general.license", "apache-2.0")
     for key, name in KEYS.items():
-        writer.add_uint32(f"{claimed or architecture}.{key}", getattr(config, name))
+        writer.add_uint32(f"{claimed or architecture}.{key}", getattr(model.config, name))
     writer.add_float32(f"{claimed or architecture}.rope.freq_base", SIZES["rope_theta"])
-    writer.add_float32(
-        f"{claimed or architecture}.attention.layer_norm_rms_epsilon", config.rms_norm_eps
-    )
+    epsilon = "attention.layer_norm_rms_epsilon"
+    if not hasattr(model.config, "rms_norm_eps"):
+        epsilon = "attention.layer_norm_epsilon"
+    writer.add_float32(f"{claimed or architecture}.{epsilon}", _epsilon(model.config))
     for key, value in values.items():
-        add = writer.add_string if isinstance(value, str) else writer.add_float32
-        add(key.replace("__", "."), value)
+        kind_of = {str: writer.add_string, bool: writer.add_bool, int: writer.add_uint32}
+        kind_of.get(type(value), writer.add_float32)(key.replace("__", "."), value)
     _add_tokenizer(writer, pre, bos, *words)
     _add_tensors(writer, model, architecture, kind, skip)
     writer.write_header_to_file()
@@ -94,6 +101,11 @@ def write(
     writer.write_tensors_to_file()
     writer.close()
     return model
+
+
+def _epsilon(config: Any) -> float:
+    names = ("rms_norm_eps", "layer_norm_eps", "norm_epsilon", "norm_eps")
+    return next(getattr(config, name) for name in names if hasattr(config, name))
 
 
 def _add_tokenizer(
@@ -122,6 +134,8 @@ def _add_tensors(writer: Any, model: Any, architecture: str, kind: str, skip: st
             if architecture == "llama" and base.endswith(("q_proj", "k_proj")):
                 heads = SIZES["num_attention_heads" if "q_proj" in base else "num_key_value_heads"]
                 array = _interleaved(array, heads)
+            if architecture in PLUS_ONE and name.endswith("norm.weight"):
+                array = array + 1
             matrix = array.ndim == 2
             stored = gguf.GGMLQuantizationType[kind if matrix else "F32"]
             packed = gguf.quants.quantize(np.ascontiguousarray(array, np.float32), stored)
@@ -131,6 +145,8 @@ def _add_tensors(writer: Any, model: Any, architecture: str, kind: str, skip: st
             back = gguf.quants.dequantize(packed, stored).reshape(array.shape)
             if architecture == "llama" and base.endswith(("q_proj", "k_proj")):
                 back = _halves(back, heads)
+            if architecture in PLUS_ONE and name.endswith("norm.weight"):
+                back = back - 1
             weight.copy_(torch.from_numpy(np.array(back)))
 
 

@@ -10,14 +10,13 @@ import functools
 import importlib.util
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from bench.models import checkpoint
-from rows.gguf import kept, pre_tokenizer
+from bench.models import checkpoint, gguf_config
+from rows.gguf import kept, reading
 from rows.gguf.header import GgufError, Header, read_header
 from rows.gguf.tokenizer import read_tokenizer
 
@@ -65,26 +64,14 @@ def local(path: Path, packages: tuple[str, ...] = ()) -> Path:
         OSError: the folder of models cannot be written, or is full.
     """
     header = check(path)
-    found, tokens = kept.folder_of(kept.sha256_of(path)), pre_tokenizer.version(header.values)
-    if kept.is_there(found, tokens):
+    found, wanted = kept.folder_of(kept.sha256_of(path)), reading.version(header)
+    if kept.is_there(found, wanted):
         return found
     _require_known(path, header.architecture)
     with kept.held(found.name):
-        if not kept.is_there(found):  # another process may have made it meanwhile
+        if not kept.is_there(found, wanted):  # another process may have made it meanwhile
             _make(path, header, found, packages)
-        elif not kept.is_there(found, tokens):
-            _mend_tokens(path, found, tokens)
     return found
-
-
-def _mend_tokens(path: Path, folder: Path, tokens: int) -> None:
-    """Makes the tokenizer of a folder anew that was converted when this suite made other tokens."""
-    tqdm.write(
-        f"{folder}: its tokenizer is made anew; it cut texts otherwise than its model was trained on"
-    )
-    read_tokenizer(path).save_pretrained(folder)
-    if found := kept.origin(folder):
-        kept.write_origin(folder, replace(found, tokens=tokens))
 
 
 def require_packages(path: Path | str) -> None:
@@ -114,7 +101,7 @@ def _make(path: Path, header: Header, folder: Path, packages: tuple[str, ...]) -
     tqdm.write(f"converting {path.name} to {folder}, once; {header.items / 1e6:.0f} M numbers")
     work = Path(tempfile.mkdtemp(prefix=making, dir=folder.parent))
     try:
-        _convert(path, work)
+        _convert(path, header, work)
         import transformers
 
         values = header.values
@@ -128,20 +115,22 @@ def _make(path: Path, header: Header, folder: Path, packages: tuple[str, ...]) -
                 licence=str(values.get("general.license", "")),
                 packages=packages,
                 transformers=transformers.__version__,
-                tokens=pre_tokenizer.version(values),
+                reading=reading.version(header),
             ),
         )
         # Temporary folders, and what safetensors writes, are for their owner alone.
         work.chmod(0o755)
         for each in work.iterdir():
             each.chmod(0o644)
+        if folder.exists():  # made by a former reading, which was wrong
+            shutil.rmtree(folder)
         work.replace(folder)
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(work)
 
 
-def _convert(path: Path, folder: Path) -> None:
+def _convert(path: Path, header: Header, folder: Path) -> None:
     """Writes tokenizer, configuration and weights of a GGUF file as a checkpoint."""
     import torch
     from transformers import AutoConfig
@@ -149,6 +138,9 @@ def _convert(path: Path, folder: Path) -> None:
     place = {"pretrained_model_name_or_path": str(path.absolute().parent), "gguf_file": path.name}
     config = _read(path, lambda: AutoConfig.from_pretrained(**place))
     checkpoint.require_loadable(config, "float32")
+    _put_right(
+        path, config, header
+    )  # here for what is refused: it is read once more with the weights
     read_tokenizer(path).save_pretrained(folder)
     model, loading = _read(
         path,
@@ -160,6 +152,13 @@ def _convert(path: Path, folder: Path) -> None:
         raise GgufError(
             f"{path} lacks {len(missing)} of the weights of a {config.model_type}, {missing[0]} among them"
         )
+    own = {each.data_ptr(): each.numel() for each in model.state_dict().values()}  # tied ones once
+    if (rest := header.items - sum(own.values())) > 0:  # transformers leaves out tensors without a word
+        raise GgufError(
+            f"{path}: transformers' {config.model_type} has no place for {rest:,} of its numbers, so its "
+            "answers would be wrong; use the checkpoint as a folder"
+        )
+    _put_right(path, model.config, header)
     for weight in model.parameters():
         weight.data = _smallest(weight.data)
     # Nothing is quantised now, but save_pretrained would refuse while the configuration says so.
@@ -167,6 +166,13 @@ def _convert(path: Path, folder: Path) -> None:
     model.hf_quantizer = None
     model.config.dtype = torch.float32
     model.save_pretrained(folder)
+
+
+def _put_right(path: Path, config: Any, header: Header) -> None:
+    try:
+        gguf_config.put_right(config.get_text_config(), header)
+    except GgufError as error:
+        raise GgufError(f"{path}: {error}") from None
 
 
 def _unpacked() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from rows.whole import write_bytes
 
-FORMAT = 1  # of the conversion; another one makes other folders, and another identity
+FORMAT = 1  # of folders; another one makes other folders
 ORIGIN = "gguf.json"
 _CHUNK = 1 << 24
 _LONG = 1 << 30  # bytes from which on reading a file shows its progress
@@ -32,7 +32,7 @@ class Origin:
         file: name of the GGUF file. sha256, size: of it, hex and bytes.
         name: of the model, as the file says it; empty if it does not. licence: likewise.
         packages: with versions, if it came from packages. transformers: version that converted it.
-        tokens: of the file's texts; counts up where a fault is mended that made other tokens of them.
+        reading: of the file, as ``rows.gguf.reading.version`` counts them.
     """
 
     file: str
@@ -42,13 +42,12 @@ class Origin:
     licence: str = ""
     packages: tuple[str, ...] = ()
     transformers: str = ""
-    tokens: int = 1
+    reading: int = 1
 
     @property
     def fingerprint(self) -> str:
         """The model's identity in records: the file's checksum, and how it was converted."""
-        tokens = f"-tokens{self.tokens}" if self.tokens > 1 else ""
-        return f"gguf{FORMAT}{tokens}-sha256:{self.sha256}"
+        return f"gguf{self.reading}-sha256:{self.sha256}"
 
 
 def models_folder() -> Path:
@@ -64,12 +63,12 @@ def folder_of(sha256: str) -> Path:
     return models_folder() / f"gguf{FORMAT}-{sha256[:16]}"
 
 
-def is_there(folder: Path, tokens: int | None = None) -> bool:
-    """Whether a folder of ``models_folder`` holds a whole model; with those tokens, if any are asked for."""
+def is_there(folder: Path, reading: int | None = None) -> bool:
+    """Whether a folder of ``models_folder`` holds a whole model; if asked for, made by that reading."""
     if not (folder / ORIGIN).is_file():
         return False
-    found = origin(folder) if tokens is not None else None
-    return found is None or found.tokens == tokens
+    found = origin(folder) if reading is not None else None
+    return found is None or found.reading == reading
 
 
 def named(name: str) -> Path | None:

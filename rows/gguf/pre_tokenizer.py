@@ -54,6 +54,10 @@ WHOLE_PIECES = frozenset(
 )
 
 
+# Whose tokens this suite made otherwise, too, before it knew them.
+MENDED = WHOLE_PIECES | _QWEN2 | {"deepseek-coder"}
+
+
 def put_right(tokenizer: Any, values: dict[str, Any]) -> None:
     """Makes a tokenizer cut as the file asks, where transformers does not know how.
 
@@ -77,14 +81,6 @@ def put_right(tokenizer: Any, values: dict[str, Any]) -> None:
         backend.model.ignore_merges = True
         if "tokenizer.ggml.add_bos_token" not in values:
             tokenizer.add_bos_token = True
-
-
-def version(values: dict[str, Any]) -> int:
-    """Which tokens ``put_right`` makes of a file's texts: 1, or 2 where it once made others."""
-    if values.get("tokenizer.ggml.model") != "gpt2":
-        return 1
-    mended = WHOLE_PIECES | _QWEN2 | {"deepseek-coder"}
-    return 2 if values.get("tokenizer.ggml.pre") in mended else 1
 
 
 def _steps(name: Any) -> list[Any] | None:

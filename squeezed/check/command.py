@@ -74,6 +74,11 @@ def _one(model: str) -> int:
         print(f"error: {model}: {said}", file=sys.stderr)
         return 2
     print(found.text())
+    if file is not None:
+        print(
+            "(as transformers reads the file; it leaves some settings out, which squeezed-bench puts right or "
+            "refuses: docs/real-models.md)"
+        )
     return 1 if found.reasons else 0
 
 

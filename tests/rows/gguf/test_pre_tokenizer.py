@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rows.gguf import kept, pre_tokenizer
+from rows.gguf import kept
 from rows.gguf.header import GgufError
 from rows.gguf.tokenizer import read_tokenizer
 from rows.tokenizer import load_tokenizer
@@ -101,11 +101,3 @@ def test_a_tokenizer_that_was_kept_with_other_tokens_is_not_used(
     former.save_pretrained(folder)
     kept.write_origin(folder, found)
     assert pieces(load_tokenizer(str(path))) == IN_THREES
-
-
-def test_identity_changes_with_the_tokens() -> None:
-    values = {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "llama-bpe"}
-    first = kept.Origin(file="a", sha256="0", size=1)
-    assert first.fingerprint == "gguf1-sha256:0"  # as in all records of before
-    now = kept.Origin(file="a", sha256="0", size=1, tokens=pre_tokenizer.version(values))
-    assert now.fingerprint == "gguf1-tokens2-sha256:0"
