@@ -86,9 +86,9 @@ def _same_name(config: Any, key: str, value: Any) -> None:
 
 def _head(config: Any, length: int | None, rotated: int | None) -> None:
     """Checks the size of heads, and puts the share of it right that RoPE turns."""
-    if hasattr(config, "global_head_dim"):  # two sizes of heads: the keys say one of them
+    size = _head_size(config)
+    if hasattr(config, "global_head_dim") or not size:  # two sizes of heads: the keys say one of them
         return
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     if length and length != size:
         raise _refused("attention.key_length", length, str(size))
     ropes = _ropes(config)
@@ -103,10 +103,16 @@ def _head(config: Any, length: int | None, rotated: int | None) -> None:
 
 
 def _scale(config: Any, scale: float | None) -> None:
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    found = (getattr(config, "query_pre_attn_scalar", None) or size) ** -0.5
-    if scale and not _close(found, scale):
+    size = getattr(config, "query_pre_attn_scalar", None) or _head_size(config)
+    if not scale or not size:
+        return
+    if not _close(found := size**-0.5, scale):
         raise _refused("attention.scale", scale, f"{found:.4g}")
+
+
+def _head_size(config: Any) -> int | None:
+    heads = getattr(config, "num_attention_heads", None)
+    return getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else None)
 
 
 def _ropes(config: Any) -> list[dict[str, Any]]:
