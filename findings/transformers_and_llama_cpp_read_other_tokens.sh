@@ -10,6 +10,8 @@
 #     tokenizer.json has a template, and wrote none before.
 #   - Cut by rules that transformers does not know (deepseek-coder, stablelm2, smollm, and any made-up
 #     name): it cuts as GPT-2 does, without a word. llama.cpp refuses a made-up name.
+# In the file of a SentencePiece vocabulary: add_space_prefix = false is not heeded. transformers puts a blank before
+#   the text all the same.
 # Why it matters: the model runs and answers somewhat worse, so one blames the quantisation. A benchmark that
 #   compares an engine on transformers with llama.cpp on "the same file" compares two prompts.
 # How sure: certain. gpt-2, the control, gives equal tokens.
@@ -34,6 +36,7 @@ import tempfile
 import urllib.request
 
 TEXT = "hello 1234\n\n5"
+WORD = "hi"  # for the SentencePiece vocabulary
 
 
 def ask_llama_cpp(path):
@@ -43,7 +46,7 @@ def ask_llama_cpp(path):
     params = xllamacpp.CommonParams()
     params.model.path, params.n_ctx, params.n_parallel, params.warmup = path, 64, 1, False
     server = xllamacpp.Server(params)
-    body = json.dumps({"content": TEXT, "add_special": True}).encode()
+    body = json.dumps({"content": sys.argv[2], "add_special": True}).encode()
     request = urllib.request.Request(
         f"{server.listening_address}/tokenize", body, {"Content-Type": "application/json"}
     )
@@ -65,11 +68,38 @@ logging.disable(logging.WARNING)
 folder = pathlib.Path(tempfile.mkdtemp())
 MERGES = ["l l", "1 2", "12 3", "123 4", "Ċ Ċ"]
 TOKENS = ["<s>", "</s>", *sorted(ByteLevel.alphabet()), *("".join(each.split()) for each in MERGES), "hello"]
+PIECES = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "h", "i"]
 
 
 def write(pre):
     """A one-layer Llama of zeros with a small vocabulary, whose texts are cut by the rules of that name."""
-    path = folder / f"{pre}.gguf"
+    writer = start(pre, len(TOKENS))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(TOKENS)
+    writer.add_token_types([3, 3] + [1] * (len(TOKENS) - 2))
+    writer.add_token_merges(MERGES)
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    return end(writer, len(TOKENS))
+
+
+def write_sentencepiece(prefix):
+    """The same with a SentencePiece vocabulary."""
+    writer = start(f"prefix-{prefix}", len(PIECES))
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(PIECES)
+    writer.add_token_scores([0.0] * 259 + [-1.0, -2.0, -3.0])
+    writer.add_token_types([2, 3, 3] + [6] * 256 + [1] * 3)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_space_prefix(prefix)
+    return end(writer, len(PIECES))
+
+
+def start(name, tokens):
+    path = folder / f"{name}.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(64)
     writer.add_block_count(1)
@@ -78,17 +108,14 @@ def write(pre):
     writer.add_head_count(1)
     writer.add_head_count_kv(1)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(len(TOKENS))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(pre)
-    writer.add_token_list(TOKENS)
-    writer.add_token_types([3, 3] + [1] * (len(TOKENS) - 2))
-    writer.add_token_merges(MERGES)
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(1)
+    writer.add_vocab_size(tokens)
+    return writer
+
+
+def end(writer, tokens):
     for name, shape in (
-        ("token_embd", (len(TOKENS), 64)),
-        ("output", (len(TOKENS), 64)),
+        ("token_embd", (tokens, 64)),
+        ("output", (tokens, 64)),
         ("output_norm", (64,)),
         ("blk.0.attn_norm", (64,)),
         ("blk.0.ffn_norm", (64,)),
@@ -100,11 +127,11 @@ def write(pre):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
+    return writer.path
 
 
-def of_llama_cpp(path):
-    found = subprocess.run([sys.executable, __file__, str(path)], capture_output=True, text=True, timeout=120)
+def of_llama_cpp(path, text=TEXT):
+    found = subprocess.run([sys.executable, __file__, str(path), text], capture_output=True, text=True, timeout=120)
     lines = [line for line in found.stdout.splitlines() if line.startswith("IDS ")]
     return json.loads(lines[0][4:]) if lines else None
 
@@ -129,6 +156,12 @@ for pre in ("gpt-2", "llama-bpe", "tekken", "deepseek-coder", "stablelm2", "smol
     else:
         as_gpt2 = AutoTokenizer.from_pretrained(folder, gguf_file="gpt-2.gguf").encode(TEXT)
         same &= theirs != ours == as_gpt2
+for prefix in (True, False):
+    path = write_sentencepiece(prefix)
+    theirs = " ".join(PIECES[each] for each in of_llama_cpp(path, WORD))
+    ours = " ".join(PIECES[each] for each in AutoTokenizer.from_pretrained(folder, gguf_file=path.name).encode(WORD))
+    print(f"  {WORD}, add_space_prefix {prefix}: llama.cpp {theirs}; transformers {ours}")
+    same &= (theirs == ours) == prefix and ours == "<s> ▁ h i"
 print("Still so." if same else "CHANGED: the behaviour is another one now.")
 sys.exit(0 if same else 1)
 PY

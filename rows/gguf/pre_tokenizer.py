@@ -1,9 +1,10 @@
-"""How texts are cut before tokens are made of them, by the name that a GGUF file gives it.
+"""How texts are cut and marked before tokens are made of them, as a GGUF file asks.
 
 A byte-level vocabulary was learnt on pieces that some rules had cut. A GGUF file names these rules only
 (``tokenizer.ggml.pre``); what they are stands in llama.cpp. transformers 5.23 knows some of the names. For
 all others it cuts as GPT-2 does, without a word, and the model then reads other tokens than it was trained
-on. The names of this table were compared with llama.cpp (xllamacpp 2026.10.11549) on tokens.
+on. A SentencePiece vocabulary has blanks as signs of its own, and where they are put is a setting of the
+file. All was compared with llama.cpp (xllamacpp 2026.10.11549) on tokens.
 """
 
 from typing import Any
@@ -54,10 +55,6 @@ WHOLE_PIECES = frozenset(
 )
 
 
-# Whose tokens this suite made otherwise, too, before it knew them.
-MENDED = WHOLE_PIECES | _QWEN2 | {"deepseek-coder"}
-
-
 def put_right(tokenizer: Any, values: dict[str, Any]) -> None:
     """Makes a tokenizer cut as the file asks, where transformers does not know how.
 
@@ -68,7 +65,11 @@ def put_right(tokenizer: Any, values: dict[str, Any]) -> None:
     Raises:
         ValueError: the file gives no name, or one that neither transformers nor this table knows.
     """
-    if values.get("tokenizer.ggml.model") != "gpt2":  # SentencePiece and Unigram cut nothing before
+    if values.get("tokenizer.ggml.model") == "llama":
+        _mark_blanks(
+            tokenizer.backend_tokenizer, values.get("tokenizer.ggml.add_space_prefix", True)
+        )
+    if values.get("tokenizer.ggml.model") != "gpt2":
         return
     backend, name = tokenizer.backend_tokenizer, values.get("tokenizer.ggml.pre")
     if (steps := _steps(name)) is not None:
@@ -81,6 +82,33 @@ def put_right(tokenizer: Any, values: dict[str, Any]) -> None:
         backend.model.ignore_merges = True
         if "tokenizer.ggml.add_bos_token" not in values:
             tokenizer.add_bos_token = True
+
+
+def was_mended(values: dict[str, Any], architecture: str) -> bool:
+    """Whether this suite once made other tokens of such a file's texts, as transformers does."""
+    name, kind = values.get("tokenizer.ggml.pre"), values.get("tokenizer.ggml.model")
+    if kind == "gpt2":
+        return name in WHOLE_PIECES | _QWEN2 | {"deepseek-coder"}
+    return kind == "llama" and not architecture.startswith(("gemma", "phi3"))
+
+
+def _mark_blanks(backend: Any, prefix: bool) -> None:
+    """Writes blanks as SentencePiece does, with one more before each text and behind each special token.
+
+    transformers puts that one there whatever the file says, not before a text that begins with a blank, and
+    not behind special tokens. What it makes of Gemma and Phi-3 is made otherwise, and as it should be.
+    """
+    from tokenizers import decoders, normalizers, pre_tokenizers
+
+    if not isinstance(backend.pre_tokenizer, pre_tokenizers.Metaspace):
+        return
+    before = [normalizers.Prepend("▁")] if prefix else []
+    backend.pre_tokenizer = None
+    backend.normalizer = normalizers.Sequence([*before, normalizers.Replace(" ", "▁")])
+    behind = [decoders.Strip(content=" ", left=1)] if prefix else []
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *behind]
+    )
 
 
 def _steps(name: Any) -> list[Any] | None:

@@ -15,9 +15,6 @@ _LEFT_OUT = frozenset({"falcon", "nemotron", "phi3", "stablelm", "starcoder2"})
 def version(header: Header) -> int:
     """The number of the reading that makes a file's tokens and model today: 2 where 1 was wrong."""
     values = header.values
-    tokens = (
-        values.get("tokenizer.ggml.model") == "gpt2"
-        and values.get("tokenizer.ggml.pre") in pre_tokenizer.MENDED
-    )
+    tokens = pre_tokenizer.was_mended(values, header.architecture)
     sizes = (header.architecture, values.get(f"{header.architecture}.block_count"))
     return 2 if tokens or header.architecture in _LEFT_OUT or sizes in SCALED_BY_WIDTH else 1

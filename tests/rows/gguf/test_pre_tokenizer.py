@@ -55,11 +55,35 @@ def write(path: Path, pre: str | None, bos: bool | None = None) -> Path:
     writer.add_eos_token_id(1)
     if bos is not None:
         writer.add_add_bos_token(bos)
-    writer.add_tensor("token_embd.weight", np.zeros((len(tokens), 64), np.float32))
+    _end(writer, len(tokens))
+    return path
+
+
+def _end(writer: Any, tokens: int) -> None:
+    writer.add_tensor("token_embd.weight", np.zeros((tokens, 64), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_sentencepiece(path: Path, prefix: bool | None) -> Path:
+    """A GGUF file with a small SentencePiece vocabulary. ``prefix``: a blank before texts; None: not said."""
+    made = ["▁", "h", "i", "hi", "▁hi", "▁▁"]
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *made]
+    writer = gguf.GGUFWriter(path, "llama")
+    for key in ("context_length", "block_count", "embedding_length", "feed_forward_length"):
+        writer.add_uint32(f"llama.{key}", 64)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * 259 + [-float(place) for place in range(len(made))])
+    writer.add_token_types([2, 3, 3] + [6] * 256 + [1] * len(made))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    if prefix is not None:
+        writer.add_add_space_prefix(prefix)
+    _end(writer, len(tokens))
     return path
 
 

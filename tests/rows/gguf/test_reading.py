@@ -17,6 +17,7 @@ def header(architecture: str, **values: object) -> Header:
         (header("llama", tokenizer__ggml__model="gpt2", tokenizer__ggml__pre="smollm"), 1),
         (header("llama", tokenizer__ggml__model="gpt2", tokenizer__ggml__pre="llama-bpe"), 2),
         (header("qwen2", tokenizer__ggml__model="gpt2", tokenizer__ggml__pre="qwen2"), 1),
+        (header("llama", tokenizer__ggml__model="llama"), 2),
         (header("gemma3", tokenizer__ggml__model="llama", gemma3__block_count=18), 1),
         (header("gemma3", tokenizer__ggml__model="llama", gemma3__block_count=62), 2),
         (header("starcoder2", tokenizer__ggml__model="gpt2", tokenizer__ggml__pre="starcoder"), 2),
