@@ -76,8 +76,8 @@ def _one(model: str) -> int:
     print(found.text())
     if file is not None:
         print(
-            "(as transformers reads the file; it leaves some settings out, which squeezed-bench puts right or "
-            "refuses: docs/real-models.md)"
+            "(as transformers reads the file; it leaves some settings out, which squeezed-bench puts right "
+            "or refuses: docs/real-models.md)"
         )
     return 1 if found.reasons else 0
 
