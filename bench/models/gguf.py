@@ -153,7 +153,9 @@ def _convert(path: Path, header: Header, folder: Path) -> None:
             f"{path} lacks {len(missing)} of the weights of a {config.model_type}, {missing[0]} among them"
         )
     own = {each.data_ptr(): each.numel() for each in model.state_dict().values()}  # tied ones once
-    if (rest := header.items - sum(own.values())) > 0:  # transformers leaves out tensors without a word
+    if (
+        rest := header.items - sum(own.values())
+    ) > 0:  # transformers leaves out tensors without a word
         raise GgufError(
             f"{path}: transformers' {config.model_type} has no place for {rest:,} of its numbers, so its "
             "answers would be wrong; use the checkpoint as a folder"

@@ -87,7 +87,9 @@ def _same_name(config: Any, key: str, value: Any) -> None:
 def _head(config: Any, length: int | None, rotated: int | None) -> None:
     """Checks the size of heads, and puts the share of it right that RoPE turns."""
     size = _head_size(config)
-    if hasattr(config, "global_head_dim") or not size:  # two sizes of heads: the keys say one of them
+    if (
+        hasattr(config, "global_head_dim") or not size
+    ):  # two sizes of heads: the keys say one of them
         return
     if length and length != size:
         raise _refused("attention.key_length", length, str(size))
