@@ -138,9 +138,7 @@ def _convert(path: Path, header: Header, folder: Path) -> None:
     place = {"pretrained_model_name_or_path": str(path.absolute().parent), "gguf_file": path.name}
     config = _read(path, lambda: AutoConfig.from_pretrained(**place))
     checkpoint.require_loadable(config, "float32")
-    _put_right(
-        path, config, header
-    )  # here for what is refused: it is read once more with the weights
+    _put_right(path, config, header)  # refuses before the slow part; the model has its own
     read_tokenizer(path).save_pretrained(folder)
     model, loading = _read(
         path,
@@ -153,9 +151,7 @@ def _convert(path: Path, header: Header, folder: Path) -> None:
             f"{path} lacks {len(missing)} of the weights of a {config.model_type}, {missing[0]} among them"
         )
     own = {each.data_ptr(): each.numel() for each in model.state_dict().values()}  # tied ones once
-    if (
-        rest := header.items - sum(own.values())
-    ) > 0:  # transformers leaves out tensors without a word
+    if (rest := header.items - sum(own.values())) > 0:  # left out by transformers, without a word
         raise GgufError(
             f"{path}: transformers' {config.model_type} has no place for {rest:,} of its numbers, so its "
             "answers would be wrong; use the checkpoint as a folder"

@@ -1,8 +1,8 @@
 """What a GGUF file says of its model and transformers leaves out: put right, or the file is refused.
 
 transformers 5.23 takes over a short list of keys for each architecture. Of a StarCoder 2 it reads no RoPE
-base, of a Phi-3 no window, of a StableLM neither base nor the form of its layers, and so on: defaults take
-their place, and the model runs and answers worse. Keys: llama.cpp, gguf-py/gguf/constants.py.
+base, of a Phi-3 no window, of a StableLM neither base nor the share of a head that it turns, and so on:
+defaults take their place, and the model runs and answers worse. Keys: gguf-py/gguf/constants.py of llama.cpp.
 """
 
 from typing import Any
@@ -34,9 +34,7 @@ def put_right(config: Any, header: Header) -> None:
         config, said("attention.layer_norm_rms_epsilon") or said("attention.layer_norm_epsilon")
     )
     for key in ("attn_logit_softcapping", "final_logit_softcapping"):
-        _same_name(config, key, said(key))
-    if (parallel := said("use_parallel_residual")) is not None:
-        _same_name(config, "use_parallel_residual", parallel)
+        _cap(config, key, said(key))
     if (header.architecture, said("block_count")) in SCALED_BY_WIDTH:
         config.query_pre_attn_scalar = config.hidden_size // config.num_attention_heads
     _head(config, said("attention.key_length"), said("rope.dimension_count"))
@@ -56,11 +54,8 @@ def _base(config: Any, base: float | None) -> None:
 
 
 def _window(config: Any, window: int | None, context: int | None) -> None:
-    if (
-        not window
-        or (context and window >= context)
-        or getattr(config, "sliding_window", None) == window
-    ):
+    all_of_it = not window or (context is not None and window >= context)
+    if all_of_it or getattr(config, "sliding_window", None) == window:
         return
     if not hasattr(config, "sliding_window"):
         raise _refused("attention.sliding_window", window, "none")
@@ -74,22 +69,18 @@ def _epsilon(config: Any, epsilon: float | None) -> None:
         setattr(config, names[0], epsilon)
 
 
-def _same_name(config: Any, key: str, value: Any) -> None:
-    if value is None or value == 0:  # 0: no cap
-        if key == "use_parallel_residual" and value is not None and hasattr(config, key):
-            setattr(config, key, bool(value))
+def _cap(config: Any, key: str, cap: float | None) -> None:
+    if not cap:
         return
     if not hasattr(config, key):
-        raise _refused(key, value, "none")
-    setattr(config, key, value)
+        raise _refused(key, cap, "none")
+    setattr(config, key, cap)
 
 
 def _head(config: Any, length: int | None, rotated: int | None) -> None:
     """Checks the size of heads, and puts the share of it right that RoPE turns."""
     size = _head_size(config)
-    if (
-        hasattr(config, "global_head_dim") or not size
-    ):  # two sizes of heads: the keys say one of them
+    if not size or hasattr(config, "global_head_dim"):  # of two sizes the keys say one
         return
     if length and length != size:
         raise _refused("attention.key_length", length, str(size))

@@ -22,7 +22,7 @@ KINDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "stablelm",
         {"partial_rotary_factor": 0.5, "use_parallel_residual": False, "layer_norm_eps": 3e-3},
-        {"rope__dimension_count": 8, "use_parallel_residual": False},
+        {"rope__dimension_count": 8},
     ),
     ("phi3", {"sliding_window": 16, "pad_token_id": 0}, {"attention__sliding_window": 16}),
     (
