@@ -42,10 +42,7 @@ def write(path: Path, pre: str | None, bos: bool | None = None) -> Path:
 
     made = ["".join(merge.split()) for merge in MERGES]
     tokens = ["<s>", "</s>", *sorted(ByteLevel.alphabet()), *made, "hello"]
-    writer = gguf.GGUFWriter(path, "llama")
-    for key in ("context_length", "block_count", "embedding_length", "feed_forward_length"):
-        writer.add_uint32(f"llama.{key}", 64)
-    writer.add_tokenizer_model("gpt2")
+    writer = _start(path, "gpt2")
     if pre:
         writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
@@ -57,6 +54,14 @@ def write(path: Path, pre: str | None, bos: bool | None = None) -> Path:
         writer.add_add_bos_token(bos)
     _end(writer, len(tokens))
     return path
+
+
+def _start(path: Path, kind: str) -> Any:
+    writer = gguf.GGUFWriter(path, "llama")
+    for key in ("context_length", "block_count", "embedding_length", "feed_forward_length"):
+        writer.add_uint32(f"llama.{key}", 64)
+    writer.add_tokenizer_model(kind)
+    return writer
 
 
 def _end(writer: Any, tokens: int) -> None:
@@ -71,10 +76,7 @@ def write_sentencepiece(path: Path, prefix: bool | None) -> Path:
     """A GGUF file with a small SentencePiece vocabulary. ``prefix``: a blank before texts; None: not said."""
     made = ["▁", "h", "i", "hi", "▁hi", "▁▁"]
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *made]
-    writer = gguf.GGUFWriter(path, "llama")
-    for key in ("context_length", "block_count", "embedding_length", "feed_forward_length"):
-        writer.add_uint32(f"llama.{key}", 64)
-    writer.add_tokenizer_model("llama")
+    writer = _start(path, "llama")
     writer.add_tokenizer_pre("default")
     writer.add_token_list(tokens)
     writer.add_token_scores([0.0] * 259 + [-float(place) for place in range(len(made))])
