@@ -16,13 +16,14 @@ import torch
 from squeezed.cache.conversation import FixedContextCache, make_cache
 from squeezed.calibration import of_context
 from squeezed.calibration.of_context import Pair
+from squeezed.clustering import check_way
 from squeezed.context import derived, host
 from squeezed.context.data import Context
 from squeezed.context.ids import check_ids, require_known
 from squeezed.generation.observe import calibrate_on_inputs, own_pieces
-from squeezed.generation.replay import with_replay
+from squeezed.generation.replay import require_room, with_replay
 from squeezed.index.build import build_layers
-from squeezed.index.settings import WINDOW, Coarse, Settings, validate_levels
+from squeezed.index.settings import WINDOW, Conditions, Settings, validate_levels
 from squeezed.methods.base import Method
 from squeezed.model import attention, fingerprint
 from squeezed.model.prefill import prefill
@@ -49,23 +50,23 @@ class FixedContext(Context):
         """Bytes of what the lookup reads beyond keys and values: centroids, offsets, positions, curves."""
         return of_context.index_bytes(self)
 
-    def calibrations(self, coarse: Coarse) -> Pair:
-        """Calibration for user inputs and for single tokens, if the coarser levels do this.
+    def calibrations(self, conditions: Conditions) -> Pair:
+        """Calibration for user inputs and for single tokens, if keys are scored like this.
 
         On the observation window the two are the same, as in the paper.
 
         Raises:
             ValueError: the queries to calibrate on were not kept.
         """
-        return of_context.calibrations(self, coarse)
+        return of_context.calibrations(self, conditions)
 
-    def known_calibrations(self) -> dict[Coarse, Pair]:
+    def known_calibrations(self) -> dict[Conditions, Pair]:
         """The calibrations that exist so far, by what the coarser levels do."""
         return of_context.known_calibrations(self)
 
-    def exact_calibrations(self) -> Pair:
+    def exact_calibrations(self, conditions: Conditions) -> Pair:
         """The same on the keys themselves instead of centroids, for methods that score every key."""
-        return of_context.exact_calibrations(self)
+        return of_context.exact_calibrations(self, conditions)
 
     def mean_values(self, number: int) -> tuple[torch.Tensor, ...]:
         """Mean value of each cluster of a layer, ``[H, C, D]`` for each level."""
@@ -185,14 +186,18 @@ def prepare(
             layer's activations allow, 2,048 at least.
 
     Raises:
-        ValueError: levels out of range, an unknown statistic, a context not longer than the window, or token
-            ids that the model does not know. NonFiniteError: the model computes NaN or infinity.
+        ValueError: levels out of range, an unknown strategy or statistic, a cap below 1, a context not longer
+            than the window, or token ids that the model does not know.
+        NonFiniteError: the model computes NaN or infinity.
         UnsupportedModelError: the engine cannot reproduce this model's attention.
     """
     names = statistics_for(statistics)
     settings = Settings(validate_levels(levels), window, seed, strategy, balance, names)
+    check_way(strategy, balance)
     ids = check_ids(context_ids, window)
     require_known(ids, model.config, "context_ids")
+    if REPLAY_ATTENTION in names:
+        require_room(model, len(ids))
     attention.switch(model)
     full, local, recurrent = sort_out(prefill(model, ids, window, chunk, names))
     layers = build_layers(full, settings.levels, window, seed, strategy=strategy, balance=balance)
@@ -200,9 +205,9 @@ def prepare(
     context = FixedContext(ids, layers, settings, identity, local, recurrent=recurrent)
     if REPLAY_ATTENTION in names:
         context = with_replay(context, model)
-    calibrations = context.calibrations(settings.coarse)
+    calibrations = context.calibrations(settings.conditions)
     if not keep_queries:
-        without = tuple(replace(layer, queries=None) for layer in layers)
+        without = tuple(replace(layer, queries=None) for layer in context.layers)
         context = replace(context, layers=without)
-        context.derive(settings.coarse, lambda: calibrations)
+        context.derive(settings.conditions, lambda: calibrations)
     return context

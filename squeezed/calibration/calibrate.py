@@ -14,21 +14,21 @@ from squeezed_kernels import children, lookup
 from squeezed.calibration.coarse import keep_coarse, with_spread
 from squeezed.calibration.curves import GRID, HEAD_GRID, MASS_GRID, Calibration, LevelCurves
 from squeezed.index.layer import LayerIndex
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 from squeezed.selection.rules import rows_in_mass
 
 
 def calibrate(
     layers: Sequence[LayerIndex],
     samples: Sequence[Sequence[torch.Tensor]],
-    coarse: Coarse,
+    conditions: Conditions,
 ) -> Calibration:
     """Curves of all levels, each under the conditions of its use: only children of kept clusters compete.
 
     Args:
         layers: indexes of all layers. samples: for each layer the queries that were processed together,
             ``[Hq, L, D]`` each; their scores are averaged over L, as they are online.
-        coarse: what the levels before the finest are to do.
+        conditions: how they are scored.
 
     Raises:
         ValueError: a score is NaN (keys or queries were not finite).
@@ -36,18 +36,18 @@ def calibrate(
     keeps: list[torch.Tensor | None] = [None] * len(layers)
     curves = []
     scored: list[torch.Tensor] = []
-    for depth in range(len(coarse.drops) + 1):
+    for depth in range(len(conditions.drops) + 1):
         scored = [
-            _score(layer, depth, queries, keep, coarse)
+            _score(layer, depth, queries, keep, conditions)
             for layer, queries, keep in zip(layers, samples, keeps, strict=True)
         ]
         curves.append(_curves(scored, [layer.levels[depth].counts for layer in layers]))
-        if depth < len(coarse.drops):
+        if depth < len(conditions.drops):
             keeps = [
-                keep_coarse(scores, layer, number, curves[-1], depth, coarse)
+                keep_coarse(scores, layer, number, curves[-1], depth, conditions)
                 for number, (scores, layer) in enumerate(zip(scored, layers, strict=True))
             ]
-    return Calibration(tuple(curves), _mass_curve(scored, layers), coarse)
+    return Calibration(tuple(curves), _mass_curve(scored, layers), conditions)
 
 
 def _score(
@@ -55,7 +55,7 @@ def _score(
     depth: int,
     queries: Sequence[torch.Tensor],
     keep: torch.Tensor | None,
-    coarse: Coarse,
+    conditions: Conditions,
 ) -> torch.Tensor:
     """Log scores ``[S, H, 1, C]`` of S samples at one level."""
     level = layer.levels[depth]
@@ -67,11 +67,12 @@ def _score(
             level.counts,
             layer.scale,
             softcap=layer.softcap,
+            reduce=conditions.reduce,
             candidates=None if allowed is None else allowed[s, None],
         )
         for s, query in enumerate(queries)
     ]
-    return with_spread(torch.cat(scores), level, coarse)
+    return with_spread(torch.cat(scores), level, conditions)
 
 
 def _curves(scored: list[torch.Tensor], counts: list[torch.Tensor]) -> LevelCurves:

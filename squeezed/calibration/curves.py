@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 
 GRID = 4096  # steps of the model's curve: sparsity is resolved to 1 / GRID
 HEAD_GRID = 512  # steps of the curves of a layer or a head
@@ -43,12 +43,12 @@ class Calibration:
             whose coarser cluster was dropped lie at its bottom.
         mass: float32 ``[MASS_GRID + 1]``; entry k is the share of keys, averaged over layers and heads, in
             the smallest sets of clusters that hold the probability mass k / MASS_GRID.
-        coarse: what the levels before the finest did.
+        conditions: how the sample was scored.
     """
 
     levels: tuple[LevelCurves, ...]
     mass: torch.Tensor
-    coarse: Coarse
+    conditions: Conditions
 
     def mass_for(self, sparsity: float) -> float:
         """The probability mass whose clusters hold the share ``1 - sparsity`` of the keys."""

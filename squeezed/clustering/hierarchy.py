@@ -63,13 +63,19 @@ def cluster_levels(
             finite, an impossible cap.
     """
     check_levels(levels)
-    if strategy not in STRATEGIES:
-        raise ValueError(f"strategy {strategy!r}; expected one of {', '.join(STRATEGIES)}")
+    check_way(strategy, balance)
     check_input(keys)
     clusters = [max(1, round(level * keys.shape[1])) for level in levels]
     way = _bottom_up if strategy == "bottom-up" else _top_down
     order, counts = way(keys, clusters, seed, balance)
     return Hierarchy(order, tuple(segment_starts(each).int() for each in counts))
+
+
+def check_way(strategy: str, balance: float | None) -> None:
+    """Refuses an unknown strategy and a cap that no partition can meet."""
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy {strategy!r}; expected one of {', '.join(STRATEGIES)}")
+    size_cap(1, 1, balance)
 
 
 def check_levels(levels: tuple[float, ...]) -> None:

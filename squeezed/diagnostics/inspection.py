@@ -1,5 +1,6 @@
 """What a stored index holds, read from its folder alone: sizes, settings, clusters, thresholds."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from squeezed.calibration.of_context import Pair, known_calibrations
 from squeezed.clustering import cluster_statistics
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 from squeezed.storage.load import read_context
 from squeezed.storage.manifest import read_manifest
 
@@ -49,8 +50,8 @@ def inspect(folder: str | Path) -> dict[str, Any]:
         "levels": _levels(stored.layers),
         "calibrated_on": stored.calibrated_on,
         "calibrations": [
-            _thresholds(coarse, phase, calibration)
-            for coarse, pair in known_calibrations(stored).items()
+            _thresholds(conditions, phase, calibration)
+            for conditions, pair in known_calibrations(stored).items()
             for phase, calibration in _phases(pair)
         ],
         "checksums": "ok",
@@ -85,10 +86,8 @@ def to_text(report: dict[str, Any]) -> str:
             f"{level['largest_head']}); {level['empty']} empty in all"
         )
     for calibration in report["calibrations"]:
-        drops = ", ".join(f"{drop:g}" for drop in calibration["drops"])
-        how = f"{calibration['by']}, {calibration['score']} scores"
-        coarse = f", coarse drops {drops} by {how}" if drops else ""
-        lines.append(f"calibrated  on {report['calibrated_on']} for {calibration['phase']}{coarse}")
+        how = f", {calibration['how']}" if calibration["how"] else ""
+        lines.append(f"calibrated  on {report['calibrated_on']} for {calibration['phase']}{how}")
         for level, thresholds in enumerate(calibration["thresholds"]):
             values = [
                 f"{'none' if value is None else f'{value:.4f}'} at {sparsity}"
@@ -153,7 +152,7 @@ def _levels(layers: tuple[LayerIndex, ...]) -> list[dict[str, Any]]:
     return found
 
 
-def _thresholds(coarse: Coarse, phase: str, calibration: Calibration) -> dict[str, Any]:
+def _thresholds(conditions: Conditions, phase: str, calibration: Calibration) -> dict[str, Any]:
     """Thresholds of the whole model at each level, by sparsity; ``None`` keeps whatever gets there."""
     levels = []
     for level in calibration.levels:
@@ -163,8 +162,8 @@ def _thresholds(coarse: Coarse, phase: str, calibration: Calibration) -> dict[st
         levels.append(
             {str(each): value if value > lowest else None for each, value in found.items()}
         )
-    what = {"drops": list(coarse.drops), "by": coarse.by, "score": coarse.score, "phase": phase}
-    return what | {"thresholds": levels}
+    what = asdict(conditions) | {"drops": list(conditions.drops)}
+    return what | {"how": str(conditions), "phase": phase, "thresholds": levels}
 
 
 def _size(count: int) -> str:

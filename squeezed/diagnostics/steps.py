@@ -16,7 +16,7 @@ from squeezed.cache.fixed import block_weights
 from squeezed.context.data import Context
 from squeezed.diagnostics.table import Row
 from squeezed.generation.batch import left_padded
-from squeezed.generation.watch import watch
+from squeezed.generation.watch import input_passes, watch
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import Method
 from squeezed.selection.kept import Selection
@@ -42,7 +42,8 @@ def diagnose(
         method: to look at. max_new_tokens: at most that many tokens are generated. backend: of the kernels.
 
     Returns:
-        One row for each layer, KV head and phase (``input``: the user input's forward pass; ``token``: the
+        One row for each layer, KV head and phase (``input``: the user input's forward pass, or
+        passes, of a model that takes token by token; ``token``: the
         generated tokens' passes, absent if there was none). Each figure is the mean over the phase's
         ``steps``, of which a user input selected for in blocks counts the mean over its blocks:
 
@@ -59,12 +60,13 @@ def diagnose(
     batch = left_padded(question_ids)
     if len(batch.ids) != 1:
         raise ValueError(f"question_ids holds {len(batch.ids)} user inputs; expected one")
+    fed = input_passes(ctx, batch.ids[0])
     watched = watch(model, ctx, batch.ids[0], method, max_new_tokens, backend)
     rows: list[Row] = []
     for number, (layer, steps) in enumerate(zip(ctx.layers, watched, strict=True)):
         for phase, part, tokens in (
-            ("input", steps[:1], batch.ids.shape[1]),
-            ("token", steps[1:], 1),
+            ("input", steps[:fed], batch.ids.shape[1] // fed),
+            ("token", steps[fed:], 1),
         ):
             if part:
                 measured = [measure(layer, step, tokens) for step in part]

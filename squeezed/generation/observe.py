@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 
 from squeezed.context.data import Context
-from squeezed.generation.watch import watch
+from squeezed.generation.watch import input_passes, watch
 from squeezed.methods.full import Full
 from squeezed.model.fingerprint import require_model
 
@@ -70,8 +70,10 @@ def observe(
     layers = []
     for number in range(len(context.layers)):
         samples = []
-        for watched in by_input:
-            first, *rest = [query[0] for query, _ in watched[number]]
+        for asked, watched in zip(inputs, by_input, strict=True):
+            queries = [query[0] for query, _ in watched[number]]
+            fed = input_passes(context, asked)
+            first, rest = torch.cat(queries[:fed], dim=1), queries[fed:]
             tokens = torch.cat(rest, dim=1) if rest else first[:, -1:]
             samples.append((first, tokens))
         layers.append(tuple(samples))

@@ -46,12 +46,9 @@ def with_replay(context: C, model: PreTrainedModel) -> C:
     scores = [
         torch.zeros(layer.heads, layer.clustered, device=layer.device) for layer in context.layers
     ]
-    most = min(CHUNK, context.tokens) + LEAD
-    positions.require_within(model.config, context.tokens + most)
-    rope.require_one_length(text_config(model), context.tokens, context.tokens + most)
+    require_room(model, context.tokens)
     attention.switch(model)
-    for start in range(0, context.tokens, CHUNK):
-        stop = min(start + CHUNK, context.tokens)
+    for start, stop in _chunks(context.tokens):
         repeated = context.ids[max(0, start - LEAD) : stop]
         for layer, found in zip(scores, _read(context, model, repeated, start, stop), strict=True):
             layer.copy_(layer.maximum(found))
@@ -60,6 +57,23 @@ def with_replay(context: C, model: PreTrainedModel) -> C:
         for layer, found in zip(context.layers, scores, strict=True)
     )
     return replace(context, layers=layers).with_derived(context.derived)
+
+
+def require_room(model: PreTrainedModel, tokens: int) -> None:
+    """Refuses a context of so many tokens that the model cannot repeat.
+
+    Raises:
+        ValueError: the model has not positions for context and chunk. UnsupportedModelError: its RoPE
+            depends on the length.
+    """
+    most = tokens + max(stop - max(0, start - LEAD) for start, stop in _chunks(tokens))
+    positions.require_within(model.config, most)
+    rope.require_one_length(text_config(model), tokens, most)
+
+
+def _chunks(tokens: int) -> list[tuple[int, int]]:
+    """Start and stop of each chunk."""
+    return [(start, min(start + CHUNK, tokens)) for start in range(0, tokens, CHUNK)]
 
 
 def _sorted(statistics: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -59,6 +59,11 @@ class Watched(Method):
         return self.layers
 
 
+def input_passes(context: Context, question_ids: torch.Tensor) -> int:
+    """Forward passes that a user input takes: one, or as many as it has tokens."""
+    return question_ids.shape[-1] if context.restarts else 1
+
+
 def watch(
     model: PreTrainedModel,
     context: Context,
@@ -80,6 +85,5 @@ def watch(
         max_new_tokens=max_new_tokens,
         backend=backend,
     )
-    fed = question_ids.shape[-1] if context.restarts else 1
-    passes = fed + out.sequences.shape[1] - 1
+    passes = input_passes(context, question_ids) + out.sequences.shape[1] - 1
     return [layer.steps[:: len(layer.steps) // passes] for layer in watched.layers]

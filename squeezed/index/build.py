@@ -6,7 +6,13 @@ import torch
 from squeezed_kernels import centroid_dtype, take_rows
 
 from squeezed.clustering import cluster_levels, segment_means
-from squeezed.index.layer import LayerIndex, Level, cluster_counts, in_cluster_order
+from squeezed.index.layer import (
+    LayerIndex,
+    Level,
+    cluster_counts,
+    in_cluster_order,
+    position_dtype,
+)
 from squeezed.index.spread import spreads
 from squeezed.model.states import LayerStates
 from squeezed.model.statistics import STATISTICS
@@ -62,7 +68,7 @@ def build_layer(
     return LayerIndex(
         keys=table,
         values=in_cluster_order(states.values, order),
-        positions=order.to(torch.int16 if clustered < 1 << 15 else torch.int32),
+        positions=order.to(position_dtype(states.keys.shape[1])),
         levels=with_spreads(built, table[:, :clustered], states),
         window=window,
         scale=states.scale,

@@ -104,6 +104,11 @@ class LayerIndex:
     def _token_bytes(self) -> int:
         return sum(table.shape[2] * table.itemsize for table in (self.keys, self.values))
 
+    def among_first(self, tokens: int) -> torch.Tensor:
+        """Clustered rows that are among the first tokens of the context, boolean ``[H, M]``."""
+        # Not the bare number: one that the positions' type cannot hold would wrap around.
+        return self.positions < min(tokens, self.clustered)
+
     def in_place_order(self, rows: torch.Tensor) -> torch.Tensor:
         """Something per clustered row, ``[H, M, ...]``, in the order of the fixed context."""
         places = self.positions.long()
@@ -116,6 +121,11 @@ class LayerIndex:
             t for level in self.levels for t in (level.centroids, level.offsets, level.spread)
         ]
         return [self.positions, *(t for t in levels if t is not None)]
+
+
+def position_dtype(tokens: int) -> torch.dtype:
+    """Of positions in a context of so many tokens: that number itself, to compare with, has to fit, too."""
+    return torch.int16 if tokens < 1 << 15 else torch.int32
 
 
 def in_cluster_order(rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:

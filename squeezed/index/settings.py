@@ -26,30 +26,45 @@ class Settings:
     statistics: tuple[str, ...] = ()
 
     @property
-    def coarse(self) -> "Coarse":
+    def conditions(self) -> "Conditions":
         """What thresholds are calibrated for in advance: the paper's setting."""
-        return Coarse(coarse_drops(len(self.levels), COARSE_SPARSITY))
+        return Conditions(coarse_drops(len(self.levels), COARSE_SPARSITY))
 
 
 @dataclass(frozen=True)
-class Coarse:
-    """What the levels before the finest do, which is a condition of the thresholds at all later levels.
+class Conditions:
+    """How keys are scored online, which is what thresholds and masses hold for.
 
     Attributes:
         drops: share of all keys dropped after each level but the finest, coarse to fine, not falling.
         by: what drops them: the threshold of the ``model``, of each ``layer`` or each ``head``, or ``topk``,
             the same share for every head.
         score: of their clusters: of the ``mean`` key (paper), or with its ``spread`` added.
+        reduce: over the query heads of a KV head. block: query tokens that are selected for together;
+            ``None``: all of a user input. Both as the method's.
+        dense_layers: first layers that select nothing, so their scores do not count.
     """
 
     drops: tuple[float, ...] = ()
     by: str = "model"
     score: str = MEAN
+    reduce: str = "mean"
+    block: int | None = None
+    dense_layers: int = 0
 
     def __post_init__(self) -> None:
         if not self.drops:  # nothing is dropped, so all are the same
             object.__setattr__(self, "by", "model")
             object.__setattr__(self, "score", MEAN)
+
+    def __str__(self) -> str:
+        """What is not as in the paper with one level, for a reader; empty if all is."""
+        drops = ", ".join(f"{drop:g}" for drop in self.drops)
+        told = [f"coarse drops {drops} by {self.by}, {self.score} scores" if drops else ""]
+        told.append(f"reduce={self.reduce}" if self.reduce != "mean" else "")
+        told.append(f"block={self.block}" if self.block is not None else "")
+        told.append(f"dense_layers={self.dense_layers}" if self.dense_layers else "")
+        return ", ".join(filter(None, told))
 
 
 def coarse_drops(depth: int, coarse_sparsity: float) -> tuple[float, ...]:

@@ -58,6 +58,6 @@ class ClusterMethod(RuledMethod):
             return torch.stack([each.repeat_interleave(own.long()) for own in level.counts])
 
         group_of_row = context.derive(("cluster of row", number), build)
-        always = layer.positions < self.sinks
+        always = layer.among_first(self.sinks)
         groups = Groups(level.centroids, level.counts, group_of_row, always)
         return self.over(Rule(self, size, layer, number), groups, context, backend)

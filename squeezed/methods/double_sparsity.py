@@ -47,11 +47,12 @@ class DoubleSparsity(SketchedMethod):
         )
         keys = layer.keys[:, : layer.clustered].to(layer.device)
         chosen = keys.gather(2, best[:, None].expand(-1, keys.shape[1], -1))
-        group = queries.shape[1]
 
         def on_channels(
             query: torch.Tensor, valid: torch.Tensor | None, block: int | None
         ) -> torch.Tensor:
+            # Not the window's group: layers that share keys bring their query heads together there.
+            group = query.shape[1] // len(best)
             places = best.to(query.device).repeat_interleave(group, 0)[None, :, None]
             return quantised(query.gather(3, places.expand(*query.shape[:3], -1)), self.bits, 3)
 

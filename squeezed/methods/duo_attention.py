@@ -55,8 +55,8 @@ class DuoAttention(BudgetedMethod):
 
     def kept_by_all(self, layer: LayerIndex) -> torch.Tensor:
         """Sinks and recent rows, boolean ``[H, M]``; the window is a part of the recent tokens."""
-        last = layer.tokens - self.local
-        return (layer.positions < self.sinks) | (layer.positions >= last)
+        last = max(0, layer.tokens - self.local)
+        return layer.among_first(self.sinks) | (layer.positions >= last)
 
     def rows_always(self, layer: LayerIndex) -> int:
         first = min(self.sinks, layer.clustered)

@@ -59,7 +59,7 @@ class InfLLM(RuledMethod):
         layer = context.layers[number]
         key = ("infllm", self.page, self.speakers, number)
         vectors, sizes, block_of_row = context.derive(key, lambda: self._blocks(layer))
-        always = layer.positions < self.sinks
+        always = layer.among_first(self.sinks)
         read = self.lookup_floor(layer)
         groups = Groups(vectors, sizes, block_of_row, always)
         return GroupSelector(Rule(self, size, layer, number), groups, read, backend, shared=True)

@@ -62,7 +62,7 @@ class MagicPIG(BudgetedMethod):
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
         window_queries(layer, "MagicPIG fits its tables to")
-        always = layer.positions < self.sinks
+        always = layer.among_first(self.sinks)
         key = ("magicpig", self.bits, self.tables, self.seed, number)
         hashed = context.derive(key, lambda: hash_keys(layer, self.bits, self.tables, self.seed))
         selector = MagicPIGSelector(layer, hashed, always, self.bits, self.tables)

@@ -70,7 +70,7 @@ class Multipole(RuledMethod):
 
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
-        always = layer.positions < self.sinks
+        always = layer.among_first(self.sinks)
         key = ("multipole", self.clusters, self.sinks, self.iterations, self.seed, number)
         groups, values = context.derive(key, lambda: self._clustered(layer, always))
         cost = row_tokens(layer)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from squeezed_kernels import lookup
 
-from squeezed.calibration.curves import Calibration
-from squeezed.calibration.of_context import exact_calibrations
+from squeezed.calibration.of_context import Pair, exact_calibrations
 from squeezed.context.data import Context
+from squeezed.index.settings import Conditions
 from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
 from squeezed.selection.kept import Selection
@@ -32,10 +32,10 @@ class Oracle(RuledMethod):
         sparsity = size.as_sparsity(layer, 0.0)
         needs = self.rule == "threshold" and sparsity > 0
         needs |= self.rule == "topp" and self.top_p is None
-        rule = Rule(self, size, layer, number)
-        return OracleSelector(
-            rule, sparsity, exact_calibrations(context) if needs else None, backend
-        )
+        rule = Rule(self, size, layer, number - self.dense_layers)
+        how = Conditions(reduce=self.reduce, block=self.block, dense_layers=self.dense_layers)
+        found = exact_calibrations(context, how) if needs else None
+        return OracleSelector(rule, sparsity, found, backend)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OracleSelector:
 
     rule: Rule
     sparsity: float
-    calibrations: tuple[Calibration, Calibration] | None
+    calibrations: Pair | None
     backend: str
 
     @property
@@ -66,6 +66,6 @@ class OracleSelector:
             valid=valid,
             backend=self.backend,
         )
-        calibration = None if self.calibrations is None else self.calibrations[query.shape[2] == 1]
+        calibration = self.rule.phase(self.calibrations, query, valid)
         keep = self.rule.keep(scores, counts, 0.0, self.sparsity, calibration)
         return Selection(keep, None, 0.0, self.block)

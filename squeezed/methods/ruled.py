@@ -7,6 +7,7 @@ import torch
 from squeezed_kernels import REDUCTIONS
 
 from squeezed.calibration.curves import SCOPES, Calibration
+from squeezed.calibration.of_context import Pair
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
@@ -80,7 +81,8 @@ class Rule:
     """A rule made ready for one layer.
 
     Attributes:
-        method: the settings. size: to meet. layer: the layer's index. number: its place among the layers.
+        method: the settings. size: to meet. layer: the layer's index. number: its place among the layers
+            that are not dense, which are those that thresholds are calibrated for.
     """
 
     method: RuledMethod
@@ -92,6 +94,20 @@ class Rule:
     def block(self) -> int | None:
         """Query tokens that are selected for together."""
         return self.method.block
+
+    def phase(
+        self, pair: Pair | None, query: torch.Tensor, valid: torch.Tensor | None
+    ) -> Calibration | None:
+        """The calibration for a pass: of single tokens if it is one, else of user inputs.
+
+        Args:
+            pair: for user inputs and for single tokens. query, valid: as for ``Selector.select``; a token is
+                one also where it is padded to a whole block.
+        """
+        if pair is None:
+            return None
+        tokens = query.shape[2] if valid is None else int(valid.sum(1).max())
+        return pair[int(tokens <= 1)]
 
     def keep(
         self,

@@ -65,7 +65,7 @@ class ScoredMethod(BudgetedMethod):
 
     def always(self, layer: LayerIndex) -> torch.Tensor:
         """Rows that are kept whatever they score, boolean ``[H, M]``."""
-        return layer.positions < self.sinks
+        return layer.among_first(self.sinks)
 
     def shared(
         self, context: Context, first: int, scores: Sequence[torch.Tensor], rows: float

@@ -124,7 +124,7 @@ class SketchedMethod(RuledMethod):
         )
         key = ("sketch", type(self).__name__, alike, number)
         found = context.derive(key, lambda: self.sketch(layer))
-        always, read = layer.positions < self.sinks, self.lookup_floor(layer)
+        always, read = layer.among_first(self.sinks), self.lookup_floor(layer)
         counts = torch.ones(always.shape, dtype=torch.int32, device=layer.device)
         plain = self.rule == "topk" and not self.sinks
         rows = size.rows(layer, read).item() if plain else None

@@ -8,16 +8,18 @@ from squeezed_kernels import Ranked, children, lookup
 
 from squeezed.calibration.coarse import keep_coarse, with_spread
 from squeezed.calibration.curves import Calibration
-from squeezed.calibration.of_context import calibrations
+from squeezed.calibration.of_context import Pair, calibrations
 from squeezed.context.data import Context
 from squeezed.context.derived import mean_values
 from squeezed.index.layer import LayerIndex, Level
-from squeezed.index.settings import COARSE_SPARSITY, Coarse, coarse_drops
+from squeezed.index.settings import COARSE_SPARSITY, Conditions, coarse_drops
 from squeezed.index.spread import COARSE_SCORES, MEAN, SPREAD
 from squeezed.methods.base import Size
 from squeezed.methods.ruled import Rule, RuledMethod
 from squeezed.selection.kept import Selection, StandIns
 from squeezed.selection.selectors import Selector
+
+SETTLED = 5  # rounds; each is closer by the share of the bytes that centroids take, a tenth or less
 
 
 @dataclass(frozen=True)
@@ -94,25 +96,35 @@ class Squeezed(RuledMethod):
 
     def selector(self, context: Context, number: int, size: Size, backend: str) -> Selector:
         layer = context.layers[number]
-        drops = self.drops(len(layer.levels))
-        sparsity = size.as_sparsity(layer, self.expected_lookup(layer, drops))
-        # A coarser level must not drop more than is dropped in the end; with a mass, that is not known.
-        most = sparsity if self.top_p is None else float(self.top_p < 1)
-        drops = tuple(min(drop, most) for drop in drops)
+        drops, sparsity = self._drops_within(layer, size)
         by = self.scope if self.rule == "threshold" else "topk"
-        coarse = Coarse(drops, by, self.coarse_score)
+        conditions = Conditions(
+            drops, by, self.coarse_score, self.reduce, self.block, self.dense_layers
+        )
         needs = self.rule == "threshold" and sparsity > 0
         needs |= self.rule == "topp" and self.top_p is None
         return SqueezedSelector(
             method=self,
-            rule=Rule(self, size, layer, number),
+            rule=Rule(self, size, layer, number - self.dense_layers),
             sparsity=sparsity,
-            coarse=coarse,
-            calibrations=calibrations(context, coarse) if needs else None,
+            conditions=conditions,
+            calibrations=calibrations(context, conditions) if needs else None,
             mean_values=mean_values(context, number) if self.residual else (),
             backend=backend,
             one_call=self._ranked(layer, size),
         )
+
+    def _drops_within(self, layer: LayerIndex, size: Size) -> tuple[tuple[float, ...], float]:
+        """The drops of ``drops``, none of them more than is dropped in the end; and the sparsity then."""
+        asked = drops = self.drops(len(layer.levels))
+        sparsity = size.as_sparsity(layer, self.expected_lookup(layer, drops))
+        if self.top_p is not None:  # what is dropped in the end is not known
+            return tuple(min(drop, float(self.top_p < 1)) for drop in drops), sparsity
+        # A level that drops less lets the next one read more, which leaves less to keep: until both agree.
+        for _ in range(SETTLED):
+            drops = tuple(min(drop, sparsity) for drop in asked)
+            sparsity = size.as_sparsity(layer, self.expected_lookup(layer, drops))
+        return tuple(min(drop, sparsity) for drop in asked), sparsity
 
     def _ranked(self, layer: LayerIndex, size: Size) -> tuple[Ranked, float] | None:
         """What a token chooses among and reads, where that is known beforehand."""
@@ -130,7 +142,8 @@ class SqueezedSelector:
     """The lookup on one layer.
 
     Attributes:
-        sparsity: to meet at the finest level. coarse: what the levels before it do.
+        sparsity: to meet at the finest level. conditions: how keys are scored, and what the levels before
+            it drop.
         calibrations: for user inputs and for single tokens; ``None`` where the rule needs none.
         mean_values: of each level's clusters, ``[H, C, D]``; empty without residual. one_call: what
             ``ranked`` returns.
@@ -139,8 +152,8 @@ class SqueezedSelector:
     method: Squeezed
     rule: Rule
     sparsity: float
-    coarse: Coarse
-    calibrations: tuple[Calibration, Calibration] | None
+    conditions: Conditions
+    calibrations: Pair | None
     mean_values: tuple[torch.Tensor, ...]
     backend: str
     one_call: tuple[Ranked, float] | None = None
@@ -153,7 +166,8 @@ class SqueezedSelector:
         return self.one_call
 
     def select(self, query: torch.Tensor, valid: torch.Tensor | None) -> Selection:
-        layer, calibration = self.rule.layer, self._calibration(query)
+        layer = self.rule.layer
+        calibration = self.rule.phase(self.calibrations, query, valid)
         read: torch.Tensor | float = 0.0
         keep: torch.Tensor | None = None
         passed: list[
@@ -168,9 +182,9 @@ class SqueezedSelector:
             scored = level.clusters if allowed is None else allowed.sum(-1, dtype=torch.float32)
             read = read + scored * layer.lookup_cost
             if depth + 1 < len(layer.levels):
-                if self.coarse.score == SPREAD:
+                if self.conditions.score == SPREAD:
                     read = read + scored * layer.spread_cost
-                keep = self._coarse(with_spread(scores, level, self.coarse), depth, calibration)
+                keep = self._coarse(with_spread(scores, level, self.conditions), depth, calibration)
             else:
                 cost = read + self._stand_in_cost(passed, scored)
                 keep = self.rule.keep(scores, level.counts, cost, self.sparsity, calibration)
@@ -211,7 +225,7 @@ class SqueezedSelector:
             self.rule.number,
             None if calibration is None else calibration.levels[depth],
             depth,
-            self.coarse,
+            self.conditions,
             least * self.rule.layer.clustered,
         )
 
@@ -240,9 +254,6 @@ class SqueezedSelector:
         )
         read = selection.lookup + used.sum(-1, dtype=torch.float32) * layer.lookup_cost
         return Selection(selection.keep, selection.offsets, read, selection.block, stand_ins)
-
-    def _calibration(self, query: torch.Tensor) -> Calibration | None:
-        return None if self.calibrations is None else self.calibrations[int(query.shape[2] == 1)]
 
 
 def _dropped(scores: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:

@@ -113,7 +113,7 @@ class VAttentionSelector:
         assert found is not None
         best = found.row_mask()
         best = best.repeat_interleave(length // best.shape[2], 2)  # [B, H, L, M]
-        best = best | (layer.positions < self.method.sinks)[None, :, None]
+        best = best | layer.among_first(self.method.sinks)[None, :, None]
         drawn, count, rest = self._draw(query, best)
         weight = (rest.float() / count.clamp(min=1)).log().unsqueeze(-1)
         logs = torch.where(best, 0.0, torch.where(drawn, weight, -torch.inf))

@@ -41,7 +41,11 @@ def of_model(model: PreTrainedModel) -> str:
         digest.update(f"{switch.kind} at one length".encode())
     for name, weight in model.named_parameters():
         for part, tensor in weights.parts(name, weight):
-            _add(digest, part, tensor)
+            _add(
+                digest,
+                part,
+                tensor if tensor.device.type != "meta" else weights.offloaded(model, part),
+            )
     for name, tensor in weights.beside_parameters(model):
         _add(digest, name, tensor)
     for state in adapters.states(model):

@@ -65,13 +65,30 @@ class Rotation:
             raise self._refusal(f"{type(module).__module__} has no {FUNCTION}")
         size = cos.shape[-1]
         try:
-            return function(states[None], states[None], cos, sin)[0][0]
+            return self._turned(function, states[None], cos, sin)[0]
         except RuntimeError:  # it is given the part that is turned alone, which comes first
             if size >= states.shape[-1]:
                 raise
-        part = states[None, ..., :size]
-        turned = function(part, part, cos, sin)[0][0]
+        turned = self._turned(function, states[None, ..., :size], cos, sin)[0]
         return torch.cat([turned, states[..., size:]], dim=-1)
+
+    def _turned(
+        self,
+        function: Callable[..., Any],
+        states: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+    ) -> torch.Tensor:
+        """What the function makes of ``[1, heads, L, R]``: most take q and k, Gemma's newer ones x."""
+        names = tuple(inspect.signature(function).parameters)
+        turned: torch.Tensor
+        if names[:4] == ("q", "k", "cos", "sin"):
+            turned, _ = function(states, states, cos, sin)
+        elif names[1:3] == ("cos", "sin"):
+            turned = function(states, cos, sin)
+        else:
+            raise self._refusal(f"its {FUNCTION} takes {', '.join(names)}")
+        return turned
 
     def undone(self, module: torch.nn.Module, states: torch.Tensor, first: int) -> torch.Tensor:
         """States before the rotary embedding.

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from squeezed.errors import UnsupportedModelError
+
 SAMPLE = 64  # values of each tensor
 
 
@@ -39,6 +41,22 @@ def beside_parameters(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for name, value in model.state_dict(keep_vars=True).items():
         if name not in parameters:
             yield from parts(name, value)
+
+
+def offloaded(model: nn.Module, name: str) -> torch.Tensor:
+    """A weight that ``device_map`` keeps in host memory or on disk, from where its layer's hook gets it.
+
+    Raises:
+        UnsupportedModelError: it has no values anywhere.
+    """
+    path, _, leaf = name.rpartition(".")
+    hook = getattr(model.get_submodule(path), "_hf_hook", None)
+    held = [getattr(each, "weights_map", None) for each in getattr(hook, "hooks", (hook,))]
+    found = next((each for each in held if each is not None), None)
+    if found is None:
+        raise UnsupportedModelError(f"{name} is on the device meta, so it has no values; load them")
+    tensor: torch.Tensor = found[leaf]
+    return tensor
 
 
 def sample(tensor: torch.Tensor) -> bytes:

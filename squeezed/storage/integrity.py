@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from squeezed_kernels import all_finite
+from squeezed_kernels import REDUCTIONS, all_finite
 
 from squeezed.calibration.curves import GRID, HEAD_GRID, MASS_GRID, Calibration
 from squeezed.calibration.of_context import Pair
 from squeezed.errors import IndexCorruptError
 from squeezed.index.layer import LayerIndex
-from squeezed.index.settings import Coarse, Settings, validate_levels
+from squeezed.index.settings import Conditions, Settings, validate_levels
 from squeezed.index.spread import COARSE_SCORES
 from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.model.statistics import STATISTICS
@@ -155,13 +155,21 @@ def check_states_told(
 
 def check_calibration(calibration: Calibration, layers: int, heads: int) -> None:
     """The curves of one calibration."""
+    conditions = calibration.conditions
+    dense, block = conditions.dense_layers, conditions.block
+    require(
+        type(dense) is int and 0 <= dense < layers, f"dense layers {dense}", f"0 to {layers - 1}"
+    )
+    require(block is None or (type(block) is int and block > 0), f"block {block}", "1 or more")
+    require(conditions.reduce in REDUCTIONS, "reduce", " or ".join(REDUCTIONS))
+    sparse = layers - dense
     _shaped(calibration.mass, (MASS_GRID + 1,), "the curve of masses")
     for curves in calibration.levels:
         _shaped(curves.model, (GRID + 1,), "the model's curve")
-        _shaped(curves.layers, (layers, HEAD_GRID + 1), "the layers' curves")
-        _shaped(curves.heads, (layers, heads, HEAD_GRID + 1), "the heads' curves")
-    require(calibration.coarse.score in COARSE_SCORES, "a coarse score", " or ".join(COARSE_SCORES))
-    drops = calibration.coarse.drops
+        _shaped(curves.layers, (sparse, HEAD_GRID + 1), "the layers' curves")
+        _shaped(curves.heads, (sparse, heads, HEAD_GRID + 1), "the heads' curves")
+    require(conditions.score in COARSE_SCORES, "a coarse score", " or ".join(COARSE_SCORES))
+    drops = conditions.drops
     shares = all(_number(drop) and 0 <= drop < 1 for drop in drops)
     require(
         shares and len(drops) == len(calibration.levels) - 1,
@@ -170,7 +178,7 @@ def check_calibration(calibration: Calibration, layers: int, heads: int) -> None
     )
 
 
-def require_finite(calibrations: Mapping[Coarse, Pair], doing: str) -> None:
+def require_finite(calibrations: Mapping[Conditions, Pair], doing: str) -> None:
     """Raises ``IndexCorruptError``, which names what was being done, if a threshold is not finite."""
     tensors = [t for pair in calibrations.values() for each in pair for t in each.tensors()]
     if not all(map(all_finite, tensors)):

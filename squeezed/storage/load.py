@@ -13,7 +13,7 @@ from squeezed.calibration.of_context import Pair
 from squeezed.context.data import Context
 from squeezed.errors import IndexCorruptError, IndexMismatchError
 from squeezed.index.layer import LayerIndex, Level, in_cluster_order
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 from squeezed.model import attention, families, fingerprint
 from squeezed.model.layers import Attends, attends
 from squeezed.model.prefill import prefill
@@ -52,7 +52,12 @@ def load_context(folder: Path, model: PreTrainedModel) -> Context:
             f"{of_model[:12]}: the index was made with other weights, settings or dtype; "
             "prepare the context again"
         )
-    stored = read_context(folder, manifest)
+    try:
+        stored = read_context(folder, manifest)
+    except IndexCorruptError:
+        if read_manifest(folder) == manifest:
+            raise
+        return load_context(folder, model)  # somebody replaced the folder between its two files
     places = _places(model)
     _require_layers(folder, stored, places)
     layers: Sequence[LayerIndex] = stored.layers
@@ -129,7 +134,7 @@ def _require_whole(
     ids: torch.Tensor,
     layers: Sequence[LayerIndex],
     local: Mapping[int, LocalLayer],
-    calibrations: Mapping[Coarse, Pair],
+    calibrations: Mapping[Conditions, Pair],
     keys_values: bool,
 ) -> None:
     """Raises ``IndexCorruptError`` unless all parts fit each other."""

@@ -40,7 +40,7 @@ def make_manifest(context: Context, tensors: Path, keys_values: bool) -> dict[st
             {"number": number, "sliding_window": layer.sliding_window}
             for number, layer in context.local.items()
         ],
-        "calibrations": [asdict(coarse) for coarse in known_calibrations(context)],
+        "calibrations": [asdict(conditions) for conditions in known_calibrations(context)],
         "calibrated_on": context.calibrated_on,
         "sha256": sha256(tensors),
     }

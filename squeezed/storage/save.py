@@ -3,6 +3,7 @@
 A folder appears whole or not at all.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -34,7 +35,7 @@ def save_context(folder: Path, context: Context, *, keys_values: bool = True) ->
         IndexCorruptError: a threshold is not finite. OSError: not writable, or the disk is full.
         ValueError: there is no calibration, nor the queries to make one.
     """
-    calibrations(context, context.settings.coarse)
+    calibrations(context, context.settings.conditions)
     require_finite(known_calibrations(context), "save")
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Not by tempfile: its folders are closed to everybody else, and a group may share an index.
@@ -59,10 +60,16 @@ def save_context(folder: Path, context: Context, *, keys_values: bool = True) ->
 
 def _replace(temporary: Path, folder: Path) -> None:
     """Puts ``temporary`` in the place of ``folder``; the old folder is gone only after the new one stands."""
-    if folder.exists():
+    while temporary.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        folder.replace(old / "old")
-        temporary.replace(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        temporary.replace(folder)
+        try:
+            if folder.exists():
+                folder.replace(old / "old")
+            temporary.replace(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise  # else another process has just put its own there: replace that
+        finally:
+            if (old / "old").exists() and not folder.exists():  # interrupted between the two
+                (old / "old").replace(folder)
+            shutil.rmtree(old, ignore_errors=True)

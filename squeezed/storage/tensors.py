@@ -11,8 +11,8 @@ from squeezed.calibration.curves import Calibration, LevelCurves
 from squeezed.calibration.of_context import Pair, known_calibrations
 from squeezed.context.data import Context
 from squeezed.errors import IndexCorruptError
-from squeezed.index.layer import LayerIndex, Level, cluster_counts
-from squeezed.index.settings import Coarse, Settings
+from squeezed.index.layer import LayerIndex, Level, cluster_counts, position_dtype
+from squeezed.index.settings import Conditions, Settings
 from squeezed.model.states import LocalLayer, RecurrentLayer
 from squeezed.model.statistics import RECEIVED_ATTENTION
 from squeezed.storage import integrity
@@ -88,6 +88,8 @@ def layer_of(
         for j in range(depth)
     )
     positions = tensors[f"{prefix}.positions"]
+    # Earlier versions chose the type by the clustered tokens alone.
+    positions = positions.to(position_dtype(positions.shape[1] + settings.window))
     nothing = torch.empty(len(positions), 0, levels[-1].centroids.shape[2])
     return LayerIndex(
         keys=tensors.get(f"{prefix}.keys", nothing),
@@ -136,11 +138,11 @@ def recurrent_of(tensors: dict[str, torch.Tensor], entry: dict[str, Any]) -> Rec
 
 def calibrations_of(
     tensors: dict[str, torch.Tensor], manifest: dict[str, Any], settings: Settings
-) -> dict[Coarse, Pair]:
+) -> dict[Conditions, Pair]:
     """The calibrations, by what the coarser levels do, in the order of the manifest."""
-    found: dict[Coarse, Pair] = {}
+    found: dict[Conditions, Pair] = {}
     for i, entry in enumerate(manifest["calibrations"]):
-        coarse = Coarse(tuple(entry["drops"]), entry["by"], entry["score"])
+        conditions = Conditions(**(entry | {"drops": tuple(entry["drops"])}))
         phases = []
         for phase in _phases(manifest["calibrated_on"]):
             prefix = f"calibration{i}.{phase}"
@@ -150,8 +152,8 @@ def calibrations_of(
                 )
                 for j in range(len(settings.levels))
             )
-            phases.append(Calibration(levels, tensors[f"{prefix}.mass"], coarse))
-        found[coarse] = phases[0], phases[-1]
+            phases.append(Calibration(levels, tensors[f"{prefix}.mass"], conditions))
+        found[conditions] = phases[0], phases[-1]
     return found
 
 

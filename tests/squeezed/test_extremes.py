@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import squeezed
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 from squeezed.model.prefill import prefill
 from tests.squeezed.conftest import STATISTICS, logits, random_ids, tiny_llama
 
@@ -29,7 +29,7 @@ def test_huge_logits_give_finite_thresholds_and_the_right_keys(scale, dtype):
     queries = prefill(model, ctx.ids, 100)[0].queries.float()
     keys = layer.keys.float().repeat_interleave(2, 0)
     assert (layer.scale * queries @ keys.transpose(1, 2)).abs().max() > 150
-    for calibration in ctx.calibrations(Coarse((0.5,))):
+    for calibration in ctx.calibrations(Conditions((0.5,))):
         assert all(bool(curve.isfinite().all()) for curve in calibration.tensors())
     want = logits(model, ctx, squeezed.Full(), QUESTION).float()
     scale_of_errors = want.std().item()

@@ -7,7 +7,7 @@ import pytest
 import squeezed
 from squeezed.__main__ import main
 from squeezed.diagnostics.inspection import inspect
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 from squeezed.storage.manifest import MANIFEST, TENSORS
 from tests import forked
 from tests.squeezed.conftest import random_ids
@@ -62,7 +62,7 @@ def test_clusters_and_thresholds_are_those_of_the_context(stored):
         assert level["empty"] == 0
     (calibration,) = report["calibrations"]
     assert (calibration["drops"], calibration["by"]) == ([0.5], "model")
-    inputs, _ = ctx.calibrations(Coarse((0.5,)))
+    inputs, _ = ctx.calibrations(Conditions((0.5,)))
     for found, level in zip(calibration["thresholds"], inputs.levels, strict=True):
         for sparsity in ("0.7", "0.9"):
             want = level.threshold(float(sparsity), "model", 0).item()

@@ -8,9 +8,12 @@ import pytest
 import torch
 
 import squeezed
+from squeezed.cache.fixed import align
 from squeezed.calibration.calibrate import calibrate, weighted_quantiles
 from squeezed.calibration.curves import GRID, HEAD_GRID, MASS_GRID, LevelCurves
-from squeezed.index.settings import Coarse
+from squeezed.index.build import build_levels
+from squeezed.index.layer import LayerIndex
+from squeezed.index.settings import Conditions
 from squeezed.selection.rules import above_threshold
 from tests.squeezed.conftest import WINDOW, context_of, first_pass, layer_of, random_ids, tiny_llama
 
@@ -85,7 +88,7 @@ def test_curves_and_mass_hand_worked():
     # In bfloat16 the centroid ln 3 is 1.1015625. Scores per key: 1 / (6 + 4 e^a) and e^a / (6 + 4 e^a).
     weight = math.exp(1.1015625)
     low, high = -math.log(6 + 4 * weight), 1.1015625 - math.log(6 + 4 * weight)
-    found = calibrate([hand_made()], [[torch.ones(1, 1, 1)]], Coarse())
+    found = calibrate([hand_made()], [[torch.ones(1, 1, 1)]], Conditions())
     level = found.levels[0]
     for scope in ("model", "layer", "head"):
         assert level.threshold(0.3, scope, 0).item() == pytest.approx(low, abs=1e-6)
@@ -101,8 +104,8 @@ def test_curves_and_mass_hand_worked():
 
 def test_scores_are_averaged_over_the_queries_of_a_sample_and_samples_stay_apart():
     queries = [torch.tensor([[[1.0]]]), torch.tensor([[[-1.0]]])]
-    together = calibrate([hand_made()], [[torch.cat(queries, dim=1)]], Coarse()).levels[0]
-    apart = calibrate([hand_made()], [queries], Coarse()).levels[0]
+    together = calibrate([hand_made()], [[torch.cat(queries, dim=1)]], Conditions()).levels[0]
+    apart = calibrate([hand_made()], [queries], Conditions()).levels[0]
     weight = math.exp(1.1015625)
     sums = 6 + 4 * weight, 6 + 4 / weight
     mean = (1 / sums[0] + 1 / sums[1]) / 2  # of the cluster of logit 0, below 60 %
@@ -123,7 +126,7 @@ def test_only_children_of_kept_clusters_compete():
     layer = layer_of(
         [*keys, 0.0], offsets=((0, 2, 4), (0, 2, 4, 6, 8)), window=1, positions=range(8)
     )
-    found = calibrate([layer], [[torch.ones(1, 1, 1)]], Coarse((0.5,)))
+    found = calibrate([layer], [[torch.ones(1, 1, 1)]], Conditions((0.5,)))
     fine = found.levels[1]
     assert threshold(fine, 0.4) == FLOOR  # the keys of the dropped coarse cluster
     logits = layer.levels[1].centroids[0, 2:, 0].double()
@@ -135,7 +138,7 @@ def test_only_children_of_kept_clusters_compete():
 def test_calibration_on_the_window_drops_what_is_asked_of_the_window(model, deep):
     """The window's own queries meet the asked sparsity at every depth and scope: the same conditions."""
     for depth, ctx in deep.items():
-        inputs, _ = ctx.calibrations(ctx.settings.coarse)
+        inputs, _ = ctx.calibrations(ctx.settings.conditions)
         for scope in ("model", "layer", "head"):
             method = squeezed.Squeezed(sparsity=0.8, scope=scope)
             shares = []
@@ -148,7 +151,7 @@ def test_calibration_on_the_window_drops_what_is_asked_of_the_window(model, deep
                 each = kept.mean(1) if scope == "layer" else kept
                 torch.testing.assert_close(each, torch.full_like(each, 0.2), rtol=0, atol=0.025)
         assert (
-            inputs is ctx.calibrations(ctx.settings.coarse)[1]
+            inputs is ctx.calibrations(ctx.settings.conditions)[1]
         )  # one for inputs and tokens, as in the paper
 
 
@@ -214,7 +217,7 @@ def test_topp_calibrated_on_inputs_meets_it_too(model, calibrated, depth):
 
 def test_inputs_and_tokens_have_curves_of_their_own(calibrated):
     ctx = calibrated[1]
-    inputs, tokens = ctx.calibrations(ctx.settings.coarse)
+    inputs, tokens = ctx.calibrations(ctx.settings.conditions)
     assert not torch.equal(inputs.levels[0].model, tokens.levels[0].model)
     assert ctx.calibrated_on == "inputs"
 
@@ -244,9 +247,95 @@ def test_without_the_queries_only_what_is_calibrated_can_be_asked(model):
 def test_a_context_without_queries_says_so():
     ctx = context_of(hand_made())
     with pytest.raises(ValueError, match="keep_queries=True"):
-        ctx.calibrations(Coarse())
+        ctx.calibrations(Conditions())
     window = dataclasses.replace(ctx.layers[0], queries=torch.ones(1, 2, 1))
-    inputs, _ = context_of(window).calibrations(Coarse())
+    inputs, _ = context_of(window).calibrations(Conditions())
     cut = inputs.levels[0].threshold(0.5, "model", 0)
     scores = torch.tensor([-3.0, -1.0]).view(1, 1, 1, 2)
     assert above_threshold(scores, cut)[0, 0, 0].tolist() == [False, True]
+
+
+def random_layer(seed: int, heads: int = 2, group: int = 3, window: int = 23) -> LayerIndex:
+    """A layer of random keys, in clusters of five, that remembers its window's queries."""
+    draw = torch.Generator().manual_seed(seed)
+    keys, values = (torch.randn(heads, 400 + window, 8, generator=draw) for _ in range(2))
+    offsets = torch.arange(0, 401, 5, dtype=torch.int32).expand(heads, -1).contiguous()
+    return LayerIndex(
+        keys=keys,
+        values=values,
+        positions=torch.arange(400, dtype=torch.int32).expand(heads, -1).contiguous(),
+        levels=build_levels(keys[:, :400], (offsets,)),
+        window=window,
+        scale=1.0,
+        queries=torch.randn(heads * group, window, 8, generator=draw) * (1 + seed),
+    )
+
+
+@pytest.mark.parametrize("kind", [squeezed.Squeezed, squeezed.Oracle])
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize("block", [None, 1, 4])
+@pytest.mark.parametrize("scope", ["model", "layer", "head"])
+def test_what_is_kept_of_the_calibrated_queries_is_what_was_asked(kind, reduce, block, scope):
+    """The queries that thresholds come from, selected for as they are online."""
+    ctx = context_of(random_layer(0), random_layer(1))
+    method = kind(sparsity=0.8, rule="threshold", reduce=reduce, block=block, scope=scope)
+    kept = [_kept(ctx.layers[i], s, block) for i, s in enumerate(method.bind(ctx, "reference"))]
+    assert torch.stack(kept).mean().item() == pytest.approx(0.2, abs=0.01)
+
+
+def _kept(layer, selector, block) -> torch.Tensor:
+    """Share of each head's keys that a selector keeps of the window's queries."""
+    query, valid = align(layer.queries[None], None, block)
+    keep = selector.select(query, valid).row_mask()[0]
+    return keep.float().mean((1, 2))
+
+
+@pytest.mark.parametrize("block", [1, 4])
+@pytest.mark.parametrize("kind", [squeezed.Squeezed, squeezed.Oracle])
+def test_a_token_that_is_padded_to_a_block_is_measured_as_a_token(kind, block):
+    layer = random_layer(0)
+    samples = ((layer.queries * 0.1, layer.queries),)  # user inputs look otherwise than tokens
+    ctx = dataclasses.replace(context_of(layer), samples=(samples,), calibrated_on="inputs")
+    token = layer.queries[None, :, :1]
+    kept = []
+    for size in (block, None):
+        selector = kind(sparsity=0.8, rule="threshold", block=size).bind(ctx, "reference")[0]
+        kept.append(selector.select(*align(token, None, size)).row_mask())
+    assert torch.equal(*kept)
+
+
+@pytest.mark.parametrize("kind", [squeezed.Squeezed, squeezed.Oracle])
+@pytest.mark.parametrize("scope", ["model", "layer", "head"])
+def test_dense_layers_say_nothing_of_the_others_scores(kind, scope):
+    ctx = context_of(random_layer(5), random_layer(0))
+    method = kind(sparsity=0.8, rule="threshold", dense_layers=1, scope=scope)
+    _, sparse = method.bind(ctx, "reference")
+    assert _kept(ctx.layers[1], sparse, None).mean().item() == pytest.approx(0.2, abs=0.01)
+    topp = kind(sparsity=0.8, rule="topp", dense_layers=1).bind(ctx, "reference")[1]
+    assert _kept(ctx.layers[1], topp, None).mean().item() == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_calibration_under_other_conditions_is_kept_and_stored(tmp_path, model):
+    ctx = squeezed.prepare(model, random_ids(300, seed=2), (0.05, 0.2))
+    method = squeezed.Squeezed(sparsity=0.8, reduce="max", block=3, dense_layers=1)
+    before = _read(model, ctx, method)
+    loaded = squeezed.FixedContext.load(ctx.save(tmp_path / "index"), model=model)
+    wanted = Conditions((0.5,), reduce="max", block=3, dense_layers=1)
+    assert wanted in loaded.known_calibrations()
+    assert _read(model, loaded, method) == before
+
+
+def _read(model, ctx, method) -> float:
+    out = squeezed.generate(model, ctx, random_ids(7, seed=3), method=method, max_new_tokens=3)
+    return out.stats.kv_budget
+
+
+def test_levels_that_drop_less_are_paid_for():
+    """The budget is met with the drops that are used, not with those that were asked for."""
+    ctx = squeezed.prepare(tiny_llama(), random_ids(900, seed=1), (0.05, 0.4))
+    method = squeezed.Squeezed(kv_budget=0.8, rule="threshold")
+    layer, selector = ctx.layers[0], method.bind(ctx, "reference")[0]
+    assert selector.conditions.drops < (0.5,)
+    read = method.expected_lookup(layer, selector.conditions.drops)
+    rows = (1 - selector.sparsity) * layer.clustered
+    assert layer.window + read + rows == pytest.approx(0.8 * layer.tokens, abs=0.1)

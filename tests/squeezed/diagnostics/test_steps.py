@@ -12,6 +12,7 @@ from squeezed.diagnostics.table import write_csv
 from squeezed.generation.watch import watch
 from squeezed.selection.kept import Selection
 from tests.squeezed.conftest import layer_of, random_ids
+from tests.squeezed.model.test_hybrids import case_of
 
 QUESTION = random_ids(12, seed=3)
 COLUMNS = [
@@ -171,3 +172,11 @@ def test_rows_come_back_from_the_table(tmp_path, model, ctx):
     assert [list(row) for row in found] == [COLUMNS] * len(rows)
     assert [float(row["mass"]) for row in found] == [row["mass"] for row in rows]
     assert [each.name for each in path.parent.iterdir()] == ["table.csv"]
+
+
+def test_a_user_input_that_is_read_token_by_token_is_one_phase():
+    """A model that forgets its recurrent state takes a user input in as many passes as it has tokens."""
+    case = case_of("jamba")
+    rows = diagnose(case.model, case.ctx, case.questions[0], squeezed.Oracle(sparsity=0.5), 4)
+    steps = {(row["phase"], row["steps"]) for row in rows}
+    assert steps == {("input", len(case.questions[0])), ("token", 3)}

@@ -7,10 +7,18 @@ import pytest
 import torch
 
 import squeezed
-from squeezed.index.build import build_levels
+from squeezed.index.build import build_layer, build_levels
 from squeezed.model.prefill import prefill
+from squeezed.model.states import LayerStates
 from squeezed.model.statistics import STATISTICS
-from tests.squeezed.conftest import layer_of, logits, random_ids, tiny_llama
+from tests.squeezed.conftest import (
+    context_of,
+    kept_places,
+    layer_of,
+    logits,
+    random_ids,
+    tiny_llama,
+)
 
 QUESTION = random_ids(14, seed=21)
 
@@ -169,3 +177,24 @@ def test_index_is_at_most_four_per_cent_of_the_cache(size):
 def test_float16_keys_have_float16_centroids():
     ctx = squeezed.prepare(tiny_llama(dtype=torch.float16), random_ids(200, seed=1))
     assert ctx.layers[0].levels[0].centroids.dtype == torch.float16
+
+
+@pytest.mark.parametrize("tokens", [32_767, 32_768, 32_800])
+def test_positions_can_be_compared_with_the_length_of_the_context(tokens):
+    """At 32,768 tokens the length itself does not fit into 16 bits, though every position does."""
+    states = LayerStates(
+        keys=torch.randn(1, tokens, 2, generator=torch.Generator().manual_seed(0)),
+        values=torch.zeros(1, tokens, 2),
+        queries=torch.zeros(1, 100, 2),
+        scale=1.0,
+        softcap=None,
+        statistics={"received_attention": torch.full((1, tokens), 1.0)},
+    )
+    layer = build_layer(states, (0.0005,), 100, 0)
+    assert bool((layer.positions < tokens).all())
+    assert bool((tokens - layer.positions > 0).all())
+    assert bool(layer.among_first(100_000).all())
+    # The mean over the queries behind a key: the later the key, the fewer they are.
+    kept = kept_places(context_of(layer), squeezed.ObservedAttention(kv_tokens=110), [[0.0, 0.0]])
+    assert kept == list(range(tokens - 110, tokens - 100))
+    assert squeezed.DuoAttention(local=100_000).kept_by_all(layer).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import squeezed
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
 from squeezed.index.spread import spreads
 from squeezed.storage import integrity
 from tests.squeezed.conftest import (
@@ -112,7 +112,7 @@ def test_thresholds_are_calibrated_under_the_same_scores(model, deep):
 
 def test_one_level_has_nothing_to_spread(model, deep):
     assert deep[1].layers[0].levels[0].spread is None
-    assert Coarse((), "topk", "spread") == Coarse()
+    assert Conditions((), "topk", "spread") == Conditions()
     a, b = (first_pass(model, deep[1], each, QUESTION).reads for each in (MEAN, SPREAD))
     for first, second in zip(a, b, strict=True):
         assert torch.equal(first.steps[0].read(), second.steps[0].read())
@@ -127,7 +127,7 @@ def test_it_is_stored_with_the_index(tmp_path, model):
     for layer, other in zip(ctx.layers, loaded.layers, strict=True):
         assert torch.equal(layer.levels[0].spread, other.levels[0].spread)
         assert other.levels[1].spread is None
-    assert Coarse((0.5,), "model", "spread") in loaded.known_calibrations()
+    assert Conditions((0.5,), "model", "spread") in loaded.known_calibrations()
     layer = loaded.layers[0]
     broken = dataclasses.replace(
         layer.levels[0], spread=torch.full_like(layer.levels[0].spread, math.nan)

@@ -3,6 +3,7 @@
 import copy
 import types
 
+import accelerate
 import pytest
 import torch
 from torch import nn
@@ -202,3 +203,27 @@ def test_pefts_own_adapters() -> None:
     model.merge_adapter()
     seen.add(fingerprint.of_model(model))
     assert len(seen) == 4
+
+
+def test_weights_that_are_offloaded_are_the_same_model():
+    """As ``device_map`` leaves a layer that fits on no GPU: its weights are on no device between passes."""
+    model, plain = tiny_llama(), tiny_llama()
+    accelerate.cpu_offload(model.model.layers[1], execution_device=torch.device("cpu"))
+    assert {weight.device.type for weight in model.parameters()} == {"meta", "cpu"}
+    assert fingerprint.of_model(model) == fingerprint.of_model(plain)
+    question = random_ids(7, seed=2)
+    answers = []
+    for each in (model, plain):
+        ctx = squeezed.prepare(each, IDS)
+        out = squeezed.generate(each, ctx, question, method=squeezed.Full(), max_new_tokens=4)
+        answers.append(out.sequences)
+    assert torch.equal(*answers)
+
+
+def test_weights_without_values_are_refused_by_name():
+    with torch.device("meta"):
+        model = tiny_llama()
+    with pytest.raises(
+        squeezed.UnsupportedModelError, match=r"embed_tokens\.weight is on the device meta"
+    ):
+        fingerprint.of_model(model)

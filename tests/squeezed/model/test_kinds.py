@@ -247,3 +247,14 @@ def test_a_prefill_in_chunks_keeps_what_one_pass_keeps():
             for name, value in vars(a).items() if dataclasses.is_dataclass(a) else ():
                 if isinstance(value, torch.Tensor):
                     torch.testing.assert_close(getattr(b, name), value, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(squeezed.METHODS))
+def test_every_method_serves_layers_that_share_their_keys(name):
+    """The window's queries of such layers lie together; those of a pass come layer by layer."""
+    model, _, question, _ = made("gemma4_text")
+    kind = squeezed.METHODS[name]
+    ctx = squeezed.prepare(model, ids(N, 1), window=WINDOW, statistics=kind.needs)
+    method = kind() if name == "full" else kind(sparsity=0.5)
+    out = squeezed.generate(model, ctx, question, method=method, max_new_tokens=3)
+    assert out.lengths == (3,)

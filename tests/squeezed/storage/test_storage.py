@@ -4,7 +4,9 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import stat
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from safetensors.torch import load_file
 
 import squeezed
 from squeezed.calibration.curves import Calibration
-from squeezed.index.settings import Coarse
+from squeezed.index.settings import Conditions
+from squeezed.storage import load as loading
 from squeezed.storage.manifest import (
     CHECKSUM,
     MANIFEST,
@@ -148,7 +151,7 @@ def test_calibration_on_inputs_is_kept(tmp_path, model, ctx):
     loaded = load(calibrated.save(tmp_path / "index"), model)
     assert loaded.calibrated_on == "inputs"
     for found, want in zip(
-        loaded.calibrations(Coarse()), calibrated.calibrations(Coarse()), strict=True
+        loaded.calibrations(Conditions()), calibrated.calibrations(Conditions()), strict=True
     ):
         for a, b in zip(found.tensors(), want.tensors(), strict=True):
             assert torch.equal(a, b)
@@ -164,7 +167,7 @@ def test_calibration_on_inputs_is_not_made_up_for_other_drops(tmp_path, model):
     calibrated = ctx.calibrate(model, [random_ids(9, seed=1)], 2)
     loaded = load(calibrated.save(tmp_path / "index"), model)
     loaded.cache(squeezed.Squeezed(sparsity=0.8))
-    with pytest.raises(ValueError, match="call calibrate with sample user inputs"):
+    with pytest.raises(ValueError, match="its sample user inputs are not stored; call calibrate"):
         loaded.cache(squeezed.Squeezed(sparsity=0.8, coarse_sparsity=0.7))
 
 
@@ -179,10 +182,10 @@ def test_every_calibration_that_was_made_is_kept(tmp_path, model):
         ctx.cache(method)
     loaded = load(ctx.save(tmp_path / "index"), model)
     assert set(loaded.known_calibrations()) == {
-        Coarse((0.5,), "model"),
-        Coarse((0.7,), "model"),
-        Coarse((0.5,), "layer"),
-        Coarse((0.5,), "topk"),
+        Conditions((0.5,), "model"),
+        Conditions((0.7,), "model"),
+        Conditions((0.5,), "layer"),
+        Conditions((0.5,), "topk"),
     }
     for method in asked:
         assert torch.equal(
@@ -212,11 +215,63 @@ def test_a_full_disk_leaves_the_old_index(tmp_path, model, ctx, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["index"]
 
 
+def test_an_interruption_between_the_two_leaves_the_old_index(tmp_path, model, ctx, monkeypatch):
+    folder = ctx.save(tmp_path / "index")
+    replace, seen = Path.replace, []
+
+    def interrupted(path, target):
+        seen.append(path)
+        if len(seen) == 2:  # the old one is aside, the new one not yet in its place
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        squeezed.prepare(model, random_ids(200, seed=3)).save(folder)
+    monkeypatch.undo()
+    assert load(folder, model).tokens == ctx.tokens
+    assert [p.name for p in tmp_path.iterdir()] == ["index"]
+
+
+def test_of_two_that_save_at_once_the_later_one_stays(tmp_path, model, ctx, monkeypatch):
+    folder = ctx.save(tmp_path / "index")
+    replace, seen = Path.replace, []
+
+    def overtaken(path, target):
+        seen.append(path)
+        if len(seen) == 2:
+            shutil.copytree(path, folder)  # another process puts its own there
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", overtaken)
+    squeezed.prepare(model, random_ids(200, seed=3)).save(folder)
+    monkeypatch.undo()
+    assert load(folder, model).tokens == 200
+    assert [p.name for p in tmp_path.iterdir()] == ["index"]
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path, model, ctx, monkeypatch
+):
+    folder = ctx.save(tmp_path / "index")
+    newer = squeezed.prepare(model, random_ids(200, seed=3))
+    read = loading.read_context
+
+    def replaced(*given):
+        if not saved:
+            saved.append(newer.save(folder))
+        return read(*given)
+
+    saved: list[Path] = []
+    monkeypatch.setattr(loading, "read_context", replaced)
+    assert load(folder, model).tokens == 200
+
+
 def test_thresholds_that_are_not_finite_are_never_saved(tmp_path, model, ctx):
     broken = dataclasses.replace(ctx)
-    good, _ = ctx.calibrations(Coarse())
-    bad = Calibration(good.levels, good.mass * float("nan"), good.coarse)
-    broken.derive(Coarse(), lambda: (bad, bad))
+    good, _ = ctx.calibrations(Conditions())
+    bad = Calibration(good.levels, good.mass * float("nan"), good.conditions)
+    broken.derive(Conditions(), lambda: (bad, bad))
     with pytest.raises(squeezed.IndexCorruptError, match="not finite"):
         broken.save(tmp_path / "index")
     assert not list(tmp_path.iterdir())
