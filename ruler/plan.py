@@ -1,7 +1,7 @@
 """The checked settings of a RULER data set."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,20 +12,30 @@ from ruler import stepwise
 from ruler.families.choose import Material, draw_sample
 from ruler.families.code import Code
 from ruler.families.essay import Essay
-from ruler.families.sample import Draw
+from ruler.families.sample import Draw, Question
 from ruler.families.vt import VtDraw
 from ruler.fit import largest_fitting
 from ruler.prompts import PromptSet, get_prompts
 from ruler.sources import download, official_prompts, qa_data
 from ruler.sources import essays as essay_source
 from ruler.sources.factbook import factbook
-from ruler.tasks import NiahTask, QaTask, Task, VtTask, get_task, with_parameters, with_questions
+from ruler.tasks import (
+    NiahTask,
+    QaTask,
+    Task,
+    VtTask,
+    get_task,
+    says_more,
+    with_parameters,
+    with_questions,
+)
 from texts import catalogue
 
 # Part of every row: rows of two formats, or of two word lists, are not the same data.
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"
 CODE_PROBE = "def f(x):\n    if x:\n        return [\n            1,\n\tx]\n\n\nclass A:\n"
 NOT_META = ("name", "max_new_tokens", "haystack")  # have places of their own in a row
+SPARE_TOKENS = 8  # a model may need a few more tokens than the answer
 DEMO_TOKENS = 500  # of the original's worked example of variable tracking, without its answer
 
 
@@ -49,6 +59,7 @@ class Plan:
         length: tokens of everything: BOS or chat template, context, longest user input, answer.
         samples: contexts. questions: questions on each of them.
         essays: what stands in for the essays, as the settings name it.
+        says_more: parameters were changed by which answers get longer, so the task's room for them may grow.
         compat: as the original where it differs, for comparisons with its data: places in the text
             come from the seed alone, so that they are the same in all samples of one size (of the
             words to count, and of the documents, the answer's among them); questions are taken in
@@ -68,11 +79,25 @@ class Plan:
     compat: bool = False
     material: Material = field(default_factory=Material)
     essays: str | None = None
+    says_more: bool = False
 
-    @property
-    def reserved(self) -> int:
+    def answer_room(self, questions: Sequence[Question]) -> int:
+        """Tokens reserved for the answer to any of the questions: the task's, or as many as a full one takes.
+
+        A multiple of 8, so that it does not tell how long an answer is.
+        """
+        room = self.task.max_new_tokens
+        if not self.says_more:
+            return room
+        for question in questions:
+            # A numbered list with commas is as long as answers usually get.
+            listed = ", ".join(f"{i}. {each}" for i, each in enumerate(question.answers, start=1))
+            room = max(room, -(-(self.tokens.added(f" {listed}\n") + SPARE_TOKENS) // 8) * 8)
+        return room
+
+    def reserved(self, answer_room: int) -> int:
         """Tokens of what is neither context nor user input: BOS or chat template, and answer."""
-        return len(self.tokens.frame) + self.task.max_new_tokens
+        return len(self.tokens.frame) + answer_room
 
     def seed_of(self, index: int, length: int) -> str:
         """The seed of one sample, which depends neither on other samples nor on the tokenizer."""
@@ -107,7 +132,7 @@ class Plan:
                 material=self.material,
             )
 
-        room = self.length - self.reserved
+        room = self.length - self.reserved(self.task.max_new_tokens)
         return stepwise.common_size(laid_out, draw, self.tokens, room, step), step
 
     def settings(self) -> dict[str, Any]:
@@ -132,6 +157,7 @@ class Plan:
             "essays": text.fingerprint if text else None,
             **({"documents": qa.fingerprint} if qa else {}),
             **({"text": pin} if (pin := pin_of(self.task, self.essays)) else {}),
+            **({"room": "of the answers"} if self.says_more else {}),
             **({"chat": True} if self.tokens.frame.chat else {}),
             **({"compat": True} if self.compat else {}),
             "tokenizer_fingerprint": self.tokens.fingerprint,
@@ -162,7 +188,8 @@ def make_plan(
     if length < 1:
         raise ValueError(f"length is {length}; expected a positive number of tokens")
     wording = find_prompts(prompts)
-    task = with_questions(with_parameters(task, parameters or {}), questions_per_context)
+    standard = task
+    task = with_questions(with_parameters(standard, parameters or {}), questions_per_context)
     text = find_text(task, essays)
     laid_out = task
     if isinstance(task, NiahTask) and task.haystack == "essay" and text is None:
@@ -199,6 +226,7 @@ def make_plan(
         compat=compat,
         material=material,
         essays=None if essays is None else str(essays),
+        says_more=says_more(standard, task),
     )
 
 

@@ -21,7 +21,8 @@ class NiahTask:
             name (``texts.catalogue``).
         key_type, value_type: ``words``, ``numbers`` or ``uuids``.
         keys: needles' keys; values: values per key; queries: keys asked for in one question.
-        max_new_tokens: tokens reserved for the answer.
+        max_new_tokens: tokens reserved for the answer; more where changed parameters make it longer
+            (``says_more``).
     """
 
     family: ClassVar[str] = "niah"
@@ -197,6 +198,9 @@ OVERRIDABLE = (
     *("alpha", "word_length", "answers"),
 )
 
+# Those of them by which an answer gets longer.
+SPOKEN = ("value_type", "values", "queries", "hops", "common", "answers", "word_length")
+
 
 def get_task(name: str) -> Task:
     """The standard task of that name.
@@ -230,6 +234,11 @@ def with_parameters(task: Task, changes: Mapping[str, Any]) -> Task:
         if (value := getattr(changed, field)) != getattr(task, field):
             name += f"-{_spelled(field, value)}"
     return replace(changed, name=name)
+
+
+def says_more(task: Task, other: Task) -> bool:
+    """Whether other parameters change what an answer to ``task`` has to say, so that its room may not do."""
+    return any(getattr(task, name, None) != getattr(other, name, None) for name in SPOKEN)
 
 
 def _spelled(field: str, value: Any) -> str:

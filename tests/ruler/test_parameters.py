@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rows.row import Row
-from ruler.generate import generate
+from ruler.generate import LengthError, generate
 from ruler.score import score
 from ruler.tasks import TASKS, get_task, with_parameters
 
@@ -82,3 +82,41 @@ def test_another_parameter_is_another_draw(tokenizer: Any) -> None:
 def test_impossible_parameters_are_refused(task: str, parameters: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         with_parameters(TASKS[task], parameters)
+
+
+@pytest.mark.parametrize(
+    ("task", "parameters"),
+    [
+        ("fwe", {"answers": 12}),
+        ("fwe", {"word_length": 90}),
+        ("cwe", {"common": 39}),
+        ("niah_single_1", {"values": 50}),
+        ("niah_single_1", {"queries": 50}),
+        ("niah_multikey_2", {"queries": 12, "value_type": "uuids"}),
+    ],
+)
+@pytest.mark.parametrize("compat", [False, True])
+def test_there_is_room_to_say_every_answer(
+    tokenizer: Any, task: str, parameters: Any, compat: bool
+) -> None:
+    def make(length: int) -> Row:
+        return next(generate(task, tokenizer, length, 1, parameters=parameters, compat=compat))
+
+    def count(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    with pytest.raises(LengthError) as caught:
+        make(4096 if task == "cwe" else 300)
+    for row in map(make, (caught.value.needed, 12_000)):
+        assert count(" " + ", ".join(row.answers)) <= row.max_new_tokens
+        used = 1 + count(row.context) + count(row.question + row.answer_prefix)
+        assert used + row.max_new_tokens == row.meta["total_tokens"] <= row.meta["length"]
+
+
+def test_the_standard_room_stays_where_no_more_is_to_be_said(tokenizer: Any) -> None:
+    for task, parameters in (
+        ("niah_single_1", {"keys": 8}),
+        ("vt", {"chains": 3}),
+        ("cwe", {"common": 3}),
+    ):
+        assert first(tokenizer, task, **parameters).max_new_tokens == get_task(task).max_new_tokens
