@@ -11,6 +11,7 @@ from rows.tokens import TokenCounter
 from ruler import stepwise
 from ruler.families.choose import Material, draw_sample
 from ruler.families.code import Code
+from ruler.families.cwe import check_common
 from ruler.families.essay import Essay
 from ruler.families.sample import Draw, Question
 from ruler.families.vt import VtDraw
@@ -20,6 +21,7 @@ from ruler.sources import download, official_prompts, qa_data
 from ruler.sources import essays as essay_source
 from ruler.sources.factbook import factbook
 from ruler.tasks import (
+    CweTask,
     NiahTask,
     QaTask,
     Task,
@@ -190,6 +192,8 @@ def make_plan(
     wording = find_prompts(prompts)
     standard = task
     task = with_questions(with_parameters(standard, parameters or {}), questions_per_context)
+    if isinstance(task, CweTask):
+        check_common(task, length)
     text = find_text(task, essays)
     laid_out = task
     if isinstance(task, NiahTask) and task.haystack == "essay" and text is None:

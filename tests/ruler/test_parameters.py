@@ -120,3 +120,15 @@ def test_the_standard_room_stays_where_no_more_is_to_be_said(tokenizer: Any) -> 
         ("cwe", {"common": 3}),
     ):
         assert first(tokenizer, task, **parameters).max_new_tokens == get_task(task).max_new_tokens
+
+
+@pytest.mark.parametrize(("common", "length"), [(20, 4095), (40, 4096)])
+def test_more_common_words_than_the_worked_example_has_are_refused(
+    tokenizer: Any, common: int, length: int
+) -> None:
+    def make(common: int) -> Any:
+        return generate("cwe", tokenizer, length, 1, parameters={"common": common})
+
+    with pytest.raises(ValueError, match=f"common is {common}; expected at most {common - 1}"):
+        make(common)
+    make(common - 1)
