@@ -37,8 +37,8 @@ from texts import catalogue
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"
 CODE_PROBE = "def f(x):\n    if x:\n        return [\n            1,\n\tx]\n\n\nclass A:\n"
 NOT_META = ("name", "max_new_tokens", "haystack")  # have places of their own in a row
-SPARE_TOKENS = 8  # a model may need a few more tokens than the answer
 DEMO_TOKENS = 500  # of the original's worked example of variable tracking, without its answer
+SPARE_TOKENS = 8  # a model may need a few more tokens than the answer
 
 
 def generator(prompts: str, compat: bool) -> str:
@@ -214,7 +214,7 @@ def make_plan(
         items_seed=None if compat else f"{seed}/{task.name}/items",
     )
     if compat and isinstance(task, VtTask):
-        blocks = _demo_blocks(task, wording, counter, questions_per_context)
+        blocks = _demo_blocks(task, wording, counter)
         material = replace(material, demo_blocks=blocks)
     if qa is not None:
         material.items(samples - 1, questions_per_context)  # whether there are enough
@@ -328,8 +328,11 @@ def _check_file(setting: str, path: str | Path) -> None:
         raise FileNotFoundError(f"{setting}: no file {path}")
 
 
-def _demo_blocks(task: VtTask, prompts: PromptSet, counter: TokenCounter, questions: int) -> int:
-    def tokens(blocks: int) -> int:
-        return counter.count(VtDraw(task, prompts, "demo", questions, blocks).demo(answered=False))
+def _demo_blocks(task: VtTask, prompts: PromptSet, counter: TokenCounter) -> int:
+    """Noise blocks of the original's worked example: as many as fit, or as few as a chain needs."""
 
-    return largest_fitting(tokens, task.hops + 1, DEMO_TOKENS)
+    def tokens(blocks: int) -> int:
+        return counter.count(VtDraw(task, prompts, "demo", 1, blocks).demo(answered=False))
+
+    fewest = task.hops + 1
+    return fewest if tokens(fewest) > DEMO_TOKENS else largest_fitting(tokens, fewest, DEMO_TOKENS)

@@ -132,3 +132,12 @@ def test_more_common_words_than_the_worked_example_has_are_refused(
     with pytest.raises(ValueError, match=f"common is {common}; expected at most {common - 1}"):
         make(common)
     make(common - 1)
+
+
+@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("hops", [4, 5, 9, 40])
+def test_chains_of_any_length_are_made(tokenizer: Any, hops: int, compat: bool) -> None:
+    made = generate("vt", tokenizer, 8192, 1, parameters={"hops": hops}, compat=compat)
+    (row,) = made
+    assert len(row.answers) == hops + 1
+    assert row.context.count("\nSET ") == 2 * (hops + 1)  # the worked example has as many
