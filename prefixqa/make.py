@@ -214,7 +214,8 @@ def decides(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> d
         decided["documents_fingerprint"] = loaded.fingerprint()
     if settings.backend == "openai":
         asked = ("model", "temperature", "samples", "agree", "rounds", "judge", "max_answer_words")
-        service = {name: plain["openai"][name] for name in asked}
+        body = ("send_seed", "answer_tokens", "extra_body", "structured")  # of each request
+        service = {name: plain["openai"][name] for name in (*asked, *body)}
         decided["openai"] = service | {"service": service_name(settings.openai.base_url)}
     return redact(decided, secrets_of(settings.openai))
 

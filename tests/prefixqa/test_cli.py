@@ -185,3 +185,36 @@ def test_an_unfinished_set_ends_with_1_and_is_gone_on_with(
     assert "failures: gave_up" not in second.stdout
     assert prefixqa(*arguments).stdout.startswith("kept ")
     assert set(state.answered.values()) == {1}
+
+
+def test_a_set_of_another_request_is_not_kept(
+    prefixqa: Run, tmp_path: Path, service: tuple["object", str]
+) -> None:
+    from server import Service, known_document
+
+    state, url = service
+    assert isinstance(state, Service)
+    document, pairs = known_document("paper", 900, 24)
+    state.facts = list(pairs)
+    (tmp_path / "paper.md").write_text(document.text)
+    out = tmp_path / "out"
+    arguments = ("backend=openai", f"source={tmp_path / 'paper.md'}", f"out={out}", "questions=4",
+                 "length=4096", f"openai.base_url={url}", "openai.samples=1")  # fmt: skip
+    first = prefixqa(*arguments, "openai.answer_tokens=3000")
+    assert first.returncode == 0, first.stderr
+    asked = ("openai.answer_tokens=3000", "openai.extra_body={reasoning_effort: low}")
+    others = [
+        ("openai.structured=json_object", asked[0]),
+        ("openai.send_seed=false", asked[0]),
+        asked,
+        (),
+    ]
+    for other in others:
+        done = prefixqa(*arguments, *other)
+        assert done.returncode == 2
+        assert "was made with other settings" in done.stderr
+    assert prefixqa(*arguments, *asked, "overwrite=true").returncode == 0
+    assert prefixqa(*arguments, *asked).stdout.startswith("kept ")
+    card = (out / "README.md").read_text()
+    assert "'answer_tokens': 3000" in card
+    assert "{'reasoning_effort': 'low'}" in card
