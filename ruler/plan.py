@@ -13,6 +13,7 @@ from ruler.families.choose import Material, draw_sample
 from ruler.families.code import Code
 from ruler.families.cwe import check_common
 from ruler.families.essay import Essay
+from ruler.families.fwe import check_words
 from ruler.families.sample import Draw, Question
 from ruler.families.vt import VtDraw
 from ruler.fit import largest_fitting
@@ -22,6 +23,7 @@ from ruler.sources import essays as essay_source
 from ruler.sources.factbook import factbook
 from ruler.tasks import (
     CweTask,
+    FweTask,
     NiahTask,
     QaTask,
     Task,
@@ -194,6 +196,8 @@ def make_plan(
     task = with_questions(with_parameters(standard, parameters or {}), questions_per_context)
     if isinstance(task, CweTask):
         check_common(task, length)
+    if isinstance(task, FweTask):
+        check_words(task, length)
     text = find_text(task, essays)
     laid_out = task
     if isinstance(task, NiahTask) and task.haystack == "essay" and text is None:

@@ -10,6 +10,9 @@ HAYSTACKS = ("noise", "needle", "essay", *TEXTS)
 DOCUMENTS = ("squad", "hotpotqa", "factbook")
 TYPES = ("words", "numbers", "uuids")
 
+# More than a million tokens hold, and few enough that different names and numbers are found quickly.
+MOST_PLANTED, MOST_HOPS, MOST_TIMES, MOST_LETTERS = 80_000, 10_000, 10_000, 1000
+
 
 @dataclass(frozen=True)
 class NiahTask:
@@ -49,6 +52,11 @@ class NiahTask:
         _at_least_one(self, "keys", "values", "queries", "max_new_tokens")
         # The original raises the number of keys to the number of queried keys.
         object.__setattr__(self, "keys", max(self.keys, self.queries))
+        if self.keys * self.values > MOST_PLANTED:
+            raise ValueError(
+                f"{self.keys} keys with {self.values} values each are too many; expected at most "
+                f"{MOST_PLANTED} values in all"
+            )
 
     @property
     def text(self) -> str | None:
@@ -69,6 +77,12 @@ class VtTask:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "chains", "hops", "max_new_tokens")
+        _at_most(MOST_HOPS, self, "hops")
+        if self.chains * (self.hops + 1) > MOST_PLANTED:
+            raise ValueError(
+                f"{self.chains} chains of {self.hops + 1} statements are too many; expected at most "
+                f"{MOST_PLANTED} statements in all"
+            )
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,7 @@ class CweTask:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "common", "other_count", "short_other_count", "max_new_tokens")
+        _at_most(MOST_TIMES, self, "common_count", "short_common_count")
         for often, seldom in (
             ("common_count", "other_count"),
             ("short_common_count", "short_other_count"),
@@ -118,7 +133,8 @@ class FweTask:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "word_length", "answers", "max_new_tokens")
-        if self.alpha <= 1:
+        _at_most(MOST_LETTERS, self, "word_length")
+        if not self.alpha > 1:
             raise ValueError(f"alpha is {self.alpha}; expected more than 1, or no word stands out")
 
 
@@ -158,6 +174,12 @@ def _at_least_one(task: Any, *names: str) -> None:
     for name in names:
         if getattr(task, name) < 1:
             raise ValueError(f"{name} is {getattr(task, name)}; expected at least 1")
+
+
+def _at_most(most: int, task: Any, *names: str) -> None:
+    for name in names:
+        if getattr(task, name) > most:
+            raise ValueError(f"{name} is {getattr(task, name)}; expected at most {most}")
 
 
 Task = NiahTask | VtTask | CweTask | FweTask | QaTask

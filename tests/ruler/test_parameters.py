@@ -77,6 +77,13 @@ def test_another_parameter_is_another_draw(tokenizer: Any) -> None:
         ("vt", {"hops": 0}, "hops is 0"),
         ("fwe", {"alpha": 1.0}, "alpha is 1.0; expected more than 1"),
         ("cwe", {"common_count": 3}, "expected more than other_count=3"),
+        ("cwe", {"common_count": 10**9}, "common_count is 1000000000; expected at most"),
+        ("fwe", {"word_length": 10**9}, "word_length is 1000000000; expected at most"),
+        ("vt", {"hops": 10**9}, "hops is 1000000000; expected at most"),
+        ("vt", {"chains": 10_000, "hops": 10_000}, "10000 chains of 10001 statements are too many"),
+        ("niah_single_1", {"keys": 10**9}, "1000000000 keys with 1 values each are too many"),
+        ("niah_single_1", {"queries": 10**9}, "1000000000 keys with 1 values each are too many"),
+        ("niah_single_1", {"values": 10**9}, "1 keys with 1000000000 values each are too many"),
     ],
 )
 def test_impossible_parameters_are_refused(task: str, parameters: Any, message: str) -> None:
@@ -141,3 +148,32 @@ def test_chains_of_any_length_are_made(tokenizer: Any, hops: int, compat: bool) 
     (row,) = made
     assert len(row.answers) == hops + 1
     assert row.context.count("\nSET ") == 2 * (hops + 1)  # the worked example has as many
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"word_length": 1},
+            "word_length is 1; expected more: 26 words .* 80 are needed at length",
+        ),
+        ({"alpha": 15.0}, "alpha is 15.0 and answers is 3: no text .* tells so many words apart"),
+        ({"alpha": 1000.0}, "alpha is 1000.0 and answers is 3: no text .* tells so many words"),
+        ({"alpha": float("nan")}, "alpha is nan"),
+        ({"answers": 500}, "alpha is 2.0 and answers is 500: no text .* tells so many words apart"),
+    ],
+)
+def test_coded_words_that_can_never_be_counted_are_refused(
+    tokenizer: Any, parameters: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        generate("fwe", tokenizer, 4096, 1, parameters=parameters)
+
+
+def test_a_length_with_enough_words_is_made(tokenizer: Any) -> None:
+    row = first(tokenizer, "fwe", 1024, word_length=1)
+    assert [len(answer) for answer in row.answers] == [1, 1, 1]
+    with pytest.raises(
+        ValueError, match="word_length is 1"
+    ):  # a longer text is tried, and has too few
+        first(tokenizer, "fwe", 1024, word_length=1, answers=12)
