@@ -123,6 +123,27 @@ def test_spans_are_whole_lines_and_density_is_their_share(tokenizer: Any, name: 
             )
 
 
+# Their evidence may stand anywhere in the context; docs/datasets.md names them.
+SPREAD = {
+    *("hop_2", "hop_3", "hop_4", "mrcr_2", "mrcr_4", "mrcr_8"),
+    *("records_max", "records_common", "story_filtering", "ladder_qa_basic"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_question_has_its_last_evidence_in_a_part_of_its_own(
+    tokenizer: Any, name: str
+) -> None:
+    by_kind: dict[str, list[float]] = {}
+    for row in usual(name, tokenizer):
+        by_kind.setdefault(f"{name}_{row.meta['kind']}", []).append(row.meta["depth"])
+    for kind, depths in by_kind.items():
+        # Parts are counted in lines; in tokens their borders lie a little elsewhere.
+        places = [(depth, depth * len(depths) - number) for number, depth in enumerate(depths)]
+        inside = all(-0.5 <= place <= 1.5 for depth, place in places if depth >= 0)
+        assert inside == (kind not in SPREAD), (kind, depths)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_last_evidence_reaches_all_depths(tokenizer: Any, name: str) -> None:
     rows = made(name, tokenizer, samples=3, questions=8)
