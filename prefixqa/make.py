@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from prefixqa import extractive, factbook, invent, prompts, template
-from prefixqa.config import BACKENDS, MAKING, PrefixqaConfig
+from prefixqa.config import BACKENDS, MAKING, READING, PrefixqaConfig
 from prefixqa.made import Made
 from prefixqa.output.folder import MANIFEST, recover
 from prefixqa.output.splits import split_of
@@ -182,10 +182,11 @@ def check(settings: PrefixqaConfig) -> None:
     if settings.backend not in BACKENDS:
         raise ValueError(f"unknown backend {settings.backend!r}; known: {', '.join(BACKENDS)}")
     invented = settings.backend in MAKING
-    if invented and settings.source is not None:
-        raise ValueError(
-            f"source: the {settings.backend} backend makes its documents; leave source out"
-        )
+    for name in READING if invented else ():
+        if getattr(settings, name) != getattr(PrefixqaConfig, name):
+            raise ValueError(
+                f"{name}: the {settings.backend} backend makes its documents; leave {name} out"
+            )
     for name in ("questions", "length", "documents", "limit"):
         if (given := getattr(settings, name)) is not None and given < 1:
             raise ValueError(f"{name} is {given}; expected at least 1")
