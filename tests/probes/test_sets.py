@@ -212,11 +212,23 @@ def test_all_kinds_share_their_contexts(tokenizer: Any, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_empty_contexts_hold_no_evidence(tokenizer: Any, name: str) -> None:
     rows, full = made(name, tokenizer, empty=True), usual(name, tokenizer)
-    assert [row.question for row in rows] == [row.question for row in full]
+    assert rows[0].meta["total_tokens"] == total(tokenizer, rows)
     for row in rows:
+        ids = tokenizer(row.context, add_special_tokens=False)["input_ids"]
+        assert row.meta["context_tokens"] == len(ids)
+        nothing = {
+            "evidence_tokens": 0,
+            "evidence_lines": 0,
+            "density": 0,
+            "depth": -1,
+            "spans": [],
+        }
+        assert {key: row.meta[key] for key in nothing} == nothing
+    assert [row.question for row in rows] == [row.question for row in full]
+    for row, other in zip(rows, full, strict=True):
         assert 250 < len(tokenizer(row.context)["input_ids"]) < 900
-        line = full[0].context[slice(*row.meta["spans"][0])] if row.meta["spans"] else "-none-"
-        assert line not in row.context
+        for span in other.meta["spans"]:
+            assert other.context[slice(*span)] not in row.context
 
 
 @pytest.mark.parametrize("name", NAMES)
