@@ -8,6 +8,11 @@ from omegaconf import MISSING
 
 BACKENDS = ("template", "factbook", "extractive", "openai")
 MAKING = ("template", "factbook")  # those that make their documents and take no source
+# Settings of documents that are read.
+READING = (
+    *("source", "min_tokens", "too_long", "near_duplicates"),
+    *("published_after", "published_before", "licence"),
+)
 
 
 @dataclass
@@ -59,12 +64,12 @@ class PrefixqaConfig:
     tokenizer: str = MISSING
     out: str = MISSING
     source: str | None = None
-    min_tokens: int = MISSING
-    too_long: str = MISSING
-    near_duplicates: float = MISSING
+    min_tokens: int = 500
+    too_long: str = "cut"
+    near_duplicates: float = 0.8
     published_after: str | None = None
     published_before: str | None = None
-    licence: str = MISSING
+    licence: str = "unknown"
     limit: int | None = None
     dry_run: bool = False
     overwrite: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from prefixqa import extractive, factbook, invent, prompts, template
-from prefixqa.config import BACKENDS, MAKING, PrefixqaConfig
+from prefixqa.config import BACKENDS, MAKING, READING, PrefixqaConfig
 from prefixqa.made import Made
 from prefixqa.output.folder import MANIFEST, recover
 from prefixqa.output.splits import split_of
@@ -182,10 +182,11 @@ def check(settings: PrefixqaConfig) -> None:
     if settings.backend not in BACKENDS:
         raise ValueError(f"unknown backend {settings.backend!r}; known: {', '.join(BACKENDS)}")
     invented = settings.backend in MAKING
-    if invented and settings.source is not None:
-        raise ValueError(
-            f"source: the {settings.backend} backend makes its documents; leave source out"
-        )
+    for name in READING if invented else ():
+        if getattr(settings, name) != getattr(PrefixqaConfig, name):
+            raise ValueError(
+                f"{name}: the {settings.backend} backend makes its documents; leave {name} out"
+            )
     for name in ("questions", "length", "documents", "limit"):
         if (given := getattr(settings, name)) is not None and given < 1:
             raise ValueError(f"{name} is {given}; expected at least 1")
@@ -214,7 +215,8 @@ def decides(settings: PrefixqaConfig, loaded: Loaded, tokens: TokenCounter) -> d
         decided["documents_fingerprint"] = loaded.fingerprint()
     if settings.backend == "openai":
         asked = ("model", "temperature", "samples", "agree", "rounds", "judge", "max_answer_words")
-        service = {name: plain["openai"][name] for name in asked}
+        body = ("send_seed", "answer_tokens", "extra_body", "structured")  # of each request
+        service = {name: plain["openai"][name] for name in (*asked, *body)}
         decided["openai"] = service | {"service": service_name(settings.openai.base_url)}
     return redact(decided, secrets_of(settings.openai))
 

@@ -25,6 +25,8 @@ def check_filter(settings: PrefixqaConfig) -> None:
             f"source: the {settings.backend} backend needs documents; give source=FOLDER, a file, "
             "arxiv:ID,ID, or text:NAME"
         )
+    if settings.min_tokens < 0:
+        raise ValueError(f"min_tokens is {settings.min_tokens}; expected at least 0")
     if settings.too_long not in TOO_LONG:
         raise ValueError(f"too_long is {settings.too_long!r}; expected {' or '.join(TOO_LONG)}")
     if not 0 < settings.near_duplicates <= 1:

@@ -11,6 +11,9 @@ from probes import sets as room
 from probes.sample import Kind
 from probes.set import ProbeSet
 
+# A key of five letters has 125 neighbours, and other keys may be among them.
+MOST = {"near": 100, "lead": 1000}
+
 
 @functools.cache
 def sets() -> dict[str, ProbeSet]:
@@ -88,3 +91,5 @@ def _check(option: str, value: Any, found: ProbeSet) -> None:
     least = {"near": 0, "turns": 1}.get(option, 1)
     if isinstance(value, int) and value < least:
         raise ValueError(f"{option} is {value}; expected at least {least}")
+    if option in MOST and value > MOST[option]:
+        raise ValueError(f"{option} is {value}; expected at most {MOST[option]}")

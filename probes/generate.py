@@ -77,9 +77,10 @@ def sample_rows(plan: Plan, index: int) -> list[Row]:
             needed,
         ) from None
     once(laid.text, [each.line.text for each in draw.planted if each.line.tags])
+    if plan.empty:
+        laid = empty_context(plan, draw)
     evidence = Evidence(laid)
     common = plan.settings()
-    text = empty_context(plan, draw) if plan.empty else laid.text
     kinds = {each.name for each in plan.subtask.kinds}
     found = []
     for number, (question, user) in enumerate(zip(asked, users, strict=True)):
@@ -90,7 +91,7 @@ def sample_rows(plan: Plan, index: int) -> list[Row]:
                 id=f"{plan.label}-{plan.length}-{index:05d}-q{number:03d}",
                 task=TASK,
                 subtask=plan.label,
-                context=text,
+                context=laid.text,
                 question=question.text,
                 answer_prefix=question.answer_prefix,
                 answers=list(question.answers),
@@ -141,13 +142,13 @@ def answer_rooms(plan: Plan, questions: list[Question]) -> dict[str, int]:
     return found
 
 
-def empty_context(plan: Plan, draw: Draw) -> str:
-    """The head of a sample, and prose in place of its lines."""
+def empty_context(plan: Plan, draw: Draw) -> Laid:
+    """The head of a sample, and prose in place of its lines, which is no evidence of anything."""
     lines = prose(plan.subtask.set.name)
     text = draw.head
-    while plan.tokens.count(text) < EMPTY_TOKENS:
+    while (tokens := plan.tokens.count(text)) < EMPTY_TOKENS:
         text += f"{next(lines)}\n"
-    return text
+    return Laid(text, [], [], [], tokens)
 
 
 class Evidence:

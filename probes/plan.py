@@ -76,6 +76,10 @@ def make_plan(
     for name, value in sizes.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; expected at least 1")
+    if questions_per_context > length:  # each is about something in the context
+        raise ValueError(
+            f"questions_per_context is {questions_per_context}; expected at most length={length}"
+        )
     found = find(subtask, options or {})
     counter = tokenizer if isinstance(tokenizer, TokenCounter) else TokenCounter(tokenizer, chat)
     return Plan(found, counter, length, samples, questions_per_context, seed, empty)

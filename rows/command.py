@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from rows.extras import missing
 from rows.keys import SettingError, keys_of, meant, quoted, split
@@ -106,7 +106,9 @@ class Command:
             raise SettingError(f"unknown key {key!r}{known}")
         if not equals:
             raise SettingError(f"{key} has no value; a setting is written {key}=VALUE")
-        return quoted(f"{key}={value}", keys, several=several, whole=("out",))
+        # Hydra adds names to a mapping only where it is told to.
+        mark = "++" if get_origin(keys[key]) is dict else ""
+        return quoted(f"{mark}{key}={value}", keys, several=several, whole=("out",))
 
     def _fail(self, text: str, code: int) -> int:
         """Says an error in one line; returns the exit code."""

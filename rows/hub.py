@@ -21,6 +21,7 @@ from rows.row import Row
 from rows.whole import write_bytes
 
 SUMS, CARD, DATA = "SHA256SUMS", "README.md", "data"
+MEASURED = ("longbench",)  # tasks of whose rows each has a length of its own, in words
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")  # an identifier as hubs have them, such as cc-by-4.0
@@ -130,8 +131,8 @@ def require_pushable(repository: str) -> None:
 
 
 def _config(row: Row) -> str:
-    """The name of a row's configuration: subtask, and length where rows have one."""
-    length = row.meta.get("length")
+    """The name of a row's configuration: subtask, and length where rows are made to one."""
+    length = None if row.task in MEASURED else row.meta.get("length")
     name = row.subtask if length is None else f"{row.subtask}_{length}"
     return re.sub(r"[^\w.-]+", "-", name)
 
@@ -158,7 +159,7 @@ def _card(groups: dict[str, list[Row]], about: About) -> str:
     lines += ["| configuration | rows | contexts | made with |", "|---|---|---|---|"]
     for name, rows in sorted(groups.items()):
         contexts = len({row.context for row in rows})
-        lines.append(f"| `{name}` | {len(rows)} | {contexts} | {_made(rows[0].meta)} |")
+        lines.append(f"| `{name}` | {len(rows)} | {contexts} | {_made(rows[0])} |")
     lines += ["", f"Licence: {about.licence}. Checksums: `sha256sum -c {SUMS}`.", ""]
     first = sorted(groups)[0]
     lines += ["```python", "from datasets import load_dataset", ""]
@@ -172,9 +173,12 @@ def _features() -> list[dict[str, Any]]:
     return [{"name": name, **kinds.get(name, {"dtype": "string"})} for name in SCHEMA.names]
 
 
-def _made(meta: dict[str, Any]) -> str:
+def _made(row: Row) -> str:
     """What of a row's ``meta`` says how it was made, in short."""
-    names = ("generator", "prompts", "length", "seed", "tokenizer", "haystack")
+    names = ["generator", "prompts", "length", "seed", "tokenizer", "haystack"]
+    if row.task in MEASURED:
+        names.remove("length")
+    meta = row.meta
     said = [f"{name} {meta[name]}" for name in names if isinstance(meta.get(name), str | int)]
     return ", ".join(said).replace("|", "/")
 

@@ -103,22 +103,28 @@ def rows(plan: Plan, workers: int = 1) -> Iterator[Row]:
 def sample_rows(plan: Plan, index: int) -> list[Row]:
     """The rows of one sample, which depend on no other sample."""
     draw = plan.draw(index, plan.length)
-    room = plan.length - plan.reserved
+    answer_room = plan.answer_room(draw.questions(draw.minimum_size()))
     try:
-        if plan.compat:
-            sample, tokens = fit_stepwise(draw, plan.tokens, room, *plan.steps)
-        else:
-            sample, tokens = fit(draw, plan.tokens, room)
+        while True:
+            room = plan.length - plan.reserved(answer_room)
+            if plan.compat:
+                sample, tokens = fit_stepwise(draw, plan.tokens, room, *plan.steps)
+            else:
+                sample, tokens = fit(draw, plan.tokens, room)
+            # A larger haystack of needles has other questions.
+            if (needed := plan.answer_room(sample.questions)) <= answer_room:
+                break
+            answer_room = needed
     except LengthError as error:
-        needed = error.needed + plan.reserved
+        needed = error.needed + plan.reserved(answer_room)
         shortest = shortest_length(plan, max(plan.length + 1, needed))
         raise LengthError(
             f"length {plan.length} is too short for {plan.task.name}: sample {index} needs "
-            f"{needed} tokens ({plan.task.max_new_tokens} of them for the answer); the "
+            f"{needed} tokens ({answer_room} of them for the answer); the "
             f"shortest length found to hold all {plan.samples} samples is {shortest}",
             shortest,
         ) from None
-    return list(_rows(plan, index, sample, tokens))
+    return list(_rows(plan, index, sample, tokens, answer_room))
 
 
 def shortest_length(plan: Plan, start: int) -> int:
@@ -129,7 +135,8 @@ def shortest_length(plan: Plan, start: int) -> int:
             draw = plan.draw(index, length)
             size = draw.minimum_size()
             context = plan.tokens.count(draw.lay_out(size).context)
-            needed = plan.reserved + context + longest(draw, size, plan.tokens)
+            reserved = plan.reserved(plan.answer_room(draw.questions(size)))
+            needed = reserved + context + longest(draw, size, plan.tokens)
             if needed > length:
                 # Another length is another draw, so the need itself changes a little with it.
                 length = needed
@@ -138,7 +145,9 @@ def shortest_length(plan: Plan, start: int) -> int:
             return length
 
 
-def _rows(plan: Plan, index: int, sample: Sample, context_tokens: int) -> Iterator[Row]:
+def _rows(
+    plan: Plan, index: int, sample: Sample, context_tokens: int, answer_room: int
+) -> Iterator[Row]:
     user_tokens = [
         plan.tokens.user(question.text, question.answer_prefix) for question in sample.questions
     ]
@@ -164,7 +173,7 @@ def _rows(plan: Plan, index: int, sample: Sample, context_tokens: int) -> Iterat
             question=question.text,
             answer_prefix=question.answer_prefix,
             answers=list(question.answers),
-            max_new_tokens=plan.task.max_new_tokens,
+            max_new_tokens=answer_room,
             meta={
                 **settings,
                 "tokenizer": plan.tokens.name,
@@ -172,7 +181,7 @@ def _rows(plan: Plan, index: int, sample: Sample, context_tokens: int) -> Iterat
                 "question": number,
                 "context_tokens": context_tokens,
                 "user_tokens": user_tokens[number],
-                "total_tokens": plan.reserved + context_tokens + max(user_tokens),
+                "total_tokens": plan.reserved(answer_room) + context_tokens + max(user_tokens),
                 "queried": list(question.keys),
                 # Of each answer's needle, in the order of the answers: tokens [first, after last)
                 # of the context (BOS not counted), and the share of the context before it.

@@ -1,7 +1,7 @@
 """The checked settings of a RULER data set."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,22 +11,32 @@ from rows.tokens import TokenCounter
 from ruler import stepwise
 from ruler.families.choose import Material, draw_sample
 from ruler.families.code import Code
-from ruler.families.essay import Essay
-from ruler.families.sample import Draw
+from ruler.families.cwe import check_common
+from ruler.families.fwe import check_words
+from ruler.families.sample import Draw, Question
 from ruler.families.vt import VtDraw
 from ruler.fit import largest_fitting
-from ruler.prompts import PromptSet, get_prompts
-from ruler.sources import download, official_prompts, qa_data
-from ruler.sources import essays as essay_source
-from ruler.sources.factbook import factbook
-from ruler.tasks import NiahTask, QaTask, Task, VtTask, get_task, with_parameters, with_questions
-from texts import catalogue
+from ruler.given import find_documents, find_prompts, find_text, pin_of
+from ruler.prompts import PromptSet
+from ruler.tasks import (
+    CweTask,
+    FweTask,
+    NiahTask,
+    QaTask,
+    Task,
+    VtTask,
+    get_task,
+    says_more,
+    with_parameters,
+    with_questions,
+)
 
 # Part of every row: rows of two formats, or of two word lists, are not the same data.
 GENERATOR = f"1/wonderwords-{version('wonderwords')}"
 CODE_PROBE = "def f(x):\n    if x:\n        return [\n            1,\n\tx]\n\n\nclass A:\n"
 NOT_META = ("name", "max_new_tokens", "haystack")  # have places of their own in a row
 DEMO_TOKENS = 500  # of the original's worked example of variable tracking, without its answer
+SPARE_TOKENS = 8  # a model may need a few more tokens than the answer
 
 
 def generator(prompts: str, compat: bool) -> str:
@@ -49,6 +59,7 @@ class Plan:
         length: tokens of everything: BOS or chat template, context, longest user input, answer.
         samples: contexts. questions: questions on each of them.
         essays: what stands in for the essays, as the settings name it.
+        says_more: parameters were changed by which answers get longer, so the task's room for them may grow.
         compat: as the original where it differs, for comparisons with its data: places in the text
             come from the seed alone, so that they are the same in all samples of one size (of the
             words to count, and of the documents, the answer's among them); questions are taken in
@@ -68,11 +79,25 @@ class Plan:
     compat: bool = False
     material: Material = field(default_factory=Material)
     essays: str | None = None
+    says_more: bool = False
 
-    @property
-    def reserved(self) -> int:
+    def answer_room(self, questions: Sequence[Question]) -> int:
+        """Tokens reserved for the answer to any of the questions: the task's, or as many as a full one takes.
+
+        A multiple of 8, so that it does not tell how long an answer is.
+        """
+        room = self.task.max_new_tokens
+        if not self.says_more:
+            return room
+        for question in questions:
+            # A numbered list with commas is as long as answers usually get.
+            listed = ", ".join(f"{i}. {each}" for i, each in enumerate(question.answers, start=1))
+            room = max(room, -(-(self.tokens.added(f" {listed}\n") + SPARE_TOKENS) // 8) * 8)
+        return room
+
+    def reserved(self, answer_room: int) -> int:
         """Tokens of what is neither context nor user input: BOS or chat template, and answer."""
-        return len(self.tokens.frame) + self.task.max_new_tokens
+        return len(self.tokens.frame) + answer_room
 
     def seed_of(self, index: int, length: int) -> str:
         """The seed of one sample, which depends neither on other samples nor on the tokenizer."""
@@ -107,7 +132,7 @@ class Plan:
                 material=self.material,
             )
 
-        room = self.length - self.reserved
+        room = self.length - self.reserved(self.task.max_new_tokens)
         return stepwise.common_size(laid_out, draw, self.tokens, room, step), step
 
     def settings(self) -> dict[str, Any]:
@@ -132,6 +157,7 @@ class Plan:
             "essays": text.fingerprint if text else None,
             **({"documents": qa.fingerprint} if qa else {}),
             **({"text": pin} if (pin := pin_of(self.task, self.essays)) else {}),
+            **({"room": "of the answers"} if self.says_more else {}),
             **({"chat": True} if self.tokens.frame.chat else {}),
             **({"compat": True} if self.compat else {}),
             "tokenizer_fingerprint": self.tokens.fingerprint,
@@ -162,7 +188,12 @@ def make_plan(
     if length < 1:
         raise ValueError(f"length is {length}; expected a positive number of tokens")
     wording = find_prompts(prompts)
-    task = with_questions(with_parameters(task, parameters or {}), questions_per_context)
+    standard = task
+    task = with_questions(with_parameters(standard, parameters or {}), questions_per_context)
+    if isinstance(task, CweTask):
+        check_common(task, length)
+    if isinstance(task, FweTask):
+        check_words(task, length)
     text = find_text(task, essays)
     laid_out = task
     if isinstance(task, NiahTask) and task.haystack == "essay" and text is None:
@@ -183,7 +214,7 @@ def make_plan(
         items_seed=None if compat else f"{seed}/{task.name}/items",
     )
     if compat and isinstance(task, VtTask):
-        blocks = _demo_blocks(task, wording, counter, questions_per_context)
+        blocks = _demo_blocks(task, wording, counter)
         material = replace(material, demo_blocks=blocks)
     if qa is not None:
         material.items(samples - 1, questions_per_context)  # whether there are enough
@@ -199,105 +230,15 @@ def make_plan(
         compat=compat,
         material=material,
         essays=None if essays is None else str(essays),
+        says_more=says_more(standard, task),
     )
 
 
-def find_prompts(name: str) -> PromptSet:
-    """The prompt set of a name, or of a local copy of the original's files.
+def _demo_blocks(task: VtTask, prompts: PromptSet, counter: TokenCounter) -> int:
+    """Noise blocks of the original's worked example: as many as fit, or as few as a chain needs."""
 
-    Raises:
-        ValueError: no such prompt set, or it cannot be had.
-    """
-    return get_prompts(name) if name == "suite" else official_prompts.load(name)
-
-
-def find_text(task: Task, essays: str | Path | None) -> Essay | Code | None:
-    """The text of a haystack of essays or code, if the task has one and it is asked for.
-
-    Args:
-        essays: a local corpus, ``download``, or the name of a text in prose.
-
-    Raises:
-        ValueError, FileNotFoundError: it cannot be had or used.
-    """
-    named = text_of(task, essays)
-    if essays is not None and named is None and str(essays) != "download":
-        _check_file("essays", essays)  # also where no task needs it: it was meant to be there
-    if not isinstance(task, NiahTask):
-        return None
-    if task.text or (task.haystack == "essay" and named):
-        return _hay(catalogue.load(str(named)))
-    if essays is None or task.haystack != "essay":
-        return None
-    return Essay.load(essay_source.fetch() if str(essays) == "download" else essays)
-
-
-@functools.lru_cache(maxsize=2)  # cutting the largest into sentences takes seconds
-def _hay(corpus: catalogue.Corpus) -> Essay | Code:
-    if corpus.kind == catalogue.CODE:
-        return Code(corpus)
-    return Essay("\n".join(each.text for each in corpus.documents))
-
-
-def text_of(task: Task, essays: str | Path | None) -> str | None:
-    """Name of the text that a task's haystack is made of, or that stands in for its essays.
-
-    Raises:
-        ValueError: code in place of essays.
-    """
-    if isinstance(task, NiahTask | QaTask) and task.text:
-        return task.text
-    if (name := str(essays)) not in catalogue.TEXTS:
-        return None
-    if catalogue.TEXTS[name].kind != catalogue.PROSE:
-        raise ValueError(f"essays: {name} is code; as a haystack of its own it is haystack={name}")
-    return name
-
-
-def pin_of(task: Task, essays: str | Path | None) -> str | None:
-    """Packages, versions and checksums of the texts that a task is made of; None if of none."""
-    names: list[str | None] = []
-    if isinstance(task, NiahTask) and (task.text or task.haystack == "essay"):
-        names = [text_of(task, essays)]
-    elif isinstance(task, QaTask):
-        names = [task.source if task.source == catalogue.PROFILES else None, task.text]
-    return "; ".join(catalogue.pin(name) for name in names if name) or None
-
-
-def find_documents(
-    task: Task, squad: str | Path | None, hotpotqa: str | Path | None, compat: bool, seed: int
-) -> qa_data.QaData | None:
-    """Documents and questions, if the task has any: of a local file, or downloaded.
-
-    Args:
-        seed: of the values that country profiles get from each other.
-
-    Raises:
-        ValueError, FileNotFoundError: they cannot be had or used.
-    """
-    for name, given in (("squad", squad), ("hotpotqa", hotpotqa)):
-        if given is not None:
-            _check_file(name, given)
-    if not isinstance(task, QaTask):
-        return None
-    if task.source == catalogue.PROFILES:
-        found = factbook(str(seed))
-    else:
-        remote, local = (
-            (download.SQUAD, squad) if task.source == "squad" else (download.HOTPOTQA, hotpotqa)
-        )
-        path = download.fetch(remote) if local is None else Path(local)
-        found = qa_data.load(task.source, path, compat)
-    return found if task.text is None else found.among(catalogue.load(task.text))
-
-
-def _check_file(setting: str, path: str | Path) -> None:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{setting}: no file {path}")
-
-
-def _demo_blocks(task: VtTask, prompts: PromptSet, counter: TokenCounter, questions: int) -> int:
     def tokens(blocks: int) -> int:
-        return counter.count(VtDraw(task, prompts, "demo", questions, blocks).demo(answered=False))
+        return counter.count(VtDraw(task, prompts, "demo", 1, blocks).demo(answered=False))
 
-    return largest_fitting(tokens, task.hops + 1, DEMO_TOKENS)
+    fewest = task.hops + 1
+    return fewest if tokens(fewest) > DEMO_TOKENS else largest_fitting(tokens, fewest, DEMO_TOKENS)

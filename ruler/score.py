@@ -71,7 +71,7 @@ def strict(subtask: str, prediction: str, answers: list[str]) -> float:
         return float(_plain(first) in {_plain(answer) for answer in answers})
     wanted = {answer.lower() for answer in answers}
     kinds = {_kind(answer) for answer in answers}
-    named = [word.lower() for word in _WORD.findall(text) if _kind(word) in kinds]
+    named = [word.lower() for word in _words(text, answers) if _kind(word) in kinds]
     first_named = list(dict.fromkeys(named))[: len(wanted)]
     return sum(word in wanted for word in first_named) / len(wanted)
 
@@ -86,6 +86,15 @@ def _is_qa(subtask: str) -> bool:
     if name not in TASKS:
         raise ValueError(f"unknown RULER subtask {subtask!r}; known: {', '.join(TASKS)}")
     return TASKS[name].family == "qa"
+
+
+def _words(text: str, answers: list[str]) -> list[str]:
+    """The words of a text. An answer with a blank or an apostrophe in it is one word, too."""
+    odd = sorted({each for each in answers if not _WORD.fullmatch(each)}, key=len, reverse=True)
+    if not odd:
+        return _WORD.findall(text)
+    whole = "|".join(rf"(?<!\w){re.escape(each)}(?!\w)" for each in odd)
+    return re.findall(f"{whole}|{_WORD.pattern}", text, re.IGNORECASE)
 
 
 def _kind(word: str) -> tuple[str, int]:

@@ -10,6 +10,9 @@ HAYSTACKS = ("noise", "needle", "essay", *TEXTS)
 DOCUMENTS = ("squad", "hotpotqa", "factbook")
 TYPES = ("words", "numbers", "uuids")
 
+# More than a million tokens hold, and few enough that different names and numbers are found quickly.
+MOST_PLANTED, MOST_HOPS, MOST_TIMES, MOST_LETTERS = 80_000, 10_000, 10_000, 1000
+
 
 @dataclass(frozen=True)
 class NiahTask:
@@ -21,7 +24,8 @@ class NiahTask:
             name (``texts.catalogue``).
         key_type, value_type: ``words``, ``numbers`` or ``uuids``.
         keys: needles' keys; values: values per key; queries: keys asked for in one question.
-        max_new_tokens: tokens reserved for the answer.
+        max_new_tokens: tokens reserved for the answer; more where changed parameters make it longer
+            (``says_more``).
     """
 
     family: ClassVar[str] = "niah"
@@ -48,6 +52,11 @@ class NiahTask:
         _at_least_one(self, "keys", "values", "queries", "max_new_tokens")
         # The original raises the number of keys to the number of queried keys.
         object.__setattr__(self, "keys", max(self.keys, self.queries))
+        if self.keys * self.values > MOST_PLANTED:
+            raise ValueError(
+                f"{self.keys} keys with {self.values} values each are too many; expected at most "
+                f"{MOST_PLANTED} values in all"
+            )
 
     @property
     def text(self) -> str | None:
@@ -68,6 +77,12 @@ class VtTask:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "chains", "hops", "max_new_tokens")
+        _at_most(MOST_HOPS, self, "hops")
+        if self.chains * (self.hops + 1) > MOST_PLANTED:
+            raise ValueError(
+                f"{self.chains} chains of {self.hops + 1} statements are too many; expected at most "
+                f"{MOST_PLANTED} statements in all"
+            )
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,7 @@ class CweTask:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "common", "other_count", "short_other_count", "max_new_tokens")
+        _at_most(MOST_TIMES, self, "common_count", "short_common_count")
         for often, seldom in (
             ("common_count", "other_count"),
             ("short_common_count", "short_other_count"),
@@ -117,7 +133,8 @@ class FweTask:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "word_length", "answers", "max_new_tokens")
-        if self.alpha <= 1:
+        _at_most(MOST_LETTERS, self, "word_length")
+        if not self.alpha > 1:
             raise ValueError(f"alpha is {self.alpha}; expected more than 1, or no word stands out")
 
 
@@ -159,6 +176,12 @@ def _at_least_one(task: Any, *names: str) -> None:
             raise ValueError(f"{name} is {getattr(task, name)}; expected at least 1")
 
 
+def _at_most(most: int, task: Any, *names: str) -> None:
+    for name in names:
+        if getattr(task, name) > most:
+            raise ValueError(f"{name} is {getattr(task, name)}; expected at most {most}")
+
+
 Task = NiahTask | VtTask | CweTask | FweTask | QaTask
 
 TASKS: dict[str, Task] = {
@@ -197,6 +220,9 @@ OVERRIDABLE = (
     *("alpha", "word_length", "answers"),
 )
 
+# Those of them by which an answer gets longer.
+SPOKEN = ("value_type", "values", "queries", "hops", "common", "answers", "word_length")
+
 
 def get_task(name: str) -> Task:
     """The standard task of that name.
@@ -230,6 +256,11 @@ def with_parameters(task: Task, changes: Mapping[str, Any]) -> Task:
         if (value := getattr(changed, field)) != getattr(task, field):
             name += f"-{_spelled(field, value)}"
     return replace(changed, name=name)
+
+
+def says_more(task: Task, other: Task) -> bool:
+    """Whether other parameters change what an answer to ``task`` has to say, so that its room may not do."""
+    return any(getattr(task, name, None) != getattr(other, name, None) for name in SPOKEN)
 
 
 def _spelled(field: str, value: Any) -> str:

@@ -13,7 +13,8 @@ from rows.row import Row
 from ruler import ready
 from ruler.config import ParametersConf
 from ruler.generate import LengthError, generate
-from ruler.plan import find_documents, find_prompts, find_text, generator
+from ruler.given import find_documents, find_prompts, find_text
+from ruler.plan import generator
 from ruler.score import score, strict
 from ruler.tasks import TASKS, with_parameters, with_questions
 

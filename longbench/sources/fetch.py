@@ -9,19 +9,17 @@ after (``manifest.json`` beside them).
 import functools
 import hashlib
 import json
-import os
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from longbench.errors import LongBenchError
+from rows import download
 from rows.whole import write_bytes
 
 CODE_COMMIT = "2e00731f8d0bff23dc4325161044d0ed8af94c1e"
 PROMPTS_URL = f"https://raw.githubusercontent.com/THUDM/LongBench/{CODE_COMMIT}/"
 MANIFEST = "manifest.json"
-TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,7 @@ PROMPT_FILES: dict[str, str | None] = {
 
 def cache_folder() -> Path:
     """Folder of fetched prompt files; the hub's own cache keeps the data."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "squeezed-attention-bench" / "longbench" / CODE_COMMIT
+    return download.cache_folder() / "longbench" / CODE_COMMIT
 
 
 def sha256_of(path: Path) -> str:
@@ -152,10 +149,7 @@ def prompt_files() -> Path:
 def _get(name: str) -> bytes:
     url = PROMPTS_URL + name
     try:
-        if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-            raise OSError("HF_HUB_OFFLINE is set")
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-            return bytes(response.read())
+        return download.download(url, Path(name).name)
     except OSError as error:
         raise LongBenchError(
             f"the official prompt file {Path(name).name} cannot be fetched ({error}); get it from "

@@ -88,8 +88,8 @@ def find(data: str, task: str) -> Source:
         )
     if data.startswith("hub:"):
         repo, _, revision = data.removeprefix("hub:").partition("@")
-        files = [each.format(task) for each in (*_FILES, *_PARTS)]
-        folder = fetch.snapshot(repo, revision or None, files)
+        parts = [each.format(task) for each in _PARTS]
+        folder = fetch.snapshot(repo, revision or None, [*_names(task), *parts])
         return _in_folder(folder, task, f"{repo}@{revision or folder.name[:12]}", False)
     return _local(Path(data).expanduser(), task)
 
@@ -122,9 +122,13 @@ def _in_folder(folder: Path, task: str, origin: str, checked: bool) -> Source:
     return Source(path, None, origin, checked)
 
 
+def _names(task: str) -> list[str]:
+    """The names that the one file of a task may have."""
+    return list(_V2_FILES) if task == V2_NAME else [each.format(task) for each in _FILES]
+
+
 def _look(folder: Path, task: str) -> Path | None:
-    names = _V2_FILES if task == V2_NAME else tuple(each.format(task) for each in _FILES)
-    for name in names:
+    for name in _names(task):
         if (folder / name).is_file():
             return folder / name
     for pattern in _PARTS:
@@ -144,7 +148,8 @@ def _in_zip(path: Path, task: str, origin: str, checked: bool) -> Source:
             names = archive.namelist()
     except DAMAGED as error:
         raise LongBenchError(f"data: {path} is not a zip that can be read: {error}") from error
-    wanted = ("v2.jsonl", "data.json") if task == V2_NAME else (f"{task}.jsonl", f"{task}.parquet")
+    v2 = [Path(each).name for each in _V2_FILES]
+    wanted = v2 if task == V2_NAME else [f"{task}.jsonl", f"{task}.parquet"]
     found = [name for name in names if name.rpartition("/")[2] in wanted and "__MACOSX" not in name]
     if len(found) != 1:
         raise LongBenchError(

@@ -18,7 +18,7 @@ from prefixqa.sentences import Sentence, sentences
 from prefixqa.spread import Strata
 
 NAME = "extractive"
-GENERATOR = "extractive-4"  # goes into every row; other pairs for one text need another version
+GENERATOR = "extractive-5"  # goes into every row; other pairs for one text need another version
 SUBJECT = 0.01  # share of sentences from which on a name is what the document is about
 OFTEN = 5  # times that a name of several words may come before it is one, too
 MIX = {"numeric": 6, "factual": 8, "definition": 4, "method": 3, "comparison": 1, "multi-span": 2}

@@ -52,6 +52,8 @@ def poor_gap(candidate: Candidate) -> str | None:
     left, right, answer = candidate.left, candidate.right, candidate.answer
     if _POINTER.search(answer):
         return "an answer that only points"
+    if re.match(r"\.\s+[\"'(\[]?[A-Z\d]", right):  # the sentence goes on, as behind "Mr."
+        return "an answer cut short"
     if candidate.type == "definition":
         return poor_definition(candidate)
     if re.search(r"[^\s\"'(]$|\w\($", left) or re.match(r"[^\s,;:.!?)\"']|[.,:]\w|:", right):

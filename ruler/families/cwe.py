@@ -14,6 +14,20 @@ DEMO_WORDS, DEMO_COUNTS = 40, (10, 3)
 SHORT_DEMO_WORDS, SHORT_DEMO_COUNTS = 20, (3, 1)
 
 
+def check_common(task: CweTask, length: int) -> None:
+    """Refuses more common words than the worked example has words, one of them another.
+
+    Raises:
+        ValueError: says how many there may be.
+    """
+    most = (SHORT_DEMO_WORDS if length < SHORT else DEMO_WORDS) - 1
+    if task.common > most:
+        raise ValueError(
+            f"common is {task.common}; expected at most {most} at length {length}: the worked example of "
+            f"{task.name} has {most + 1} words"
+        )
+
+
 class CweDraw:
     """All random choices of one sample. A unit of its haystack is a distinct word of the list.
 

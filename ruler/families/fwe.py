@@ -13,7 +13,41 @@ from ruler.prompts import FweWording
 from ruler.tasks import FweTask
 
 NOISE = "..."  # stands for the most frequent word, which is not asked for
+MOST_WORDS = 1_000_000  # of the smallest text
 TOKENS_PER_WORD = 50  # of the budget; the original's size of the vocabulary
+
+
+def check_words(task: FweTask, length: int) -> None:
+    """Refuses what no text can hold.
+
+    Raises:
+        ValueError: there are not as many different words, or the answers come too seldom.
+    """
+    _vocabulary(task, length)
+    if not _fewest(task) <= MOST_WORDS:
+        raise ValueError(
+            f"alpha is {task.alpha} and answers is {task.answers}: no text of at most {MOST_WORDS} words "
+            "tells so many words apart by how often they come; give less of either"
+        )
+
+
+def _vocabulary(task: FweTask, length: int) -> int:
+    """How many different words a text of that length has, the one of dots among them."""
+    count = max(task.answers + 2, (length - task.max_new_tokens) // TOKENS_PER_WORD)
+    there_are = len(string.ascii_lowercase) ** task.word_length
+    if count > there_are:  # all but one of them are drawn
+        raise ValueError(
+            f"word_length is {task.word_length}; expected more: {there_are} words have as many letters, and "
+            f"{count} are needed at length {length}"
+        )
+    return count
+
+
+def _fewest(task: FweTask) -> float:
+    """Words of a text in which the last answer comes more often than the next word."""
+    last = task.answers + 1
+    gap = last**-task.alpha - (last + 1) ** -task.alpha
+    return zeta(task.alpha) / gap if gap else math.inf
 
 
 class FweDraw:
@@ -26,7 +60,7 @@ class FweDraw:
         self.task, self._wording, self.seed = task, wording, seed
         self._order = order or seed
         rng = random.Random(seed)
-        count = max(task.answers + 2, (length - task.max_new_tokens) // TOKENS_PER_WORD)
+        count = _vocabulary(task, length)
         words: dict[str, None] = {NOISE: None}
         while len(words) < count:
             words["".join(rng.choices(string.ascii_lowercase, k=task.word_length))] = None
@@ -36,9 +70,7 @@ class FweDraw:
 
     def minimum_size(self) -> int:
         """Fewest words that give the last answer a higher count than the next word."""
-        last = self.task.answers + 1
-        gap = last**-self.task.alpha - (last + 1) ** -self.task.alpha
-        return math.ceil(self._norm / gap)
+        return math.ceil(_fewest(self.task))
 
     def lay_out(self, size: int) -> Sample:
         """The sample with ``size`` words before their counts are rounded down."""

@@ -31,7 +31,8 @@ class VtDraw:
     ) -> None:
         self.task, self.seed = task, seed
         self._wording, self._noise = prompts.vt, prompts.niah.noise
-        self._question_count, self._demo_blocks = questions, demo_blocks
+        self._question_count = questions
+        self._demo_blocks = max(demo_blocks, task.hops + 1)  # each statement before its own
         rng = random.Random(seed)
         taken: set[str] = set()
         letters = self._wording.demo_letters or NAME_LENGTH

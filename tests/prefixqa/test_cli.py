@@ -113,6 +113,13 @@ def test_the_card_says_what_is_in_the_set(prefixqa: Run, tmp_path: Path) -> None
         (["limit=0"], "limit is 0"),
         (["length=300"], "length 300 is too short for questions=24"),
         (["source=here"], "the template backend makes its documents"),
+        (["min_tokens=-3"], "min_tokens: the template backend makes its documents; leave min_tokens out"),
+        (["too_long=skip"], "too_long: the template backend"),
+        (["near_duplicates=7"], "near_duplicates: the template backend"),
+        (["published_after=tomorrow"], "published_after: the template backend"),
+        (["published_before=2024-01-01"], "published_before: the template backend"),
+        (["backend=factbook", "licence=mit"], "licence: the factbook backend"),
+        (["backend=extractive", "source=x", "min_tokens=-3"], "min_tokens is -3; expected at least 0"),
         (["backend=extractive"], "needs documents; give source=FOLDER"),
         (["backend=extractive", "source=nowhere"], "no file or folder nowhere"),
         (["backend=extractive", "source=arxiv:paper"], "'paper' is no arXiv id"),
@@ -185,3 +192,36 @@ def test_an_unfinished_set_ends_with_1_and_is_gone_on_with(
     assert "failures: gave_up" not in second.stdout
     assert prefixqa(*arguments).stdout.startswith("kept ")
     assert set(state.answered.values()) == {1}
+
+
+def test_a_set_of_another_request_is_not_kept(
+    prefixqa: Run, tmp_path: Path, service: tuple["object", str]
+) -> None:
+    from server import Service, known_document
+
+    state, url = service
+    assert isinstance(state, Service)
+    document, pairs = known_document("paper", 900, 24)
+    state.facts = list(pairs)
+    (tmp_path / "paper.md").write_text(document.text)
+    out = tmp_path / "out"
+    arguments = ("backend=openai", f"source={tmp_path / 'paper.md'}", f"out={out}", "questions=4",
+                 "length=4096", f"openai.base_url={url}", "openai.samples=1")  # fmt: skip
+    first = prefixqa(*arguments, "openai.answer_tokens=3000")
+    assert first.returncode == 0, first.stderr
+    asked = ("openai.answer_tokens=3000", "openai.extra_body={reasoning_effort: low}")
+    others = [
+        ("openai.structured=json_object", asked[0]),
+        ("openai.send_seed=false", asked[0]),
+        asked,
+        (),
+    ]
+    for other in others:
+        done = prefixqa(*arguments, *other)
+        assert done.returncode == 2
+        assert "was made with other settings" in done.stderr
+    assert prefixqa(*arguments, *asked, "overwrite=true").returncode == 0
+    assert prefixqa(*arguments, *asked).stdout.startswith("kept ")
+    card = (out / "README.md").read_text()
+    assert "'answer_tokens': 3000" in card
+    assert "{'reasoning_effort': 'low'}" in card

@@ -111,6 +111,10 @@ def flaws(sentence: str, answer: str) -> list[str | None]:
         ("The papers of the lamp may be put into /srv/lamps/ package by the keeper.", "/srv/lamps/"),
         ("The town will try to find the name of it from the LC TIME of the lamp.", "LC TIME"),
         ("It is a part of the Harbour Lamp Shell and Tools portion of the town's rules.", "Harbour Lamp Shell"),
+        # the stop of a title, at which an answer is cut when it is scored
+        ("The old lamp of the harbour was built by Mr. Thomas Baker in the summer of the flood.", "Mr"),
+        ("The new lamp of the town was lit for Captain Dr. Holm when the ferry came.", "Captain Dr"),
+        ("The wicks of the lamps are maintained by the keeper of St. Olaf and by the town.", "the keeper of St"),
         # definitions
         ("Lamp control is the skill to slowly dim (lower) the light of a lamp.", "the skill to slowly dim"),
         ("Memetics is a popular topic for keepers of the coast, as many say.", "a popular topic for keepers of the coast"),

@@ -46,6 +46,15 @@ def test_datasets_reads_every_configuration(tmp_path: Path) -> None:
     assert "seed 4" in card
 
 
+def test_rows_of_any_length_of_one_task_are_one_configuration(tmp_path: Path) -> None:
+    """LongBench's length is a number of words, another one in each row."""
+    found = [Row(f"qasper-{n}", "longbench", "qasper", "Once.", "When?", "", ["1999"], 4,
+                 {"length": 3000 + n, "prompts": "suite"}) for n in range(3)]  # fmt: skip
+    hub.publish(found, tmp_path, ABOUT)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["qasper"]
+    assert "| `qasper` | 3 | 1 | prompts suite |" in (tmp_path / hub.CARD).read_text()
+
+
 def test_damage_and_gaps_are_seen(tmp_path: Path) -> None:
     hub.publish(rows("kv"), tmp_path, ABOUT)
     assert hub.wrong(tmp_path) == []

@@ -110,7 +110,9 @@ def test_the_search_on_parts_finds_what_the_search_on_texts_finds(
         found = []
         for additive in (True, False):
             plan.tokens.additive = additive
-            found.append(fit(plan.draw(0, 1500), plan.tokens, 1500 - plan.reserved))
+            found.append(
+                fit(plan.draw(0, 1500), plan.tokens, 1500 - plan.reserved(plan.task.max_new_tokens))
+            )
         assert found[0] == found[1]
 
 

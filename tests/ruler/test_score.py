@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ruler.score import found, postprocess, score, strict, string_match_all, string_match_part
+from ruler.sources.words import vocabulary
 from ruler.tasks import TASKS
 
 letters = st.text("abc XYZ019-", min_size=1)
@@ -107,6 +108,12 @@ def test_what_cannot_be_scored_is_refused() -> None:
         ),
         ("vt", " ABCDE, FGHIJ. Then I", ["FGHIJ", "ABCDE"], 1.0, 1.0),
         ("cwe", " 1. cart 2. otter", ["art", "otter"], 1.0, 0.5),  # art is in cart
+        # words of the raw list (compat) with blanks and apostrophes
+        ("cwe", " 1. Ice cream 2. otter", ["ice cream", "otter"], 1.0, 1.0),
+        ("cwe", " 1. cart 2. ice cream", ["ice cream", "otter"], 0.5, 0.5),
+        ("cwe", " 1. o'clock 2. will-o'-the-wisp", ["will-o'-the-wisp", "o'clock"], 1.0, 1.0),
+        ("cwe", " 1. nice creams 2. otter", ["ice cream", "otter"], 1.0, 0.0),
+        ("cwe", " 1. ice cream 2. ice", ["ice", "ice cream"], 1.0, 1.0),
         ("qa_2", " Nothing at all", ["no"], 1.0, 0.0),
         ("qa_2", " No.\nQuestion: ...", ["no"], 1.0, 1.0),
         ("qa_1", "the Harbour!", ["the pier", "harbour"], 1.0, 1.0),
@@ -136,3 +143,10 @@ def test_a_list_of_the_answers_is_strictly_right_and_a_longer_one_is_not(
 
 def test_found_tells_the_answers_apart() -> None:
     assert found("A 1\n", ["a", "b", "1"]) == [True, False, True]
+
+
+def test_every_word_of_the_raw_list_can_be_strictly_right() -> None:
+    words = list(vocabulary(raw=True))
+    listed = " ".join(f"{number}. {word}" for number, word in enumerate(words, start=1))
+    assert any(" " in word for word in words)
+    assert strict("cwe", listed, words) == 1

@@ -1,9 +1,11 @@
 """Prompt sets: ours, files in the official format, and the official ones as they are fetched."""
 
 import hashlib
+import http.client
 import io
 import json
 import urllib.error
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,26 @@ from longbench.tasks import TASKS
 
 # What prompt files from elsewhere look like: the official labels in words of our own.
 FOREIGN = json.loads((Path(__file__).parents[1] / "foreign.json").read_text(encoding="utf-8"))
+BROKEN = b"half of a"
 V2 = b"<$DOC$>\n\n$Q$ $C_A$ $C_B$ $C_C$ $C_D$"
+
+
+class Answer(io.BytesIO):
+    """What a server says: ``BROKEN`` breaks the connection."""
+
+    headers = Message()
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        if content == BROKEN:
+            raise http.client.IncompleteRead(content)
+        return content
 
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]:
     """A web of prompt files; ``asked`` holds what was fetched from it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("SQUEEZED_DATA", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     files = {
         "LongBench/config/dataset2prompt.json": json.dumps(FOREIGN).encode(),
@@ -31,11 +46,11 @@ def web(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]:
         "prompts/0shot.txt": V2,
     }
 
-    def urlopen(url: str, timeout: float) -> io.BytesIO:
+    def urlopen(url: str, timeout: float) -> Answer:
         name = url.removeprefix(fetch.PROMPTS_URL)
         if name not in files:
             raise urllib.error.URLError(f"no {name}")
-        return io.BytesIO(files[name])
+        return Answer(files[name])
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     checksums = fetch.PROMPT_FILES | {"prompts/0shot.txt": hashlib.sha256(V2).hexdigest()}
@@ -98,6 +113,21 @@ def test_a_wrong_checksum_is_refused_and_not_kept(web: dict[str, bytes]) -> None
     with pytest.raises(LongBenchError, match=r"0shot\.txt has SHA-256"):
         load_prompts("official")
     assert not (fetch.cache_folder() / "0shot.txt").exists()
+
+
+def test_a_broken_download_is_one_line_and_not_kept(web: dict[str, bytes]) -> None:
+    web["prompts/0shot.txt"] = BROKEN
+    with pytest.raises(
+        LongBenchError, match=r"0shot\.txt cannot be fetched \(the connection broke"
+    ):
+        load_prompts("official")
+    assert not (fetch.cache_folder() / "0shot.txt").exists()
+
+
+def test_files_are_kept_with_all_other_data(web: dict[str, bytes], tmp_path: Path) -> None:
+    load_prompts("official")
+    kept = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert kept == {"dataset2prompt.json", "dataset2maxlen.json", "0shot.txt", "manifest.json"}
 
 
 @pytest.mark.parametrize("offline", ["1", "0"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from longbench.errors import LongBenchError
 from longbench.fixture import make
@@ -69,9 +70,13 @@ def test_a_single_file(tmp_path: Path) -> None:
     assert contexts(str(path)) == EXPECTED
 
 
-def test_v2_by_its_official_name(tmp_path: Path) -> None:
-    (tmp_path / "data.json").write_bytes(V2)
-    assert contexts(str(tmp_path), "v2") == contexts("fixture", "v2")
+@pytest.mark.parametrize("name", ["data.json", "longbench_v2.jsonl"])
+def test_v2_by_its_official_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / name).write_bytes(V2)
+    path = zipped(tmp_path / "data.zip", {f"inside/{name}": V2})
+    for data in (tmp_path / "here", path):
+        assert contexts(str(data), "v2") == contexts("fixture", "v2")
 
 
 @pytest.mark.parametrize(
@@ -164,3 +169,23 @@ def test_a_mirror_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert contexts("hub:some/mirror@abc123") == EXPECTED
     assert asked == [("some/mirror", "abc123")]
     assert find("hub:some/mirror@abc123", "qasper").origin == "some/mirror@abc123"
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("v2", "data.json"), ("v2", "longbench_v2.jsonl"), ("qasper", "data/qasper.jsonl")],
+)
+def test_a_mirror_is_asked_for_every_name_that_data_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, name: str
+) -> None:
+    remote = {name: V2 if task == "v2" else QASPER, "README.md": b"text"}
+
+    def download(repo: str, *, allow_patterns: list[str], **kwargs: Any) -> str:
+        for path in filter_repo_objects(remote, allow_patterns=allow_patterns):
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_bytes(remote[path])
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert contexts("hub:some/mirror@abc123", task) == contexts("fixture", task)
+    assert not (tmp_path / "README.md").exists()

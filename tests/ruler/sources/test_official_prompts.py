@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ruler.generate import generate
-from ruler.plan import find_prompts
+from ruler.given import find_prompts
 from ruler.sources import download
 from tests.ruler.wording import FILES, NIAH
 
