@@ -48,6 +48,7 @@ class ModelSpec:
         return identity
 
 
+CLOSED_BOOK = "-closed_book"  # end of the label of rows that are asked without their contexts
 NOT_IDENTITY = {"identity": False}  # metadata of a field that two equal runs may differ in
 
 
@@ -86,7 +87,7 @@ class TaskSpec:
 
     def without_context(self) -> "TaskSpec":
         """The same questions as a control: what a model answers that has not read what they are about."""
-        return dataclasses.replace(self, label=f"{self.label}-closed_book", closed_book=True)
+        return dataclasses.replace(self, label=f"{self.label}{CLOSED_BOOK}", closed_book=True)
 
     def identity(self) -> dict[str, Any]:
         """What decides the rows and their answers."""

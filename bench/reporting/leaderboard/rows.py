@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.config.errors import InputError
-from bench.config.spec import digest
+from bench.config.spec import CLOSED_BOOK, digest
 from bench.records.files import CONFIG, RECORDS
 from bench.records.stored import read_complete_records, read_identity
 from bench.reporting.statistics.intervals import Interval, cluster_mean, score_mean
@@ -70,12 +70,12 @@ def leaderboard(runs: list[Run]) -> pd.DataFrame:
         if identity["method"]["name"] == DENSE
     }
     rows = [
-        _row(identity, records, full.get(pair_key(identity)), folder)
-        for identity, records, folder in runs
+        _row(identity, records, full.get(pair_key(identity)), folder) | {"setting": setting}
+        for (identity, records, folder), setting in zip(runs, settings(runs), strict=True)
     ]
     secondary = sorted({name for row in rows for name in row if name.startswith(SECONDARY)})
     secondary = [name for name in secondary if name not in COLUMNS]
-    board = _apart(pd.DataFrame(rows))[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
+    board = pd.DataFrame(rows)[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
     whole = dict.fromkeys(("context_length", "depth", "index_bytes", "window"), "Int64")
     board = board.astype(whole)
     # Full attention, then the methods with clusters, then the others.
@@ -92,9 +92,34 @@ def pair_key(identity: dict[str, Any]) -> str:
 
 
 def setting_key(identity: dict[str, Any]) -> str:
-    """Runs with one key may stand in one table: same model, wording, seed and sample sizes."""
+    """Runs with one key may stand in one table: same model, wording, seed and sample sizes.
+
+    Questions asked without their contexts are a control, and no more questions of the task.
+    """
     task = {k: v for k, v in identity["task"].items() if k not in CELL}
-    return digest([identity["model"], task])[:6]
+    return digest([identity["model"], task, *(["closed book"] * is_control(identity["task"]))])[:6]
+
+
+def is_control(task: dict[str, Any]) -> bool:
+    """Whether the questions of a task's identity were asked without their contexts."""
+    return str(task["label"]).endswith(CLOSED_BOOK)
+
+
+def settings(runs: list[Run]) -> list[str]:
+    """The key of each run's setting; where a cell was asked on two versions of its data, of each version."""
+    keys = [setting_key(identity) for identity, _, _ in runs]
+    tasks = [identity["task"] for identity, _, _ in runs]
+    cells = [
+        (key, task["name"], task["label"], task["length"])
+        for key, task in zip(keys, tasks, strict=True)
+    ]
+    versions: dict[tuple[str, ...], set[str]] = {}
+    for cell, task in zip(cells, tasks, strict=True):
+        versions.setdefault(cell, set()).add(task.get("data") or "none")
+    return [
+        f"{key}-{(task.get('data') or 'none')[:4]}" if len(versions[cell]) > 1 else key
+        for key, cell, task in zip(keys, cells, tasks, strict=True)
+    ]
 
 
 def paired(records: pd.DataFrame, full: pd.DataFrame | None) -> pd.DataFrame:
@@ -155,19 +180,10 @@ def _row(
         "questions_per_context": task["questions_per_context"],
         "seed": task["seed"],
         "window": window,
-        "setting": setting_key(identity),
         "data": task.get("data"),
         **_secondary(records),
         "run": folder,
     }
-
-
-def _apart(board: pd.DataFrame) -> pd.DataFrame:
-    """Where a cell was asked on two versions of its data, each version gets a setting of its own."""
-    cell = ["model", "task", "setting", "subtask", "context_length"]
-    several = board.groupby(cell, dropna=False)["data"].transform("nunique") > 1
-    apart = board["setting"] + "-" + board["data"].fillna("none").str[:4]
-    return board.assign(setting=board["setting"].where(~several, apart))
 
 
 def _secondary(records: pd.DataFrame) -> dict[str, float]:
