@@ -1,6 +1,7 @@
 """From records to one row per run: the leaderboard."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from bench.config.errors import InputError
 from bench.config.spec import CLOSED_BOOK, digest
-from bench.records.files import CONFIG, RECORDS
+from bench.records.files import CONFIG, RECORDS, SUMMARY, read_json
 from bench.records.stored import read_complete_records, read_identity
 from bench.reporting.statistics.intervals import Interval, cluster_mean, score_mean
 from bench.reporting.statistics.measured import (
@@ -62,15 +63,33 @@ def load_runs(runs: Path) -> list[Run]:
     return found
 
 
-def leaderboard(runs: list[Run]) -> pd.DataFrame:
-    """One row per run, with the difference to full attention on the same rows."""
+def begun(folder: Path, runs: list[Run]) -> frozenset[str]:
+    """Folders of runs that are not finished, as far as their tasks do not tell: by their summaries.
+
+    Args:
+        folder: of all runs.
+    """
+    found = set()
+    for identity, records, run in runs:
+        if identity["task"]["samples"] is None:
+            summary = read_json(folder / run / SUMMARY) or {}
+            found |= {run} if summary.get("examples") != len(records) else set()
+    return frozenset(found)
+
+
+def leaderboard(runs: list[Run], begun: Collection[str] = ()) -> pd.DataFrame:
+    """One row per run, with the difference to full attention on the same rows.
+
+    Args:
+        begun: folders of runs that are not finished, whatever the number of their records says.
+    """
     full = {
         pair_key(identity): records
         for identity, records, _ in runs
         if identity["method"]["name"] == DENSE
     }
     rows = [
-        _row(identity, records, full.get(pair_key(identity)), folder) | {"setting": setting}
+        _row(identity, records, full.get(pair_key(identity)), folder, begun) | {"setting": setting}
         for (identity, records, folder), setting in zip(runs, settings(runs), strict=True)
     ]
     secondary = sorted({name for row in rows for name in row if name.startswith(SECONDARY)})
@@ -132,7 +151,11 @@ def paired(records: pd.DataFrame, full: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _row(
-    identity: dict[str, Any], records: pd.DataFrame, full: pd.DataFrame | None, folder: str
+    identity: dict[str, Any],
+    records: pd.DataFrame,
+    full: pd.DataFrame | None,
+    folder: str,
+    begun: Collection[str],
 ) -> dict[str, Any]:
     task, method, model = identity["task"], identity["method"], identity["model"]
     window = identity.get("index", {}).get("window")
@@ -169,7 +192,7 @@ def _row(
         "delta_ci_high": delta.high,
         "paired_n": len(both),
         "contexts": records["context"].nunique(),
-        "complete": _complete(task, method, len(records)),
+        "complete": folder not in begun and _complete(task, method, len(records)),
         "prompts": prompts,
         "haystack": haystack,
         "asked": asked(method),
@@ -200,7 +223,7 @@ def _secondary(records: pd.DataFrame) -> dict[str, float]:
 
 
 def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
-    """Whether all rows are there; a task that cannot say how many there are has what it has."""
+    """Whether all rows are there, as far as the task says how many there are."""
     samples = task["samples"]
     asked = (task["questions_per_context"] or 1) - method.get("calibration_inputs", 0)
     return samples is None or found == samples * asked
