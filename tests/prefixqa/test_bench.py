@@ -133,6 +133,16 @@ def test_tables_by_type_depth_and_amortisation(tmp_path: Path) -> None:
     assert "Amortisation" in paths[-1].read_text()
 
 
+def test_questions_answered_together_have_each_a_part_of_the_time() -> None:
+    full = records([1.0] * 4, prefill=100.0, decode=30.0).assign(batch=4)
+    alone = records([1.0] * 4, prefill=60.0, decode=14.0).assign(batch=1)
+    (part,) = prefixqa.parts([run("full", full), run("squeezed", alone, (0.05,))])
+    table = prefixqa.amortisation_table(part).set_index("variant")
+    assert table.loc["full", ["online", "batch"]].tolist() == [100.0, "4"]
+    squeezed = table.loc["squeezed topk sparsity 0.9"]
+    assert (squeezed["online"], squeezed["batch"], squeezed["ahead from"]) == (200.0, "1", "never")
+
+
 def test_a_judge_gives_its_verdicts_once(
     tmp_path: Path, service: tuple[Service, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,8 @@ from bench.records.files import CONFIG, RECORDS, SUMMARY, read_json
 from bench.records.stored import read_complete_records, read_identity
 from bench.reporting.statistics.intervals import Interval, cluster_mean, score_mean
 from bench.reporting.statistics.measured import (
+    batch,
+    each_part,
     lookup_budget,
     mean,
     measured_sparsity,
@@ -29,7 +31,16 @@ COLUMNS = (
 EXTRA_COLUMNS = (
     *("rule", "variant", "lookup_budget", "measured_sparsity"),
     *("delta_ci_low", "delta_ci_high", "paired_n", "contexts", "complete", "prompts"),
-    *("haystack", "asked", "prepare_ms", "dtype", "device", "samples", "questions_per_context"),
+    *(
+        "haystack",
+        "asked",
+        "prepare_ms",
+        "batch",
+        "dtype",
+        "device",
+        "samples",
+        "questions_per_context",
+    ),
     *("seed", "window", "setting", "data", "run"),
 )
 # What differs between the cells of one table; the label stands for the last two.
@@ -180,9 +191,9 @@ def _row(
         "full_score": mean(numbers(both["full"])),
         "delta": delta.mean,
         "n": len(records),
-        "prefill_ms": _median(records, "prefill_ms"),
-        "decode_ms_per_token": _median(records, "decode_ms_per_token"),
-        "index_bytes": round(_median(records, "index_bytes")) if "depth" in method else 0,
+        "prefill_ms": _median(each_part(records, "prefill_ms")),
+        "decode_ms_per_token": _median(each_part(records, "decode_ms_per_token")),
+        "index_bytes": round(_median(numbers(records["index_bytes"]))) if "depth" in method else 0,
         "commit": "+".join(sorted(set(records["commit"]))),
         "rule": method.get("rule", ""),
         "variant": variant(identity),
@@ -196,7 +207,8 @@ def _row(
         "prompts": prompts,
         "haystack": haystack,
         "asked": asked(method),
-        "prepare_ms": _median(records, "prepare_ms"),
+        "prepare_ms": _median(numbers(records["prepare_ms"])),
+        "batch": batch(records),
         "dtype": model["dtype"],
         "device": model["device"],
         "samples": task["samples"],
@@ -229,8 +241,7 @@ def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
     return samples is None or found == samples * asked
 
 
-def _median(records: pd.DataFrame, column: str) -> float:
-    values = numbers(records[column])
+def _median(values: np.ndarray) -> float:
     values = values[~np.isnan(values)]
     return float(np.median(values)) if len(values) else float("nan")
 

@@ -20,7 +20,8 @@ def groups(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Named parts of the leaderboard that may stand in one table: never two wordings or settings.
 
     A name is ``model-task-prompts-CONTEXTSxQUESTIONS``, then ``closed_book`` for the control, and the
-    setting's hash behind it where that is not unique. It does not depend on what else was run, so that links to the files stay.
+    setting's hash behind it where that is not unique. It does not depend on what else was run, so that
+    links to the files stay.
     """
     keys = ["model", "task", "prompts", "setting"]
     parts = [_whole_lengths(part) for _, part in board.groupby(keys, sort=True)]

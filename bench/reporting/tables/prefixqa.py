@@ -15,6 +15,7 @@ import pandas as pd
 from bench.config.spec import file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
 from bench.reporting.output import as_csv, as_markdown, write_text
+from bench.reporting.statistics.measured import batch, each_part
 from bench.reporting.variants import DENSE, variant
 from prefixqa.document import TYPES
 from prefixqa.rows import TASK
@@ -120,9 +121,10 @@ def amortisation_table(part: Part) -> pd.DataFrame:
     All times in ms, medians over questions or contexts. ``once`` is the time for clusters and calibration,
     where a method needs them; the dense prefill is not in it, as full attention with a kept prefix pays
     that too. ``online`` is the user input's prefill and as many decoded tokens as full attention needs on
-    average, so that a method gains nothing by short answers. ``ahead from`` is the smallest number of
-    questions with ``once < questions * saved``. The row ``full, no kept prefix`` prefills the document
-    again for every question.
+    average, so that a method gains nothing by short answers; of questions that were answered together
+    (``batch``), each one's part. ``ahead from`` is the smallest number of questions with
+    ``once < questions * saved``. The row ``full, no kept prefix`` prefills the document again for every
+    question.
     """
     reference = next((found for name, found in part.variants if name == DENSE), None)
     if reference is None:
@@ -131,7 +133,8 @@ def amortisation_table(part: Part) -> pd.DataFrame:
     full = online_ms(reference, tokens)
     dense = context_median(reference, "dense_ms")
     again = {"variant": "full, no kept prefix", "kv_budget": 1.0, "f1": reference["score"].mean()}
-    again |= {"once": 0.0, "online": dense + full, "saved": -dense, "ahead from": ""}
+    again |= {"batch": batch(reference), "once": 0.0, "online": dense + full, "saved": -dense}
+    again |= {"ahead from": ""}
     rows: list[dict[str, Any]] = [
         again | {f"total of {QUESTIONS}": dense + full + (QUESTIONS - 1) * (dense + full)}
     ]
@@ -144,6 +147,7 @@ def amortisation_table(part: Part) -> pd.DataFrame:
                 "variant": name,
                 "kv_budget": records["kv_budget"].mean(),
                 "f1": records["score"].mean(),
+                "batch": batch(records),
                 "once": once,
                 "online": online,
                 "saved": saved,
@@ -155,9 +159,14 @@ def amortisation_table(part: Part) -> pd.DataFrame:
 
 
 def online_ms(records: pd.DataFrame, tokens: float) -> float:
-    """Time of one question: its prefill, which gives the first token, and the other tokens."""
-    prefill = float(pd.to_numeric(records["prefill_ms"]).median())
-    token = float(pd.to_numeric(records["decode_ms_per_token"]).median())
+    """Time of one question: its prefill, which gives the first token, and the other tokens.
+
+    Of questions that were answered together, each one's part.
+    """
+    prefill, token = (
+        float(pd.Series(each_part(records, name)).median())
+        for name in ("prefill_ms", "decode_ms_per_token")
+    )
     return prefill + max(0.0, tokens - 1) * (0.0 if math.isnan(token) else token)
 
 
