@@ -36,6 +36,7 @@ class Record(Loose):
     prefill_ms: NotNegative | None
     decode_ms_per_token: NotNegative | None
     prepare_ms: NotNegative
+    method_ms: NotNegative = 0
     index_bytes: Count
     meta: dict[str, Any]
     commit: Text

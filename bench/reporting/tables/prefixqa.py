@@ -118,9 +118,9 @@ def places_table(part: Part) -> pd.DataFrame:
 def amortisation_table(part: Part) -> pd.DataFrame:
     """What the index costs once, what it saves a question, and from which question on it is ahead.
 
-    All times in ms, medians over questions or contexts. ``once`` is the time for clusters and calibration,
-    where a method needs them; the dense prefill is not in it, as full attention with a kept prefix pays
-    that too. ``online`` is the user input's prefill and as many decoded tokens as full attention needs on
+    All times in ms, medians over questions or contexts. ``once`` is the time for what a method needs of
+    the context: clusters and calibration, or pages, codes and choices of its own, where records are new
+    enough to say. The dense prefill is not in it, as full attention with a kept prefix pays that too. ``online`` is the user input's prefill and as many decoded tokens as full attention needs on
     average, so that a method gains nothing by short answers; of questions that were answered together
     (``batch``), each one's part. ``ahead from`` is the smallest number of questions with
     ``once < questions * saved``. The row ``full, no kept prefix`` prefills the document again for every
@@ -140,7 +140,7 @@ def amortisation_table(part: Part) -> pd.DataFrame:
     ]
     for name, records in part.variants:
         online = online_ms(records, tokens)
-        once = index_ms(records) if name in part.clustered else 0.0
+        once = once_ms(name, records, part)
         saved = full - online
         rows.append(
             {
@@ -151,7 +151,7 @@ def amortisation_table(part: Part) -> pd.DataFrame:
                 "once": once,
                 "online": online,
                 "saved": saved,
-                "ahead from": "" if name == DENSE else break_even(once, saved),
+                "ahead from": "" if name == DENSE or math.isnan(once) else break_even(once, saved),
                 f"total of {QUESTIONS}": dense + once + QUESTIONS * online,
             }
         )
@@ -170,9 +170,16 @@ def online_ms(records: pd.DataFrame, tokens: float) -> float:
     return prefill + max(0.0, tokens - 1) * (0.0 if math.isnan(token) else token)
 
 
-def index_ms(records: pd.DataFrame) -> float:
-    """Time of clustering and calibration; the dense prefill is not in it."""
-    return context_median(records, "prepare_ms") - context_median(records, "dense_ms")
+def once_ms(name: str, records: pd.DataFrame, part: Part) -> float:
+    """Time of what a method needs of a context, without the dense prefill; NaN where records do not say.
+
+    The clusters are in the records of all methods, and are a cost of those alone that need them.
+    """
+    if name == DENSE:
+        return 0.0
+    if name in part.clustered:
+        return context_median(records, "prepare_ms") - context_median(records, "dense_ms")
+    return context_median(records, "method_ms") if "method_ms" in records else math.nan
 
 
 def context_median(records: pd.DataFrame, column: str) -> float:
