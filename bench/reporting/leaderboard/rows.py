@@ -31,17 +31,8 @@ COLUMNS = (
 EXTRA_COLUMNS = (
     *("rule", "variant", "lookup_budget", "measured_sparsity"),
     *("delta_ci_low", "delta_ci_high", "paired_n", "contexts", "complete", "prompts"),
-    *(
-        "haystack",
-        "asked",
-        "prepare_ms",
-        "batch",
-        "dtype",
-        "device",
-        "samples",
-        "questions_per_context",
-    ),
-    *("seed", "window", "setting", "data", "run"),
+    *("haystack", "asked", "prepare_ms", "batch", "dtype", "device"),
+    *("samples", "questions_per_context", "seed", "window", "setting", "data", "run"),
 )
 # What differs between the cells of one table; the label stands for the last two.
 CELL = ("subtask", "label", "length", "overrides", "data")
@@ -121,12 +112,15 @@ def pair_key(identity: dict[str, Any]) -> str:
     return digest([identity["model"], identity["task"]])
 
 
-def setting_key(identity: dict[str, Any]) -> str:
+def setting_key(identity: dict[str, Any], cell: Collection[str] = CELL) -> str:
     """Runs with one key may stand in one table: same model, wording, seed and sample sizes.
 
     Questions asked without their contexts are a control, and no more questions of the task.
+
+    Args:
+        cell: settings of the task that cells of one table may differ in.
     """
-    task = {k: v for k, v in identity["task"].items() if k not in CELL}
+    task = {k: v for k, v in identity["task"].items() if k not in cell}
     return digest([identity["model"], task, *(["closed book"] * is_control(identity["task"]))])[:6]
 
 
@@ -135,20 +129,24 @@ def is_control(task: dict[str, Any]) -> bool:
     return str(task["label"]).endswith(CLOSED_BOOK)
 
 
-def settings(runs: list[Run]) -> list[str]:
-    """The key of each run's setting; where a cell was asked on two versions of its data, of each version."""
-    keys = [setting_key(identity) for identity, _, _ in runs]
+def settings(runs: list[Run], cell: Collection[str] = CELL) -> list[str]:
+    """The key of each run's setting; where a cell was asked on two versions of its data, of each version.
+
+    Args:
+        cell: as for ``setting_key``.
+    """
+    keys = [setting_key(identity, cell) for identity, _, _ in runs]
     tasks = [identity["task"] for identity, _, _ in runs]
     cells = [
         (key, task["name"], task["label"], task["length"])
         for key, task in zip(keys, tasks, strict=True)
     ]
     versions: dict[tuple[str, ...], set[str]] = {}
-    for cell, task in zip(cells, tasks, strict=True):
-        versions.setdefault(cell, set()).add(task.get("data") or "none")
+    for place, task in zip(cells, tasks, strict=True):
+        versions.setdefault(place, set()).add(task.get("data") or "none")
     return [
-        f"{key}-{(task.get('data') or 'none')[:4]}" if len(versions[cell]) > 1 else key
-        for key, cell, task in zip(keys, cells, tasks, strict=True)
+        f"{key}-{(task.get('data') or 'none')[:4]}" if len(versions[place]) > 1 else key
+        for key, place, task in zip(keys, cells, tasks, strict=True)
     ]
 
 

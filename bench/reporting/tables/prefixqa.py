@@ -120,11 +120,11 @@ def amortisation_table(part: Part) -> pd.DataFrame:
 
     All times in ms, medians over questions or contexts. ``once`` is the time for what a method needs of
     the context: clusters and calibration, or pages, codes and choices of its own, where records are new
-    enough to say. The dense prefill is not in it, as full attention with a kept prefix pays that too. ``online`` is the user input's prefill and as many decoded tokens as full attention needs on
-    average, so that a method gains nothing by short answers; of questions that were answered together
-    (``batch``), each one's part. ``ahead from`` is the smallest number of questions with
-    ``once < questions * saved``. The row ``full, no kept prefix`` prefills the document again for every
-    question.
+    enough to say. The dense prefill is not in it, as full attention with a kept prefix pays that too.
+    ``online`` is the user input's prefill and as many decoded tokens as full attention needs on average, so
+    that a method gains nothing by short answers; of questions that were answered together (``batch``), each
+    one's part. ``ahead from`` is the smallest number of questions with ``once < questions * saved``. The row
+    ``full, no kept prefix`` prefills the document again for every question.
     """
     reference = next((found for name, found in part.variants if name == DENSE), None)
     if reference is None:
