@@ -61,6 +61,25 @@ def test_a_sweep_ends_with_one_table(bench: Bench) -> None:
     assert [line.split("|")[2].strip() for line in table[2:]] == ["full", "random"]
 
 
+def test_the_table_of_a_sweep_averages_no_two_settings(bench: Bench, tmp_path: Path) -> None:
+    """Two seeds, data types or numbers of contexts were one row, with the mean of their scores."""
+    result = bench("-m", "method=full", "task.samples=1", "task.seed=1,2", "task.chat=false")
+    assert result.code == 0
+    head, _, *rows = [line for line in result.out.splitlines() if line.startswith("|")]
+    names = [name.strip() for name in head.split("|")]
+    assert [row.split("|")[names.index("task.seed")].strip() for row in rows] == ["1", "2"]
+    assert "task.chat" not in names
+    result = bench("-m", "method=full", "task.samples=1,2", "model.dtype=float32,bfloat16")
+    head, _, *rows = [line for line in result.out.splitlines() if line.startswith("|")]
+    assert len(rows) == 4
+    assert "model.dtype" in head
+    assert "task.samples" in head
+    result = bench("-m", "method=full", "task.samples=1", "model.system=null,Answer.")
+    head, _, *rows = [line for line in result.out.splitlines() if line.startswith("|")]
+    assert "model.system" in head
+    assert len(rows) == 2
+
+
 @pytest.mark.usefixtures("no_model")
 def test_a_dry_run_runs_nothing(bench: Bench, tmp_path: Path) -> None:
     result = bench("-m", "method=full,random", "method.sparsity=0.5,0.9", "dry_run=true")
