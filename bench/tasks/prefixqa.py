@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from bench.config.errors import InputError
 from bench.config.schema import TaskConf
 from bench.config.spec import NOT_IDENTITY, TaskSpec
-from bench.tasks.base import Task
+from bench.tasks.base import Task, by_context
 from prefixqa import factbook, invent, prompts
 from prefixqa.config import MAKING
 from prefixqa.rows import TASK, to_rows
@@ -126,6 +126,7 @@ def _set_spec(config: PrefixQAConf) -> PrefixQASpec:
         prompts=str(rows[0].meta.get("prompts")),
         length=rows[0].meta.get("length"),
         samples=len(rows),  # documents may have unequal numbers of questions
+        **by_context(rows),
         data=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
         generator=None,
         max_new_tokens=config.max_new_tokens,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from bench.config.errors import InputError
 from bench.config.schema import TaskConf
 from bench.config.spec import NOT_IDENTITY, TaskSpec
-from bench.tasks.base import Rules, Task
+from bench.tasks.base import Rules, Task, by_context
 from rows.row import Row
 from ruler import ready
 from ruler.config import ParametersConf
@@ -185,6 +185,7 @@ def _ready(config: RulerConf) -> RulerSpec:
         prompts="+".join(sorted({str(row.meta.get("prompts", "published")) for row in rows})),
         length=source.length,
         samples=len(rows),
+        **by_context(rows),
         data=source.sha256[:16],
         max_new_tokens=config.max_new_tokens,
         generator="ready-made",

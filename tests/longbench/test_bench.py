@@ -210,6 +210,16 @@ def test_a_wrong_setting_is_one_line(bench: Callable[..., tuple[int, str]]) -> N
     assert "unknown LongBench task 'qaspar'" in err
 
 
+def test_one_question_a_context_leaves_none_to_calibrate_on(
+    bench: Callable[..., tuple[int, str]],
+) -> None:
+    """There was nothing to score, and a division by zero ended the sweep."""
+    code, err = bench("method=squeezed_calibrated")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "use method.calibration_pieces" in err
+
+
 def run_of(
     row: dict[str, Any], subtask: str, scores: list[float], budget: float, **task: Any
 ) -> tuple[dict[str, Any], pd.DataFrame, str]:

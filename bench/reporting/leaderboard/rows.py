@@ -201,7 +201,7 @@ def _row(
         "delta_ci_high": delta.high,
         "paired_n": len(both),
         "contexts": records["context"].nunique(),
-        "complete": folder not in begun and _complete(task, method, len(records)),
+        "complete": folder not in begun and _complete(task, method, records),
         "prompts": prompts,
         "haystack": haystack,
         "asked": asked(method),
@@ -232,11 +232,16 @@ def _secondary(records: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
+def _complete(task: dict[str, Any], method: dict[str, Any], records: pd.DataFrame) -> bool:
     """Whether all rows are there, as far as the task says how many there are."""
-    samples = task["samples"]
-    asked = (task["questions_per_context"] or 1) - method.get("calibration_inputs", 0)
-    return samples is None or found == samples * asked
+    samples, each = task["samples"], task["questions_per_context"]
+    if samples is None:
+        return True
+    # A set of rows has unequal numbers of them a context; a context that is missing lacks them all.
+    own = each is None or is_control(task)
+    contexts = records["context"].nunique() if own else samples
+    kept_back = contexts * method.get("calibration_inputs", 0)
+    return len(records) == samples * (each or 1) - kept_back
 
 
 def _median(values: np.ndarray) -> float:
