@@ -107,6 +107,25 @@ def test_a_dry_run_knows_what_is_done_and_tells_the_time_of_the_rest(
     assert lines[-1] == "3 runs: 1 finished, 1 to do, 1 skipped before; about 30 s"
 
 
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(
+    ("values", "left_out"),
+    [
+        ("batch_size=1,4", "batch_size=4"),
+        ("backend=reference,cpu", "backend=cpu"),
+        ("model.threads=1,2", "model.threads=2"),
+    ],
+)
+def test_what_changes_times_only_makes_no_second_run(
+    bench: Bench, values: str, left_out: str
+) -> None:
+    """The second point printed the result of the first as its own."""
+    result = bench("-m", "method=full", values, "dry_run=true")
+    assert result.out.splitlines()[-1].startswith("1 run:")
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"{left_out} makes no run of its own")
+
+
 def test_topk_has_nothing_to_calibrate(bench: Bench) -> None:
     inputs = ("task.subtask=niah_multikey_2", "task.questions_per_context=3", "dry_run=true")
     result = bench("-m", *inputs, "method=squeezed_topk,squeezed", "method.calibration_inputs=0,1")
