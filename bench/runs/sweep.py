@@ -10,7 +10,9 @@ import pandas as pd
 
 from bench.config.spec import RunSpec
 from bench.config.words import counted, in_words
-from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_records
+from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_json, read_records
+from bench.records.states import seconds_each
+from bench.records.stored import read_identity
 from bench.reporting.output import as_markdown
 from bench.reporting.variants import METHOD, asked, variant
 from bench.runs.questions import first_length
@@ -162,12 +164,11 @@ def _speeds(runs: Path) -> dict[tuple[str, ...], list[float]]:
     """Seconds a question of all finished runs, by model and length, and by method as well."""
     found: dict[tuple[str, ...], list[float]] = {}
     for path in sorted(runs.rglob(SUMMARY)):
-        summary = json.loads(path.read_text())
-        new = summary["examples"] - summary["before"]
-        if new <= 0:
+        each = seconds_each(read_json(path) or {})
+        if each is None:
             continue
-        identity = json.loads(path.with_name(CONFIG).read_text())["identity"]
+        identity = read_identity(path.with_name(CONFIG))
         place = (identity["model"]["name"], str(identity["task"]["length"]))
         for key in (place, (*place, identity["method"]["name"])):
-            found.setdefault(key, []).append(summary["seconds"] / new)
+            found.setdefault(key, []).append(each)
     return found
