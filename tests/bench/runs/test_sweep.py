@@ -105,6 +105,12 @@ def test_a_dry_run_knows_what_is_done_and_tells_the_time_of_the_rest(
     assert lines[1].endswith("finished")
     assert lines[2].endswith("0 of 1 questions answered, about 30 s")
     assert lines[-1] == "3 runs: 1 finished, 1 to do, 1 skipped before; about 30 s"
+    summary.write_text(
+        json.dumps({"examples": 1, "seconds": 30.0})
+    )  # as older versions, or by hand
+    assert bench("-m", *SIZES, "method=quest,full", "dry_run=true").out.splitlines() == lines
+    summary.write_text("{")
+    assert "1 of 1 questions answered" in bench("-m", *SIZES, "dry_run=true").out
 
 
 @pytest.mark.usefixtures("no_model")
@@ -135,6 +141,21 @@ def test_topk_has_nothing_to_calibrate(bench: Bench) -> None:
         "squeezed-threshold-sparsity0.9",
         "squeezed-threshold-sparsity0.9-calibrated1",
     ]
+
+
+@pytest.mark.usefixtures("no_model")
+def test_levels_that_are_given_decide_the_depth(bench: Bench) -> None:
+    """hsq90 with a depth of 3 ran two levels without a word."""
+    result = bench("method=hsq90", "method.depth=3", "dry_run=true")
+    assert result.code == 2
+    assert (
+        "squeezed with method.levels=[0.01, 0.05] has no method.depth; leave it out" in result.err
+    )
+    assert bench("method=hsq90", "method.depth=2", "dry_run=true").code == 0
+    assert bench("method=hsq90", "method.levels=null", "method.depth=3", "dry_run=true").code == 0
+    result = bench("-m", "method=hsq90,squeezed", "method.depth=1,3", "dry_run=true")
+    assert result.code == 0
+    assert "squeezed with method.levels=[0.01, 0.05] has no method.depth: ignored" in result.err
 
 
 def test_one_level_has_no_coarse_sparsity(bench: Bench) -> None:
