@@ -92,7 +92,7 @@ def compose(asked: Arguments) -> Todo:
 
         for config, overrides in configs:
             try:
-                spec = decided(config)
+                spec = decided(config, elsewhere=launcher is not None and launcher.elsewhere)
             except (ValueError, FileNotFoundError) as error:
                 raise InputError(str(error)) from error
             if same := _times_only(first.setdefault(spec.folder, spec), spec):
