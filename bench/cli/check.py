@@ -176,6 +176,6 @@ def called(config: Config, key: str) -> str:
     """A run's method in a message that it does not have a key."""
     name = str(config.method.name)
     if key == "method.depth" and _levels_decide(config.method):
-        return f"{name} with method.levels={list(config.method.levels)}"
+        return f"{name} with method.levels={list(config.method.levels or ())}"
     known = key.removeprefix("method.") in described(name).settings
     return f"{name} without thresholds (rule=topk, top_p)" if known else name

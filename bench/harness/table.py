@@ -102,7 +102,7 @@ def documents(folder: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: no samples.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path in sorted(folder.rglob("results_*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         own = found["config"].get("squeezed") or {}

@@ -46,10 +46,10 @@ class Rules:
     chat: bool = False
 
 
-def by_context(rows: Iterable[Row]) -> dict[str, int]:
+def by_context(rows: Iterable[Row]) -> tuple[int, int]:
     """Of rows that are there: how many contexts they have, and how many questions each has at least."""
     counts = Counter(row.context for row in rows)
-    return {"documents": len(counts), "fewest": min(counts.values())}
+    return len(counts), min(counts.values())
 
 
 class Task(ABC, Generic[Conf, Spec]):

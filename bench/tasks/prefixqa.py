@@ -119,6 +119,7 @@ def _set_spec(config: PrefixQAConf) -> PrefixQASpec:
         raise InputError(f"task.data: {path} is no set of python -m prefixqa, or mixes two of them")
     if {row.meta.get("prompts") for row in rows} != versions:
         raise InputError(f"task.data: {path} mixes two prompt sets")
+    documents, fewest = by_context(rows)
     return PrefixQASpec(
         name=config.name,
         label=rows[0].subtask,
@@ -126,7 +127,8 @@ def _set_spec(config: PrefixQAConf) -> PrefixQASpec:
         prompts=str(rows[0].meta.get("prompts")),
         length=rows[0].meta.get("length"),
         samples=len(rows),  # documents may have unequal numbers of questions
-        **by_context(rows),
+        documents=documents,
+        fewest=fewest,
         data=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
         generator=None,
         max_new_tokens=config.max_new_tokens,

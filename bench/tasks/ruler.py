@@ -178,6 +178,7 @@ def _ready(config: RulerConf) -> RulerSpec:
     source = ready.find(path, config.length)
     rows = list(_first(ready.load(source, config.subtask), config.samples))
     score(config.subtask, "", rows[0].answers)  # whether such rows can be scored
+    documents, fewest = by_context(rows)
     return RulerSpec(
         name=config.name,
         label=config.subtask,
@@ -185,7 +186,8 @@ def _ready(config: RulerConf) -> RulerSpec:
         prompts="+".join(sorted({str(row.meta.get("prompts", "published")) for row in rows})),
         length=source.length,
         samples=len(rows),
-        **by_context(rows),
+        documents=documents,
+        fewest=fewest,
         data=source.sha256[:16],
         max_new_tokens=config.max_new_tokens,
         generator="ready-made",

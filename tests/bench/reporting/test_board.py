@@ -175,3 +175,15 @@ def test_a_run_without_a_known_number_of_rows_is_finished_by_its_summary(
     assert report.main([f"results={tmp_path}", f"site={site}"]) == 0
     assert report.main([f"results={tmp_path}", f"out={tmp_path / 'all'}"]) == 0
     assert ("not finished" in capsys.readouterr().out) == (answered != 4)
+
+
+@pytest.mark.parametrize("batch", [0, -1, "many"])
+def test_a_batch_that_is_no_number_of_questions_is_damage(
+    write_run: Write, tmp_path: Path, batch: object, capsys: Captured
+) -> None:
+    """Times are divided by it."""
+    path = write_run(FULL) / "records.jsonl"
+    records = [json.loads(line) | {"batch": batch} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(each) + "\n" for each in records))
+    assert leaderboard(tmp_path) == 1
+    assert "is damaged: batch: Input should be" in capsys.readouterr().err
