@@ -15,9 +15,10 @@ from pathlib import Path
 from bench import models
 from bench.config.errors import InputError
 from bench.config.methods import CALIBRATIONS, described
-from bench.config.schema import Config, ModelConf, TaskConf
+from bench.config.schema import Config, MethodConf, ModelConf, TaskConf
 from bench.config.spec import TaskSpec
 from bench.config.values import check_index, check_method, thresholds
+from bench.config.words import counted
 from bench.tasks import get_task
 
 DEVICE = re.compile(r"auto|(cpu|cuda|mps|xpu)(:\d+)?")
@@ -43,11 +44,14 @@ def check(config: Config) -> None:
         raise InputError(
             "method.calibration_inputs and method.calibration_pieces are both given; calibrate on one of them"
         )
-    asked, inputs = task.questions_per_context, config.method.calibration_inputs
-    if thresholds(config.method) and inputs and asked is not None and asked <= inputs:
+    asked, inputs = task.least_questions, config.method.calibration_inputs
+    if thresholds(config.method) and inputs and asked <= inputs:
+        fixed = task.questions_per_context is None
+        which = "there are contexts with" if fixed else "each context has"
+        way = "use method.calibration_pieces" if fixed else "raise task.questions_per_context"
         raise InputError(
-            f"method.calibration_inputs is {inputs}, but each context has {asked} questions, so none would "
-            "be left to score; raise task.questions_per_context"
+            f"method.calibration_inputs is {inputs}, but {which} {counted(asked, 'question')}, so none would "
+            f"be left to score; {way}"
         )
     if config.minutes is not None and not 0 < config.minutes < math.inf:
         raise InputError(
@@ -158,11 +162,20 @@ def foreign(config: Config, given: Iterable[str]) -> list[str]:
     own |= {f"method.own.{name}" for name in method.parameters}
     if not thresholds(config.method):
         own -= {f"method.{name}" for name in CALIBRATIONS if getattr(config.method, name)}
+    if _levels_decide(config.method):
+        own.discard("method.depth")
     return sorted(key for key in given if key.startswith("method.") and key not in own)
+
+
+def _levels_decide(method: MethodConf) -> bool:
+    """Whether the levels say another depth than the depth does."""
+    return method.levels is not None and method.depth != len(method.levels)
 
 
 def called(config: Config, key: str) -> str:
     """A run's method in a message that it does not have a key."""
     name = str(config.method.name)
+    if key == "method.depth" and _levels_decide(config.method):
+        return f"{name} with method.levels={list(config.method.levels or ())}"
     known = key.removeprefix("method.") in described(name).settings
     return f"{name} without thresholds (rule=topk, top_p)" if known else name

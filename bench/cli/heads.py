@@ -57,8 +57,7 @@ def _all(arguments: Sequence[str]) -> None:
 def _look_at(plan: "list[RunSpec]") -> None:
     from tqdm import tqdm
 
-    from bench.records.files import CONFIG, write_json
-    from bench.reporting.heads import DIAGNOSTICS
+    from bench.records.files import CONFIG, DIAGNOSTICS, write_json
     from bench.reporting.output import as_csv, write_text
 
     for number, spec in enumerate(plan, start=1):

@@ -83,7 +83,7 @@ def _site(settings: Report, out: Path) -> int:
 
 def _make(settings: Report, runs_folder: Path, out: Path) -> int:
     from bench.reporting.leaderboard.board import FILE, accepted  # late: with all that draws
-    from bench.reporting.leaderboard.rows import leaderboard, load_runs
+    from bench.reporting.leaderboard.rows import begun, leaderboard, load_runs
     from bench.reporting.output import as_markdown
     from bench.reporting.tables import overview
 
@@ -92,7 +92,7 @@ def _make(settings: Report, runs_folder: Path, out: Path) -> int:
             print(f"wrote {path}")
         return 0
     runs = load_runs(runs_folder)
-    board = leaderboard(runs)
+    board = leaderboard(runs, begun(runs_folder, runs))
     if settings.study is not None:
         return _one_study(settings.study, runs, board, out, settings.formats)
     groups = [(name, part, overview.overview(part)) for name, part in overview.groups(board)]

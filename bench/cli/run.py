@@ -85,20 +85,42 @@ def compose(asked: Arguments) -> Todo:
     except (ValueError, FileNotFoundError) as error:
         raise InputError(str(error)) from error
     plan: dict[RunSpec, None] = {}
+    first: dict[Path, RunSpec] = {}
+    dropped: dict[str, None] = {}
     with uncollected():  # the first decision imports the library of its model
         from bench.cli.validate import decided  # late: now that the settings are right
 
         for config, overrides in configs:
             try:
-                spec = decided(config)
+                spec = decided(config, elsewhere=launcher is not None and launcher.elsewhere)
             except (ValueError, FileNotFoundError) as error:
                 raise InputError(str(error)) from error
+            if same := _times_only(first.setdefault(spec.folder, spec), spec):
+                dropped.update(dict.fromkeys(same))
+                continue
             plan[spec] = None
             if launcher is not None:
                 launcher.note(spec, overrides, config.group_jobs)
+    for text in dropped:
+        print(text, file=sys.stderr)
     limits = [config.minutes for config, _ in configs if config.minutes is not None]
     dry_run = any(config.dry_run for config, _ in configs)
     return Todo(list(plan), launcher, dry_run, min(limits, default=None))
+
+
+def _times_only(first: "RunSpec", other: "RunSpec") -> list[str]:
+    """What to say of two points of a sweep that are one run, as what they differ in changes times alone."""
+    pairs = {
+        "batch_size": (first.batch_size, other.batch_size),
+        "backend": (first.backend, other.backend),
+        "model.threads": (first.model.threads, other.model.threads),
+    }
+    return [
+        f"{name}={value} makes no run of its own, as it changes times only: left out beside {name}={before}; "
+        "give it results=FOLDER of its own"
+        for name, (before, value) in pairs.items()
+        if before != value
+    ]
 
 
 def _checked(composed: Composition, asked: Arguments) -> list[tuple[Config, tuple[str, ...]]]:

@@ -33,9 +33,13 @@ def to_spec(config: Config) -> RunSpec:
     return decided(config)
 
 
-def decided(config: Config) -> RunSpec:
-    """As ``to_spec``, of a configuration that ``bench.cli.check`` has let through."""
-    model, task = model_spec(config.model), task_spec(config.task)
+def decided(config: Config, *, elsewhere: bool = False) -> RunSpec:
+    """As ``to_spec``, of a configuration that ``bench.cli.check`` has let through.
+
+    Args:
+        elsewhere: the run is for another machine, of which this one cannot tell what it has.
+    """
+    model, task = model_spec(config.model, elsewhere=elsewhere), task_spec(config.task)
     questions.check(model, task)
     return RunSpec(
         model=model,
@@ -46,7 +50,8 @@ def decided(config: Config) -> RunSpec:
         cache_dir=Path(config.cache_dir).expanduser() if config.cache_dir else None,
         batch_size=config.batch_size,
         cache_max_bytes=cache_max_bytes(config.cache_max_gb),
-        backend=backend(config.backend, model.device),
+        # The machine that runs it decides what auto means (``bench.launch.groups``).
+        backend=config.backend if elsewhere else backend(config.backend, model.device),
     )
 
 
@@ -58,9 +63,13 @@ def backend(name: str, device: str) -> str:
         raise InputError(str(error)) from error
 
 
-def model_spec(config: ModelConf) -> ModelSpec:
-    """The model, with the device decided and its files fingerprinted."""
-    device = resolve_device(config.device)
+def model_spec(config: ModelConf, *, elsewhere: bool = False) -> ModelSpec:
+    """The model, with the device decided and its files fingerprinted.
+
+    Args:
+        elsewhere: it is loaded on another machine.
+    """
+    device = _named_device(config.device) if elsewhere else resolve_device(config.device)
     if config.spread:
         _check_spread(device)
     turn = chat_turn(config)
@@ -107,6 +116,18 @@ def resolve_device(device: str) -> str:
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"model.device is {device!r}, but torch sees no GPU here; use auto or cpu")
     return device
+
+
+def _named_device(device: str) -> str:
+    """The device that jobs on other machines use; ``auto`` could only mean what this machine has."""
+    if device != "auto":
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    raise InputError(
+        "model.device is 'auto', which torch sees no GPU for here, and the jobs run on other machines; say "
+        "what these have: model.device=cuda or model.device=cpu"
+    )
 
 
 def _check_spread(device: str) -> None:

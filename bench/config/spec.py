@@ -48,6 +48,7 @@ class ModelSpec:
         return identity
 
 
+CLOSED_BOOK = "-closed_book"  # end of the label of rows that are asked without their contexts
 NOT_IDENTITY = {"identity": False}  # metadata of a field that two equal runs may differ in
 
 
@@ -69,6 +70,7 @@ class TaskSpec:
         overrides: parameters changed from the standard subtask; the label says so too.
         max_new_tokens: tokens generated at most; None: what the row says.
         closed_book: the questions are asked without their contexts; the label says so too.
+        documents: contexts, where ``samples`` are rows; fewest: questions that each of them has at least.
     """
 
     name: str
@@ -83,10 +85,26 @@ class TaskSpec:
     max_new_tokens: int | None = None
     # Its label tells it from the other runs, whose names and records are older than this field.
     closed_book: bool = field(default=False, metadata=NOT_IDENTITY)
+    documents: int | None = field(default=None, metadata=NOT_IDENTITY)
+    fewest: int | None = field(default=None, metadata=NOT_IDENTITY)
+
+    @property
+    def context_count(self) -> int | None:
+        """Contexts that are prepared; None if only the data tell."""
+        if self.closed_book:
+            return 1
+        return self.documents if self.questions_per_context is None else self.samples
+
+    @property
+    def least_questions(self) -> int:
+        """Questions that every context has at least."""
+        if self.closed_book and self.samples is not None:
+            return self.samples * (self.questions_per_context or 1)
+        return self.questions_per_context or self.fewest or 1
 
     def without_context(self) -> "TaskSpec":
         """The same questions as a control: what a model answers that has not read what they are about."""
-        return dataclasses.replace(self, label=f"{self.label}-closed_book", closed_book=True)
+        return dataclasses.replace(self, label=f"{self.label}{CLOSED_BOOK}", closed_book=True)
 
     def identity(self) -> dict[str, Any]:
         """What decides the rows and their answers."""
@@ -176,10 +194,14 @@ class RunSpec:
     @property
     def questions(self) -> int | None:
         """Questions that the run answers; None if only the data tell."""
-        samples, each = self.task.samples, self.task.questions_per_context
-        if samples is None:
+        if self.task.samples is None:
             return None
-        return samples * ((each or 1) - self.method.calibration_inputs)
+        whole, inputs = self.task.samples * (self.task.questions_per_context or 1), 0
+        if self.method.calibration_inputs:
+            if self.task.context_count is None:
+                return None
+            inputs = self.method.calibration_inputs * self.task.context_count
+        return whole - inputs
 
     @property
     def title(self) -> str:

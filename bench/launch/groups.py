@@ -1,5 +1,6 @@
 """Which runs go together into one job, and what a job does."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,10 +8,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.config.collector import uncollected
-from bench.config.errors import RunError
+from bench.config.errors import InputError, RunError
 from bench.config.spec import RunSpec
 
 with uncollected():  # this is the module that a launcher's process imports first
+    import torch
+
+    import squeezed
     from bench.launch.gpus import one_gpu
     from bench.records.failures import failed_before
     from bench.runs.work import Done, each_of, failed_last
@@ -32,6 +36,19 @@ def grouped(plan: Sequence[RunSpec], together: bool = True) -> list[list[RunSpec
         groups.values(),
         key=lambda group: (failed_before(group[0].folder), -(group[0].task.length or 0)),
     )
+
+
+def _decided(spec: RunSpec) -> RunSpec:
+    """The run with the backend that its own machine has; whoever submitted it may have had another.
+
+    Raises:
+        InputError: the backend cannot run here.
+    """
+    try:
+        name = squeezed.resolve_backend(spec.backend, torch.device(spec.model.device))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return dataclasses.replace(spec, backend=name)
 
 
 @dataclass(frozen=True)
@@ -57,8 +74,8 @@ class GroupJob:
         found: list[Done] = []
         with one_gpu(group, wanted=self.here) as specs:
             try:
-                for done in each_of(specs, before, self.total):
+                for done in each_of([_decided(spec) for spec in specs], before, self.total):
                     found.append(done)
-            except RunError as error:
+            except (RunError, InputError) as error:
                 return found, str(error)
         return found, ""

@@ -26,6 +26,7 @@ from rows import strict_json
 CONFIG, RECORDS, SUMMARY = "config.json", "records.jsonl", "summary.json"
 SKIPPED = "skipped.json"  # why a run cannot be; without records
 FAILED, ATTEMPT = "failed.json", "attempt.json"  # bench.records.failures
+DIAGNOSTICS = "diagnostics.csv"  # of squeezed-bench skew, which makes no records
 DAMAGED = "records.damaged.jsonl"  # lines that were no records any more
 LOCK = ".lock"
 CHECK = "check"  # field of a line: CRC-32 of the record without it

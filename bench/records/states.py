@@ -16,6 +16,7 @@ from bench.records import manifest
 from bench.records.files import (
     ATTEMPT,
     CONFIG,
+    DIAGNOSTICS,
     FAILED,
     RECORDS,
     SKIPPED,
@@ -108,7 +109,7 @@ def _kind(folder: Path, answered: int) -> tuple[str, str, float | None]:
         return "running", note, _so_far(mark, answered)
     summary, failed = read_json(folder / SUMMARY), read_json(folder / FAILED)
     if answered and summary is not None and summary.get("examples") == answered:
-        return "done", "", _whole(summary)
+        return "done", "", seconds_each(summary)
     if failed is not None:
         return "failed", str(failed.get("reason")), None
     skipped = read_json(folder / SKIPPED)
@@ -119,8 +120,11 @@ def _kind(folder: Path, answered: int) -> tuple[str, str, float | None]:
     return ("stopped" if (folder / CONFIG).exists() else "missing"), "", None
 
 
-def _whole(summary: dict[str, Any]) -> float | None:
-    """None, too, for a summary that does not say: one of an older version, or made by hand."""
+def seconds_each(summary: dict[str, Any]) -> float | None:
+    """Seconds that a question took, by the summary of a run; None if none was answered in its last start.
+
+    None, too, for a summary that does not say: one of an older version, or made by hand.
+    """
     try:
         new = int(summary["examples"]) - int(summary.get("before", 0))
         spent = float(summary["seconds"])
@@ -139,10 +143,18 @@ def _so_far(mark: dict[str, Any], answered: int) -> float | None:
     return None if new <= 0 or spent <= 0 else round(spent / new, 3)
 
 
+def _only_looked_at(folder: Path) -> bool:
+    """Whether a folder is of ``squeezed-bench skew`` alone, and nobody has begun its run."""
+    begun = (RECORDS, ATTEMPT, FAILED, SKIPPED)
+    return (folder / DIAGNOSTICS).exists() and not any((folder / name).exists() for name in begun)
+
+
 def _all(runs: Path) -> Sequence[Planned]:
     """Every run below the folder, as far as its own files tell."""
     found = []
     for path in sorted(runs.glob(f"*/*/*/{CONFIG}")):
+        if _only_looked_at(path.parent):
+            continue
         folder = str(path.parent.relative_to(runs))
         found.append(Planned(folder, folder, None))
     return found

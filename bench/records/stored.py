@@ -36,6 +36,8 @@ class Record(Loose):
     prefill_ms: NotNegative | None
     decode_ms_per_token: NotNegative | None
     prepare_ms: NotNegative
+    method_ms: NotNegative = 0
+    batch: Annotated[Count, Field(ge=1)] = 1
     index_bytes: Count
     meta: dict[str, Any]
     commit: Text

@@ -9,14 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.config.spec import file_name
-from bench.records.files import CONFIG
+from bench.records.files import CONFIG, DIAGNOSTICS
 from bench.reporting.figures import style
 from bench.reporting.figures.files import write_drawn
 from bench.reporting.leaderboard.rows import setting_key
 from bench.reporting.output import write_table
 from bench.reporting.variants import METHOD, asked, labels, variant
 
-DIAGNOSTICS = "diagnostics.csv"  # in a run's folder
 MEASURED = ["kv_budget", "recall", "mass", "oracle_mass"]
 SHOWN = {"kv_budget": "KV budget of the head", "mass": "attention that it holds"}
 

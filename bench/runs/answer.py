@@ -78,7 +78,9 @@ def _taken(prepared: Prepared, start: float) -> Prepared:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     took = 1000 * (time.perf_counter() - start)
-    return dataclasses.replace(prepared, prepare_ms=prepared.prepare_ms + took)
+    return dataclasses.replace(
+        prepared, prepare_ms=prepared.prepare_ms + took, method_ms=prepared.method_ms + took
+    )
 
 
 def batches(examples: Sequence[Example], size: int) -> Iterator[list[Example]]:
@@ -163,6 +165,7 @@ def _record(
         "index_bytes": prepared.context.index_bytes,
         "prepare_ms": round(prepared.prepare_ms, 1),
         "dense_ms": round(prepared.dense_ms, 1),
+        "method_ms": round(prepared.method_ms, 1),
         "index_cached": prepared.cached,
         "meta": {key: row.meta[key] for key in task.meta_kept if key in row.meta},
         "threads": torch.get_num_threads(),

@@ -26,13 +26,14 @@ class Prepared:
     Attributes:
         prepare_ms: time of the dense prefill and the clustering, when they were done, and of what the method
             works out before any question (``bench.runs.answer.ready``); dense_ms: of the dense prefill alone.
-        cached: the index came from the disk.
+        cached: the index came from the disk. method_ms: the method's part of ``prepare_ms``.
     """
 
     context: squeezed.FixedContext
     prepare_ms: float
     dense_ms: float
     cached: bool
+    method_ms: float = 0.0
 
 
 @dataclass

@@ -54,16 +54,17 @@ def needs(plan: Sequence[RunSpec]) -> Needs:
     indexes: dict[tuple[object, ...], tuple[int, int]] = {}
     memory = unknown = 0
     for spec in plan:
-        shape, length = shape_of(spec.model), spec.task.length
+        shape, contexts = shape_of(spec.model), spec.task.context_count
+        length = 0 if spec.task.closed_book else spec.task.length
         if shape is not None and length is not None:
             memory = max(memory, weights(spec.model) + length * shape.token_bytes)
         if spec.cache_dir is None:
             continue
-        if shape is None or length is None or spec.task.samples is None:
+        if shape is None or length is None or contexts is None:
             unknown += 1
             continue
         each = index_bytes(shape, length, spec.index)
-        indexes[spec.model, spec.task, spec.index] = (spec.task.samples, each)
+        indexes[spec.model, spec.task, spec.index] = (contexts, each)
     return Needs(
         index=sum(count * each for count, each in indexes.values()),
         largest=max((each for _, each in indexes.values()), default=0),

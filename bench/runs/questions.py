@@ -127,7 +127,7 @@ def first_length(model: ModelSpec, task: TaskSpec) -> int:
     Raises:
         InputError: as ``contexts``.
     """
-    tokenizer = loaded_tokenizer(model.source, model.trust_remote_code)
+    tokenizer = tokenizer_of(model)
     rows = iter(get_task(task.name).rows(task, tokenizer))
     first = next(rows)
     members = [first, *itertools.takewhile(lambda row: row.context == first.context, rows)]

@@ -40,7 +40,10 @@ def shape_of(model: ModelSpec) -> Shape | None:
     try:
         # Its own code is not needed to read numbers; a configuration that needs it stays unknown.
         config = AutoConfig.from_pretrained(
-            model.source, trust_remote_code=False, local_files_only=True
+            model.source,
+            trust_remote_code=False,
+            local_files_only=True,
+            revision=model.revision or "main",
         ).get_text_config(decoder=True)
         dense = any(layer.window is not None for layer in attends(config))
         return together(indexed_heads(config), model.dtype, dense)

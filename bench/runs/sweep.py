@@ -10,7 +10,9 @@ import pandas as pd
 
 from bench.config.spec import RunSpec
 from bench.config.words import counted, in_words
-from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_records
+from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_json, read_records
+from bench.records.states import seconds_each
+from bench.records.stored import read_identity
 from bench.reporting.output import as_markdown
 from bench.reporting.variants import METHOD, asked, variant
 from bench.runs.questions import first_length
@@ -83,14 +85,19 @@ def overview(found: list[Job]) -> str:
 
 
 def comparison(outcomes: list[tuple[RunSpec, Outcome]]) -> str:
-    """One table of all runs, for each model: a row a method, a column of scores a task and length."""
-    rows = []
+    """One table of all runs, for each model: a row a method, a column of scores a task and length.
+
+    Settings of the model or the rows in which runs of one cell differ are columns beside the method, so that
+    no score is the mean of two of them.
+    """
+    rows, settings = [], _differing([spec for spec, _ in outcomes])
     for spec, outcome in outcomes:
         identity = spec.identity()
         method = identity["method"]
         rows.append(
             {
                 "model": spec.model.label,
+                **{name: _settings(spec).get(name, "") for name in settings},
                 "method": method["name"],
                 "rule": method.get("rule", ""),
                 "depth": str(method.get("depth", "")),
@@ -102,13 +109,35 @@ def comparison(outcomes: list[tuple[RunSpec, Outcome]]) -> str:
             }
         )
     table = pd.DataFrame(rows)
-    groups = table.groupby(["model", *METHOD], sort=False)
+    keys = ["model", *settings, *METHOD]
+    groups = table.groupby(keys, sort=False)
     scores = groups["score"].count().to_frame("runs").assign(kv_budget=groups["kv_budget"].mean())
     cells = list(dict.fromkeys(table["cell"]))
-    wide = table.pivot_table(index=["model", *METHOD], columns="cell", values="score", sort=False)[
-        cells
-    ]
+    wide = table.pivot_table(index=keys, columns="cell", values="score", sort=False)[cells]
     return as_markdown(scores.drop(columns="runs").join(wide).reset_index())
+
+
+def _differing(specs: list[RunSpec]) -> list[str]:
+    """Names of the settings of model and task in which runs of one model and cell differ."""
+    cells: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for spec in specs:
+        cells.setdefault((spec.model.label, spec.cell), []).append(_settings(spec))
+    names = dict.fromkeys(name for each in cells.values() for known in each for name in known)
+    return [
+        name
+        for name in names
+        if any(len({known.get(name) for known in each}) > 1 for each in cells.values())
+    ]
+
+
+def _settings(spec: RunSpec) -> dict[str, str]:
+    """Settings of model and task as text, by about the names that they have on a command line."""
+    identity = spec.identity()
+    return {
+        f"{part}.{name}": value if isinstance(value, str) else json.dumps(value)
+        for part in ("model", "task")
+        for name, value in identity[part].items()
+    }
 
 
 def _job(spec: RunSpec, speeds: dict[tuple[str, ...], list[float]]) -> Job:
@@ -135,12 +164,11 @@ def _speeds(runs: Path) -> dict[tuple[str, ...], list[float]]:
     """Seconds a question of all finished runs, by model and length, and by method as well."""
     found: dict[tuple[str, ...], list[float]] = {}
     for path in sorted(runs.rglob(SUMMARY)):
-        summary = json.loads(path.read_text())
-        new = summary["examples"] - summary["before"]
-        if new <= 0:
+        each = seconds_each(read_json(path) or {})
+        if each is None:
             continue
-        identity = json.loads(path.with_name(CONFIG).read_text())["identity"]
+        identity = read_identity(path.with_name(CONFIG))
         place = (identity["model"]["name"], str(identity["task"]["length"]))
         for key in (place, (*place, identity["method"]["name"])):
-            found.setdefault(key, []).append(summary["seconds"] / new)
+            found.setdefault(key, []).append(each)
     return found

@@ -14,6 +14,7 @@ the run's identity, so two runs share records exactly if their specs are equal.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -43,6 +44,12 @@ class Rules:
     stop_ids: tuple[int, ...] = ()
     min_new_tokens: int = 1
     chat: bool = False
+
+
+def by_context(rows: Iterable[Row]) -> tuple[int, int]:
+    """Of rows that are there: how many contexts they have, and how many questions each has at least."""
+    counts = Counter(row.context for row in rows)
+    return len(counts), min(counts.values())
 
 
 class Task(ABC, Generic[Conf, Spec]):

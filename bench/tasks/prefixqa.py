@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from bench.config.errors import InputError
 from bench.config.schema import TaskConf
 from bench.config.spec import NOT_IDENTITY, TaskSpec
-from bench.tasks.base import Task
+from bench.tasks.base import Task, by_context
 from prefixqa import factbook, invent, prompts
 from prefixqa.config import MAKING
 from prefixqa.rows import TASK, to_rows
@@ -119,6 +119,7 @@ def _set_spec(config: PrefixQAConf) -> PrefixQASpec:
         raise InputError(f"task.data: {path} is no set of python -m prefixqa, or mixes two of them")
     if {row.meta.get("prompts") for row in rows} != versions:
         raise InputError(f"task.data: {path} mixes two prompt sets")
+    documents, fewest = by_context(rows)
     return PrefixQASpec(
         name=config.name,
         label=rows[0].subtask,
@@ -126,6 +127,8 @@ def _set_spec(config: PrefixQAConf) -> PrefixQASpec:
         prompts=str(rows[0].meta.get("prompts")),
         length=rows[0].meta.get("length"),
         samples=len(rows),  # documents may have unequal numbers of questions
+        documents=documents,
+        fewest=fewest,
         data=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
         generator=None,
         max_new_tokens=config.max_new_tokens,

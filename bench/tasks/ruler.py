@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from bench.config.errors import InputError
 from bench.config.schema import TaskConf
 from bench.config.spec import NOT_IDENTITY, TaskSpec
-from bench.tasks.base import Rules, Task
+from bench.tasks.base import Rules, Task, by_context
 from rows.row import Row
 from ruler import ready
 from ruler.config import ParametersConf
@@ -179,6 +179,7 @@ def _ready(config: RulerConf) -> RulerSpec:
     source = ready.find(path, config.length)
     rows = list(_first(ready.load(source, config.subtask), config.samples))
     score(config.subtask, "", rows[0].answers)  # whether such rows can be scored
+    documents, fewest = by_context(rows)
     return RulerSpec(
         name=config.name,
         label=config.subtask,
@@ -186,6 +187,8 @@ def _ready(config: RulerConf) -> RulerSpec:
         prompts="+".join(sorted({str(row.meta.get("prompts", "published")) for row in rows})),
         length=source.length,
         samples=len(rows),
+        documents=documents,
+        fewest=fewest,
         data=source.sha256[:16],
         max_new_tokens=config.max_new_tokens,
         generator="ready-made",

@@ -210,6 +210,16 @@ def test_a_wrong_setting_is_one_line(bench: Callable[..., tuple[int, str]]) -> N
     assert "unknown LongBench task 'qaspar'" in err
 
 
+def test_one_question_a_context_leaves_none_to_calibrate_on(
+    bench: Callable[..., tuple[int, str]],
+) -> None:
+    """There was nothing to score, and a division by zero ended the sweep."""
+    code, err = bench("method=squeezed_calibrated")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "use method.calibration_pieces" in err
+
+
 def run_of(
     row: dict[str, Any], subtask: str, scores: list[float], budget: float, **task: Any
 ) -> tuple[dict[str, Any], pd.DataFrame, str]:
@@ -288,3 +298,23 @@ def test_settings_never_share_a_table(tmp_path: Path) -> None:
     papers = [path.name for path in paths if path.name.endswith("-paper.csv")]
     assert len(set(papers)) == 3
     assert "m-longbench-official-2e00731f-paper.csv" in papers
+
+
+def test_the_control_and_other_data_replace_no_score(tmp_path: Path) -> None:
+    """Both have the same subtask; the run whose folder came last stood for all of them."""
+    runs = [
+        run_of(full(), "lcc", [0.5], 1.0, data="a" * 16),
+        run_of(full(), "qasper", [1.0], 1.0, data="c" * 16),
+        run_of(full(), "lcc", [0.25], 1.0, data="a" * 16, label="lcc-closed_book"),
+    ]
+    longbench.write(runs, tmp_path)
+    table = pd.read_csv(tmp_path / "m-longbench-suite-paper.csv").iloc[0]
+    assert (table["lcc"], table["qasper"], table["n"]) == (50, 100, 2)
+    control = pd.read_csv(tmp_path / "m-longbench-suite-closed_book-paper.csv").iloc[0]
+    assert (control["lcc"], control["n"]) == (25, 1)
+    text = (tmp_path / "m-longbench-suite-closed_book-summary.md").read_text()
+    assert "asked without the documents" in text
+    again = tmp_path / "again"
+    longbench.write([*runs[:2], run_of(full(), "lcc", [0.75], 1.0, data="b" * 16)], again)
+    found = [pd.read_csv(path).iloc[0] for path in again.glob("*-paper.csv")]
+    assert sorted(row["lcc"] for row in found if "lcc" in row and row["lcc"] > 0) == [50, 75]

@@ -125,12 +125,35 @@ def test_tables_by_type_depth_and_amortisation(tmp_path: Path) -> None:
     )
     squeezed = table.loc["squeezed topk sparsity 0.9"]
     assert (squeezed["once"], squeezed["online"], squeezed["saved"]) == (1000.0, 200.0, 200.0)
-    assert squeezed["ahead from"] == "6"  # after 5 it is even
+    assert squeezed["ahead from"] == 6  # after 5 it is even
     assert squeezed["total of 24"] == 1000 + 1000 + 24 * 200
-    assert table.loc["streaming", "once"] == 0
-    assert table.loc["streaming", "ahead from"] == "never"
+    # Records from before the method's own time was kept do not tell what it needs.
+    assert table.loc["streaming", ["once", "ahead from", "total of 24"]].isna().all()
     assert table.loc["full, no kept prefix", "total of 24"] == 24 * (1000 + 400)
     assert "Amortisation" in paths[-1].read_text()
+
+
+def test_questions_answered_together_have_each_a_part_of_the_time() -> None:
+    full = records([1.0] * 4, prefill=100.0, decode=30.0).assign(batch=4)
+    alone = records([1.0] * 4, prefill=60.0, decode=14.0).assign(batch=1)
+    (part,) = prefixqa.parts([run("full", full), run("squeezed", alone, (0.05,))])
+    table = prefixqa.amortisation_table(part).set_index("variant")
+    assert table.loc["full", ["online", "batch"]].tolist() == [100.0, "4"]
+    squeezed = table.loc["squeezed topk sparsity 0.9"]
+    assert (squeezed["online"], squeezed["batch"], squeezed["ahead from"]) == (200.0, "1", "never")
+
+
+def test_a_method_that_clusters_for_itself_pays_for_it() -> None:
+    """Product quantisation runs K-means on each context, and was ahead from the first question on."""
+    full = records([1.0] * 4, prefill=100.0, decode=30.0)
+    own = records([1.0] * 4, prefill=60.0, decode=14.0).assign(method_ms=400.0)
+    static = records([1.0] * 4, prefill=150.0, decode=30.0).assign(method_ms=2.0)
+    (part,) = prefixqa.parts([run("full", full), run("pqcache", own), run("streaming", static)])
+    table = prefixqa.amortisation_table(part).set_index("variant")
+    assert table.loc["pqcache", ["once", "ahead from"]].tolist() == [400.0, "3"]
+    assert table.loc["pqcache", "total of 24"] == 1000 + 400 + 24 * 200
+    assert table.loc["streaming", ["once", "ahead from"]].tolist() == [2.0, "never"]
+    assert table.loc["full", "once"] == 0
 
 
 def test_a_judge_gives_its_verdicts_once(

@@ -75,13 +75,15 @@ def _cells(rows: Iterable[Row]) -> dict[str, list[Row]]:
         title = f"{heads}, {row['query_tokens']} query tokens, {row['dtype']}"
         if _stored(row):
             title = f"{row['source']}, {row['context']} keys\n{title}"
+        elif (source := row.get("source", RANDOM)) != RANDOM:
+            title = f"{source}\n{title}"
         cells[title].append(row)
     return cells
 
 
 def _stored(row: Row) -> bool:
     """Whether a row is of the keys of a stored index."""
-    return row.get("source", RANDOM) != RANDOM
+    return bool(row.get("layer"))  # by its place in the index
 
 
 def _place(row: Row) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.config.errors import InputError
-from bench.reporting.leaderboard.rows import leaderboard, load_runs
+from bench.reporting.leaderboard.rows import begun, leaderboard, load_runs
 from bench.reporting.leaderboard.schema import Problem, Row, parse, problems, read
 from bench.reporting.output import as_csv, write_text
 
@@ -116,7 +116,8 @@ def write(runs: Path, out: Path, merge: list[Path]) -> Path:
     Raises:
         InputError, RunError: as the parts. OSError: not writable.
     """
-    board = leaderboard(load_runs(runs))
+    loaded = load_runs(runs)
+    board = leaderboard(loaded, begun(runs, loaded))
     refuse(runs, problems(parse(as_csv(board), str(runs))))
     if merge:  # before anything is written: what is refused leaves the file as it was
         board = _together([(str(runs), parse(as_csv(board), str(runs))), *_files(merge)])

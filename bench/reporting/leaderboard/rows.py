@@ -1,6 +1,7 @@
 """From records to one row per run: the leaderboard."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from bench.config.errors import InputError
-from bench.config.spec import digest
-from bench.records.files import CONFIG, RECORDS
+from bench.config.spec import CLOSED_BOOK, digest
+from bench.records.files import CONFIG, RECORDS, SUMMARY, read_json
 from bench.records.stored import read_complete_records, read_identity
 from bench.reporting.statistics.intervals import Interval, cluster_mean, score_mean
 from bench.reporting.statistics.measured import (
+    batch,
+    each_part,
     lookup_budget,
     mean,
     measured_sparsity,
@@ -28,8 +31,8 @@ COLUMNS = (
 EXTRA_COLUMNS = (
     *("rule", "variant", "lookup_budget", "measured_sparsity"),
     *("delta_ci_low", "delta_ci_high", "paired_n", "contexts", "complete", "prompts"),
-    *("haystack", "asked", "prepare_ms", "dtype", "device", "samples", "questions_per_context"),
-    *("seed", "window", "setting", "data", "run"),
+    *("haystack", "asked", "prepare_ms", "batch", "dtype", "device"),
+    *("samples", "questions_per_context", "seed", "window", "setting", "data", "run"),
 )
 # What differs between the cells of one table; the label stands for the last two.
 CELL = ("subtask", "label", "length", "overrides", "data")
@@ -62,20 +65,38 @@ def load_runs(runs: Path) -> list[Run]:
     return found
 
 
-def leaderboard(runs: list[Run]) -> pd.DataFrame:
-    """One row per run, with the difference to full attention on the same rows."""
+def begun(folder: Path, runs: list[Run]) -> frozenset[str]:
+    """Folders of runs that are not finished, as far as their tasks do not tell: by their summaries.
+
+    Args:
+        folder: of all runs.
+    """
+    found = set()
+    for identity, records, run in runs:
+        if identity["task"]["samples"] is None:
+            summary = read_json(folder / run / SUMMARY) or {}
+            found |= {run} if summary.get("examples") != len(records) else set()
+    return frozenset(found)
+
+
+def leaderboard(runs: list[Run], begun: Collection[str] = ()) -> pd.DataFrame:
+    """One row per run, with the difference to full attention on the same rows.
+
+    Args:
+        begun: folders of runs that are not finished, whatever the number of their records says.
+    """
     full = {
         pair_key(identity): records
         for identity, records, _ in runs
         if identity["method"]["name"] == DENSE
     }
     rows = [
-        _row(identity, records, full.get(pair_key(identity)), folder)
-        for identity, records, folder in runs
+        _row(identity, records, full.get(pair_key(identity)), folder, begun) | {"setting": setting}
+        for (identity, records, folder), setting in zip(runs, settings(runs), strict=True)
     ]
     secondary = sorted({name for row in rows for name in row if name.startswith(SECONDARY)})
     secondary = [name for name in secondary if name not in COLUMNS]
-    board = _apart(pd.DataFrame(rows))[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
+    board = pd.DataFrame(rows)[[*COLUMNS, *EXTRA_COLUMNS, *secondary]]
     whole = dict.fromkeys(("context_length", "depth", "index_bytes", "window"), "Int64")
     board = board.astype(whole)
     # Full attention, then the methods with clusters, then the others.
@@ -91,10 +112,42 @@ def pair_key(identity: dict[str, Any]) -> str:
     return digest([identity["model"], identity["task"]])
 
 
-def setting_key(identity: dict[str, Any]) -> str:
-    """Runs with one key may stand in one table: same model, wording, seed and sample sizes."""
-    task = {k: v for k, v in identity["task"].items() if k not in CELL}
-    return digest([identity["model"], task])[:6]
+def setting_key(identity: dict[str, Any], cell: Collection[str] = CELL) -> str:
+    """Runs with one key may stand in one table: same model, wording, seed and sample sizes.
+
+    Questions asked without their contexts are a control, and no more questions of the task.
+
+    Args:
+        cell: settings of the task that cells of one table may differ in.
+    """
+    task = {k: v for k, v in identity["task"].items() if k not in cell}
+    return digest([identity["model"], task, *(["closed book"] * is_control(identity["task"]))])[:6]
+
+
+def is_control(task: dict[str, Any]) -> bool:
+    """Whether the questions of a task's identity were asked without their contexts."""
+    return str(task["label"]).endswith(CLOSED_BOOK)
+
+
+def settings(runs: list[Run], cell: Collection[str] = CELL) -> list[str]:
+    """The key of each run's setting; where a cell was asked on two versions of its data, of each version.
+
+    Args:
+        cell: as for ``setting_key``.
+    """
+    keys = [setting_key(identity, cell) for identity, _, _ in runs]
+    tasks = [identity["task"] for identity, _, _ in runs]
+    cells = [
+        (key, task["name"], task["label"], task["length"])
+        for key, task in zip(keys, tasks, strict=True)
+    ]
+    versions: dict[tuple[str, ...], set[str]] = {}
+    for place, task in zip(cells, tasks, strict=True):
+        versions.setdefault(place, set()).add(task.get("data") or "none")
+    return [
+        f"{key}-{(task.get('data') or 'none')[:4]}" if len(versions[place]) > 1 else key
+        for key, place, task in zip(keys, cells, tasks, strict=True)
+    ]
 
 
 def paired(records: pd.DataFrame, full: pd.DataFrame | None) -> pd.DataFrame:
@@ -107,7 +160,11 @@ def paired(records: pd.DataFrame, full: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _row(
-    identity: dict[str, Any], records: pd.DataFrame, full: pd.DataFrame | None, folder: str
+    identity: dict[str, Any],
+    records: pd.DataFrame,
+    full: pd.DataFrame | None,
+    folder: str,
+    begun: Collection[str],
 ) -> dict[str, Any]:
     task, method, model = identity["task"], identity["method"], identity["model"]
     window = identity.get("index", {}).get("window")
@@ -132,9 +189,9 @@ def _row(
         "full_score": mean(numbers(both["full"])),
         "delta": delta.mean,
         "n": len(records),
-        "prefill_ms": _median(records, "prefill_ms"),
-        "decode_ms_per_token": _median(records, "decode_ms_per_token"),
-        "index_bytes": round(_median(records, "index_bytes")) if "depth" in method else 0,
+        "prefill_ms": _median(each_part(records, "prefill_ms")),
+        "decode_ms_per_token": _median(each_part(records, "decode_ms_per_token")),
+        "index_bytes": round(_median(numbers(records["index_bytes"]))) if "depth" in method else 0,
         "commit": "+".join(sorted(set(records["commit"]))),
         "rule": method.get("rule", ""),
         "variant": variant(identity),
@@ -144,30 +201,22 @@ def _row(
         "delta_ci_high": delta.high,
         "paired_n": len(both),
         "contexts": records["context"].nunique(),
-        "complete": _complete(task, method, len(records)),
+        "complete": folder not in begun and _complete(task, method, records),
         "prompts": prompts,
         "haystack": haystack,
         "asked": asked(method),
-        "prepare_ms": _median(records, "prepare_ms"),
+        "prepare_ms": _median(numbers(records["prepare_ms"])),
+        "batch": batch(records),
         "dtype": model["dtype"],
         "device": model["device"],
         "samples": task["samples"],
         "questions_per_context": task["questions_per_context"],
         "seed": task["seed"],
         "window": window,
-        "setting": setting_key(identity),
         "data": task.get("data"),
         **_secondary(records),
         "run": folder,
     }
-
-
-def _apart(board: pd.DataFrame) -> pd.DataFrame:
-    """Where a cell was asked on two versions of its data, each version gets a setting of its own."""
-    cell = ["model", "task", "setting", "subtask", "context_length"]
-    several = board.groupby(cell, dropna=False)["data"].transform("nunique") > 1
-    apart = board["setting"] + "-" + board["data"].fillna("none").str[:4]
-    return board.assign(setting=board["setting"].where(~several, apart))
 
 
 def _secondary(records: pd.DataFrame) -> dict[str, float]:
@@ -183,15 +232,19 @@ def _secondary(records: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _complete(task: dict[str, Any], method: dict[str, Any], found: int) -> bool:
-    """Whether all rows are there; a task that cannot say how many there are has what it has."""
-    samples = task["samples"]
-    asked = (task["questions_per_context"] or 1) - method.get("calibration_inputs", 0)
-    return samples is None or found == samples * asked
+def _complete(task: dict[str, Any], method: dict[str, Any], records: pd.DataFrame) -> bool:
+    """Whether all rows are there, as far as the task says how many there are."""
+    samples, each = task["samples"], task["questions_per_context"]
+    if samples is None:
+        return True
+    # A set of rows has unequal numbers of them a context; a context that is missing lacks them all.
+    own = each is None or is_control(task)
+    contexts = records["context"].nunique() if own else samples
+    kept_back = contexts * method.get("calibration_inputs", 0)
+    return len(records) == samples * (each or 1) - kept_back
 
 
-def _median(records: pd.DataFrame, column: str) -> float:
-    values = numbers(records[column])
+def _median(values: np.ndarray) -> float:
     values = values[~np.isnan(values)]
     return float(np.median(values)) if len(values) else float("nan")
 

@@ -67,8 +67,10 @@ class Row(BaseModel):
     full_score: OptionalShare = Field(description="of the dense row, on the same questions")
     delta: OptionalFloat = Field(description="score - full_score, paired by question")
     n: int = Field(ge=1, description="questions")
-    prefill_ms: OptionalTime = Field(description="median time of a user input's prefill")
-    decode_ms_per_token: OptionalTime = Field(description="median over questions")
+    prefill_ms: OptionalTime = Field(
+        description="median time of a user input's prefill, its part of a batch"
+    )
+    decode_ms_per_token: OptionalTime = Field(description="median over questions, as above")
     index_bytes: int = Field(ge=0, description="index beyond keys and values; 0: none")
     commit: Name = Field(description="of the suite's code; -dirty: with changes of its own")
     rule: str = Field(description="threshold, topk or topp")

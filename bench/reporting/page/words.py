@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.spec import CLOSED_BOOK
+
 TASKS = {"ruler": "RULER", "longbench": "LongBench", "prefixqa": "PreFixQA", "probes": "Probes"}
 FIXTURE = "mini"
 ABOUT_FIXTURE = (
@@ -48,4 +50,5 @@ def _title(part: pd.DataFrame) -> str:
         title += (
             f", {contexts} contexts of {each} questions" if each > 1 else f", {contexts} contexts"
         )
+    title += ", asked without the contexts" if first["subtask"].endswith(CLOSED_BOOK) else ""
     return title + (f", prompts: {first['prompts']}" if first["prompts"] else "")

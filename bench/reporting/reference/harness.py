@@ -25,20 +25,31 @@ def metrics(scores: pd.DataFrame) -> list[str]:
 
 
 def at_budgets(rows: pd.DataFrame) -> Made:
-    """Tasks of lm-evaluation-harness: means over documents, standard errors, and what was read."""
-    found = []
-    for (task, method), part in rows.groupby(["task", "method"], sort=False):
+    """Tasks of lm-evaluation-harness: means over documents, standard errors, and what was read.
+
+    Raises:
+        InputError: a document that one cell has answered twice.
+    """
+    found, several_models = [], rows["checkpoint"].nunique() > 1
+    groups = rows.groupby(["task", "checkpoint", "model", "method"], sort=False)
+    for (task, checkpoint, model, method), part in groups:
+        if part["document"].duplicated().any():
+            raise InputError(
+                f"{task}, {checkpoint}, {method or model}: a document is there twice; pack runs that differ "
+                "in other settings, such as the window, apart"
+            )
         scores = pd.DataFrame(part["scores"].tolist())
         for metric in metrics(scores):
             found.append(
                 {
                     "task": task,
                     "metric": metric,
-                    "method": method or f"({part['model'].iloc[0]})",
+                    **({"checkpoint": checkpoint} if several_models else {}),
+                    "method": method or f"({model})",
                     "read": part["kv_budget"].iloc[0],
                     "score": scores[metric].mean(),
                     "stderr": scores[metric].sem(),
-                    "n": len(part),
+                    "n": int(scores[metric].count()),
                 }
             )
     whole = pd.DataFrame(found)
@@ -49,8 +60,7 @@ def at_budgets(rows: pd.DataFrame) -> Made:
         task=whole["task"] + ", " + whole["metric"],
         score=[f"{s:.3f} ({e:.3f})" for s, e in zip(whole["score"], whole["stderr"], strict=True)],
     ).rename(columns={"score": "score (standard error)"})
-    cells = rows.groupby(["task", "method"]).ngroups
-    facts = _facts(rows) | {"n": f"{len(rows)} answers in {cells} cells"}
+    facts = _facts(rows) | {"n": f"{len(rows)} answers in {groups.ngroups} cells"}
     return Made(whole, shown.drop(columns=["metric", "stderr"]), None, facts)
 
 
@@ -58,8 +68,10 @@ def beside_hf(rows: pd.DataFrame) -> Made:
     """Full attention of the model ``squeezed`` beside the harness's own ``hf``: scores, and answer by answer.
 
     Raises:
-        InputError: documents that only one of the two has answered.
+        InputError: documents that only one of the two has answered; several checkpoints.
     """
+    if rows["checkpoint"].nunique() > 1:
+        raise InputError(f"several checkpoints, {several(rows['checkpoint'])}: pack each apart")
     found = []
     for task, part in rows.groupby("task", sort=True):
         theirs, ours = (_by_document(part, name) for name in (THEIRS, OURS))

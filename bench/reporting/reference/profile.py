@@ -3,11 +3,16 @@
 import pandas as pd
 
 from bench.reporting.reference.made import Made
-from bench.reporting.reference.waits import SERVERS, step_of, where_from
+from bench.reporting.reference.waits import SERVERS, require_one, step_of, where_from
 
 
 def made(rows: pd.DataFrame) -> Made:
-    """Milliseconds of each part of a step, a column a server, and their sum."""
+    """Milliseconds of each part of a step, a column a server, and their sum.
+
+    Raises:
+        InputError: rows of several models or budgets.
+    """
+    require_one(rows)
     types = {"length": int, "tokens": int, "batch": int, "threads": int, "ms": float}
     table = rows.astype(types)
     table["step"] = [step_of(row) for row in table.to_dict("records")]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.errors import InputError
 from bench.reporting.reference.made import Made, several
 
 SERVERS = ("floor", "transformers", "full", "topk", "best")  # in the order of the columns
@@ -16,7 +17,11 @@ def made(rows: pd.DataFrame) -> Made:
     """What a user waits for: milliseconds, and what is above the floor as a share of transformers' own.
 
     Of the clock: with two threads the processor's time counts threads that wait for work.
+
+    Raises:
+        InputError: rows of several models or budgets.
     """
+    require_one(rows)
     types = {"length": int, "tokens": int, "batch": int, "threads": int, "median_ms": float}
     table = rows.astype(types)
     table["step"] = [step_of(row) for row in table.to_dict("records")]
@@ -37,6 +42,19 @@ def made(rows: pd.DataFrame) -> Made:
     shown = pd.concat([shown[order].reset_index(), *_paid(table)], ignore_index=True).fillna("")
     facts = {**where_from(rows), "n": f"{len(rows)} timings, in turns"}
     return Made(rows, shown.rename_axis(columns=None), None, facts)
+
+
+def require_one(rows: pd.DataFrame) -> None:
+    """Checks that timings are of one model and one budget, as a step has one row.
+
+    Raises:
+        InputError: they are of several.
+    """
+    for name in ("model", "dtype", "kv_budget"):
+        if name in rows and rows[name].nunique() > 1:
+            raise InputError(
+                f"timings of several values of {name}: {several(rows[name])}; pack each apart"
+            )
 
 
 def where_from(rows: pd.DataFrame) -> dict[str, str]:

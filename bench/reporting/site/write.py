@@ -10,7 +10,13 @@ import pandas as pd
 
 from bench.config.errors import InputError
 from bench.reporting.leaderboard.board import FILE, sifted
-from bench.reporting.leaderboard.rows import COLUMNS, EXTRA_COLUMNS, leaderboard, load_runs
+from bench.reporting.leaderboard.rows import (
+    COLUMNS,
+    EXTRA_COLUMNS,
+    begun,
+    leaderboard,
+    load_runs,
+)
 from bench.reporting.leaderboard.schema import parse, read
 from bench.reporting.output import as_csv, write_text
 from bench.reporting.site.command import command
@@ -42,7 +48,7 @@ def write(
     origins: dict[str, dict[str, str]] = {}
     if runs is not None:
         found = load_runs(runs)
-        boards.append((HERE, parse(as_csv(leaderboard(found)), HERE)))
+        boards.append((HERE, parse(as_csv(leaderboard(found, begun(runs, found))), HERE)))
         origins = {folder: _origin(records) for _, records, folder in found}
     boards += [(str(path), read(path)) for path in submitted]
     kept = sifted(boards)

@@ -6,9 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.reporting.statistics.measured import lookup_budget, measured_sparsity, numbers
+from bench.reporting.statistics.measured import (
+    each_part,
+    lookup_budget,
+    measured_sparsity,
+    numbers,
+)
 
-TIMES = ("prefill_ms", "decode_ms_per_token", "prepare_ms", "dense_ms", "index_bytes")
+TIMES = ("prefill_ms", "decode_ms_per_token")  # of all questions that were answered together
+OF_THE_CONTEXT = ("prepare_ms", "dense_ms", "index_bytes")
 
 
 def examples(
@@ -21,7 +27,8 @@ def examples(
 
     Returns:
         ``example`` and ``context`` (unique over subtasks), ``score``, ``full`` (NaN without a dense run),
-        ``same`` and ``empty`` (of the prediction), budgets and times.
+        ``same`` and ``empty`` (of the prediction), budgets, and times: of questions
+        answered together, a ``batch``, each one's part.
     """
     window = None if pd.isna(run["window"]) else int(run["window"])
     nothing = pd.Series(np.nan, index=records.index)
@@ -39,7 +46,12 @@ def examples(
             "kv_budget": records["kv_budget"],
             "lookup_budget": lookup_budget(records),
             "measured_sparsity": measured_sparsity(records, window),
-            **{name: numbers(records[name]) if name in records else nothing for name in TIMES},
+            "batch": records.get("batch", nothing),
+            **{name: each_part(records, name) if name in records else nothing for name in TIMES},
+            **{
+                name: numbers(records[name]) if name in records else nothing
+                for name in OF_THE_CONTEXT
+            },
         }
     )
     table["index_ms"] = table["prepare_ms"] - table["dense_ms"]

@@ -9,6 +9,21 @@ def numbers(column: pd.Series) -> np.ndarray:
     return np.asarray(column.to_numpy(), dtype=float)
 
 
+def each_part(records: pd.DataFrame, column: str) -> np.ndarray:
+    """A time of questions that were answered together, as each one's part of it, so that rows with other
+    numbers of them can be compared."""
+    times = numbers(records[column])
+    return (
+        times / np.nan_to_num(numbers(records["batch"]), nan=1.0) if "batch" in records else times
+    )
+
+
+def batch(records: pd.DataFrame) -> str:
+    """How many questions were answered together; several numbers are joined by ``+``, and so show."""
+    known = pd.to_numeric(records["batch"]).dropna() if "batch" in records else ()
+    return "+".join(str(n) for n in sorted({int(n) for n in known}))
+
+
 def mean(values: np.ndarray) -> float:
     """The mean of the numbers among float64 values; NaN where there is none."""
     known = ~np.isnan(values)

@@ -14,6 +14,7 @@ from bench.reporting.statistics.common import choose
 from bench.reporting.statistics.compare import Comparison, compare
 from bench.reporting.statistics.examples import examples
 from bench.reporting.statistics.intervals import score_mean
+from bench.reporting.statistics.measured import batch
 from bench.reporting.variants import DENSE, METHOD, labels, lengths
 
 KEYS = ["context_length", *METHOD]
@@ -143,6 +144,7 @@ def measure(examples: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {
         "n": len(examples),
         "contexts": examples["context"].nunique(),
+        "batch": batch(examples),
         "score": score.mean,
         "score_ci_low": score.low,
         "score_ci_high": score.high,

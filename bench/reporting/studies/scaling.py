@@ -15,7 +15,17 @@ TIMES = {
     "decode_ms_per_token": "decode, ms a token",
     "index_ms": "clustering and calibration, ms",
 }
-SHOWN = ["name", "context_length", "score", "kv_budget", *TIMES, "index_bytes", "n", "contexts"]
+SHOWN = [
+    "name",
+    "context_length",
+    "score",
+    "kv_budget",
+    *TIMES,
+    "index_bytes",
+    "batch",
+    "n",
+    "contexts",
+]
 
 
 def cells(pool: Pool) -> Pool:
@@ -36,7 +46,7 @@ def _several(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def tables(found: Pool) -> dict[str, pd.DataFrame]:
-    """One row a method, size and length; times are medians over questions."""
+    """One row a method, size and length; times are medians over questions, each one's part of its batch."""
     cells = found.table
     full = _dense(cells)
     table = cells[SHOWN].assign(
@@ -91,7 +101,8 @@ def _smallest(found: pd.DataFrame) -> pd.DataFrame:
 SCALING = Study(
     "scaling",
     "Scaling with the context's length",
-    "Median times of one question and of the index, for each length. The times are of the machine that ran "
+    "Median times of one question (its part, where a batch was answered together) and of the index, for each "
+    "length. The times are of the machine that ran "
     "the records, with the backend that they name; kernel timings on their own: python -m bench.kernels.",
     cells,
     tables,
@@ -124,6 +135,7 @@ def cost_tables(found: Pool) -> dict[str, pd.DataFrame]:
         "saved a prefill, ms": length.map(full["prefill_ms"]) - here["prefill_ms"],
         "saved a token, ms": per_token,
         "pays after tokens": np.ceil((here["index_ms"] / per_token).where(per_token > 0)),
+        "batch": here["batch"],
         "n": here["n"],
         "contexts": here["contexts"],
     }
@@ -133,8 +145,9 @@ def cost_tables(found: Pool) -> dict[str, pd.DataFrame]:
 COST = Study(
     "cost",
     "Cost of clustering, and when it pays",
-    "The index is built once for a context. Beside its time stands what it saves with every question, and "
-    "after how many generated tokens the saving exceeds it; empty where nothing is saved.",
+    "The index is built once for a context. Beside its time stands what it saves with every question (its "
+    "part, where a batch was answered together), and after how many generated tokens the saving exceeds it; "
+    "empty where nothing is saved.",
     cost_cells,
     cost_tables,
 )

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.config.spec import digest, file_name
-from bench.reporting.leaderboard.rows import Run, setting_key
+from bench.config.spec import CLOSED_BOOK, digest, file_name
+from bench.reporting.leaderboard.rows import Run, is_control, settings
 from bench.reporting.output import as_csv, write_text
 from bench.reporting.published import LONGBENCH, LONGBENCH_SOURCE
 from bench.reporting.variants import DENSE
@@ -71,10 +71,9 @@ def row_name(identity: dict[str, Any]) -> str:
 def parts(runs: list[Run]) -> list[Part]:
     """The LongBench runs, sorted into tables."""
     tables: dict[str, tuple[dict[str, Any], dict[str, Variant]]] = {}
-    for identity, records, _ in runs:
-        if identity["task"]["name"] != "longbench":
-            continue
-        _, variants = tables.setdefault(setting_key(identity), (identity, {}))
+    own = [run for run in runs if run[0]["task"]["name"] == "longbench"]
+    for (identity, records, _), setting in zip(own, settings(own), strict=True):
+        _, variants = tables.setdefault(setting, (identity, {}))
         key = digest([identity["method"], identity.get("index")])
         variant = variants.setdefault(key, Variant(row_name(identity)))
         variant.runs[identity["task"]["subtask"]] = records
@@ -89,12 +88,16 @@ def parts(runs: list[Run]) -> list[Part]:
         )
         if task["limit"] is not None:
             about += f"; only the first {task['limit']} records of each task"
+        if is_control(task):
+            about += "; asked without the documents"
         found.append(Part(file_name(name), about, _unique(list(variants.items()))))
     return sorted(found, key=lambda part: part.name)
 
 
 def _name(identity: dict[str, Any]) -> str:
-    return f"{identity['model']['name']}-longbench-{identity['task']['prompts']}"
+    task = identity["task"]
+    control = CLOSED_BOOK if is_control(task) else ""
+    return f"{identity['model']['name']}-longbench-{task['prompts']}{control}"
 
 
 def _unique(variants: list[tuple[str, Variant]]) -> list[Variant]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.config.spec import file_name
+from bench.config.spec import CLOSED_BOOK, file_name
 from bench.reporting.leaderboard.rows import COLUMNS, SECONDARY
 from bench.reporting.output import write_table
 from bench.reporting.variants import METHOD, labels
@@ -19,8 +19,9 @@ PER_RUN += ["decode_ms_per_token", "index_bytes"]
 def groups(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Named parts of the leaderboard that may stand in one table: never two wordings or settings.
 
-    A name is ``model-task-prompts-CONTEXTSxQUESTIONS``, with the setting's hash behind it where that is not
-    unique. It does not depend on what else was run, so that links to the files stay.
+    A name is ``model-task-prompts-CONTEXTSxQUESTIONS``, then ``closed_book`` for the control, and the
+    setting's hash behind it where that is not unique. It does not depend on what else was run, so that
+    links to the files stay.
     """
     keys = ["model", "task", "prompts", "setting"]
     parts = [_whole_lengths(part) for _, part in board.groupby(keys, sort=True)]
@@ -109,7 +110,8 @@ def _name(row: pd.Series) -> str:
     """For instance ``mini-ruler-suite-8x15``; without sizes where the data tell them."""
     sizes = [f"{row[n]:g}" for n in ("samples", "questions_per_context") if pd.notna(row[n])]
     parts = [row["model"], row["task"], row["prompts"], "x".join(sizes)]
-    return "-".join(str(part) for part in parts if part)
+    control = CLOSED_BOOK if row["subtask"].endswith(CLOSED_BOOK) else ""
+    return "-".join(str(part) for part in parts if part) + control
 
 
 def _cell(part: pd.DataFrame) -> pd.Series:

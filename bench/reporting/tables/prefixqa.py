@@ -15,6 +15,7 @@ import pandas as pd
 from bench.config.spec import file_name
 from bench.reporting.leaderboard.rows import Run, setting_key
 from bench.reporting.output import as_csv, as_markdown, write_text
+from bench.reporting.statistics.measured import batch, each_part
 from bench.reporting.variants import DENSE, variant
 from prefixqa.document import TYPES
 from prefixqa.rows import TASK
@@ -117,12 +118,13 @@ def places_table(part: Part) -> pd.DataFrame:
 def amortisation_table(part: Part) -> pd.DataFrame:
     """What the index costs once, what it saves a question, and from which question on it is ahead.
 
-    All times in ms, medians over questions or contexts. ``once`` is the time for clusters and calibration,
-    where a method needs them; the dense prefill is not in it, as full attention with a kept prefix pays
-    that too. ``online`` is the user input's prefill and as many decoded tokens as full attention needs on
-    average, so that a method gains nothing by short answers. ``ahead from`` is the smallest number of
-    questions with ``once < questions * saved``. The row ``full, no kept prefix`` prefills the document
-    again for every question.
+    All times in ms, medians over questions or contexts. ``once`` is the time for what a method needs of
+    the context: clusters and calibration, or pages, codes and choices of its own, where records are new
+    enough to say. The dense prefill is not in it, as full attention with a kept prefix pays that too.
+    ``online`` is the user input's prefill and as many decoded tokens as full attention needs on average, so
+    that a method gains nothing by short answers; of questions that were answered together (``batch``), each
+    one's part. ``ahead from`` is the smallest number of questions with ``once < questions * saved``. The row
+    ``full, no kept prefix`` prefills the document again for every question.
     """
     reference = next((found for name, found in part.variants if name == DENSE), None)
     if reference is None:
@@ -131,23 +133,25 @@ def amortisation_table(part: Part) -> pd.DataFrame:
     full = online_ms(reference, tokens)
     dense = context_median(reference, "dense_ms")
     again = {"variant": "full, no kept prefix", "kv_budget": 1.0, "f1": reference["score"].mean()}
-    again |= {"once": 0.0, "online": dense + full, "saved": -dense, "ahead from": ""}
+    again |= {"batch": batch(reference), "once": 0.0, "online": dense + full, "saved": -dense}
+    again |= {"ahead from": ""}
     rows: list[dict[str, Any]] = [
         again | {f"total of {QUESTIONS}": dense + full + (QUESTIONS - 1) * (dense + full)}
     ]
     for name, records in part.variants:
         online = online_ms(records, tokens)
-        once = index_ms(records) if name in part.clustered else 0.0
+        once = once_ms(name, records, part)
         saved = full - online
         rows.append(
             {
                 "variant": name,
                 "kv_budget": records["kv_budget"].mean(),
                 "f1": records["score"].mean(),
+                "batch": batch(records),
                 "once": once,
                 "online": online,
                 "saved": saved,
-                "ahead from": "" if name == DENSE else break_even(once, saved),
+                "ahead from": "" if name == DENSE or math.isnan(once) else break_even(once, saved),
                 f"total of {QUESTIONS}": dense + once + QUESTIONS * online,
             }
         )
@@ -155,15 +159,27 @@ def amortisation_table(part: Part) -> pd.DataFrame:
 
 
 def online_ms(records: pd.DataFrame, tokens: float) -> float:
-    """Time of one question: its prefill, which gives the first token, and the other tokens."""
-    prefill = float(pd.to_numeric(records["prefill_ms"]).median())
-    token = float(pd.to_numeric(records["decode_ms_per_token"]).median())
+    """Time of one question: its prefill, which gives the first token, and the other tokens.
+
+    Of questions that were answered together, each one's part.
+    """
+    prefill, token = (
+        float(pd.Series(each_part(records, name)).median())
+        for name in ("prefill_ms", "decode_ms_per_token")
+    )
     return prefill + max(0.0, tokens - 1) * (0.0 if math.isnan(token) else token)
 
 
-def index_ms(records: pd.DataFrame) -> float:
-    """Time of clustering and calibration; the dense prefill is not in it."""
-    return context_median(records, "prepare_ms") - context_median(records, "dense_ms")
+def once_ms(name: str, records: pd.DataFrame, part: Part) -> float:
+    """Time of what a method needs of a context, without the dense prefill; NaN where records do not say.
+
+    The clusters are in the records of all methods, and are a cost of those alone that need them.
+    """
+    if name == DENSE:
+        return 0.0
+    if name in part.clustered:
+        return context_median(records, "prepare_ms") - context_median(records, "dense_ms")
+    return context_median(records, "method_ms") if "method_ms" in records else math.nan
 
 
 def context_median(records: pd.DataFrame, column: str) -> float:

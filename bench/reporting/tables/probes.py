@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.config.spec import file_name
-from bench.reporting.leaderboard.rows import Run
+from bench.config.spec import CLOSED_BOOK, file_name
+from bench.reporting.leaderboard.rows import CELL, Run, is_control, settings
 from bench.reporting.output import as_csv, write_table, write_text
 from bench.reporting.statistics.intervals import score_mean
 from bench.reporting.variants import DENSE, METHOD, labels
@@ -17,21 +17,27 @@ from probes.generate import TASK
 FINEST = 10  # densities below 2 ** -FINEST are one class
 ANSWERED = 0.5  # score from which full attention has answered a question
 KEPT = 0.85  # share of the base score that a length must keep to be effective (NoLiMa, section 4.2)
+# What the cells of one table differ in: a set with many kinds has more questions than its subtask.
+DIFFER = (*CELL, "empty", "questions_per_context")
 ABOUT = ["subtask", "kind", "context_length"]
 
 
 def by_group(runs: list[Run], board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The questions of all runs of one model with equal seeds and sizes, whatever their set: name, one row a
-    question asked of a method.
+    """The questions of all runs of one model with equal seeds, sizes and wordings, whatever their set: name,
+    one row a question asked of a method. Where names are alike, the setting's hash stands behind.
 
     Columns: ``ABOUT``, ``METHOD``, ``label`` (with size), ``empty``, ``id``, ``context``, ``score``,
     ``kv_budget``, ``density``, ``floor``, and ``full``: full attention's score of the question.
     """
-    identities = {folder: (identity["task"], records) for identity, records, folder in runs}
+    own = [run for run in runs if run[0]["task"]["name"] == TASK]
+    identities = {
+        folder: (setting, identity["task"], records)
+        for (identity, records, folder), setting in zip(own, settings(own, DIFFER), strict=True)
+    }
     asked = board[board["task"] == TASK]
-    found: dict[str, list[pd.DataFrame]] = {}
+    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for _, run in asked.assign(label=labels(asked, size=True)).iterrows():
-        task, records = identities[run["run"]]
+        setting, task, records = identities[run["run"]]
         about = {name: run[name] for name in (*METHOD, "label", "subtask", "context_length")}
         meta = pd.DataFrame(list(records["meta"]), index=records.index)
         table = records[["id", "context", "score", "kv_budget"]].assign(
@@ -39,8 +45,13 @@ def by_group(runs: list[Run], board: pd.DataFrame) -> list[tuple[str, pd.DataFra
         )
         table["empty"] = bool(task["empty"])
         name = f"{run['model']}-{TASK}-{task['samples']}x{task['each']}-seed{task['seed']}"
-        found.setdefault(file_name(name), []).append(table)
-    return [(name, _with_full(pd.concat(parts))) for name, parts in sorted(found.items())]
+        name += CLOSED_BOOK if is_control(task) else ""
+        found.setdefault((file_name(name), setting), []).append(table)
+    names = [name for name, _ in found]
+    return [
+        (name if names.count(name) == 1 else f"{name}-{setting}", _with_full(pd.concat(parts)))
+        for (name, setting), parts in sorted(found.items())
+    ]
 
 
 def _with_full(table: pd.DataFrame) -> pd.DataFrame:

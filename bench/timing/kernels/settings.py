@@ -30,8 +30,8 @@ RANDOM = "random"  # keys that are clustered by construction
 class Shape:
     """One problem: ``length`` keys of ``size`` numbers, ``tokens`` queries.
 
-    ``source``: ``random``, or the name of a stored index, with ``index``, the start of its checksum, and
-    ``layer``, by its place among the index's layers.
+    ``source``: ``random``, with the share of clusters where it is not the usual one; or the name of a stored
+    index, with ``index``, the start of its checksum, and ``layer``, by its place among the index's layers.
     """
 
     length: int
@@ -153,10 +153,10 @@ def shapes(settings: Settings) -> list[Shape]:
     check(settings)
     kind = device_of(settings).type
     dtype = settings.dtype or DTYPE[kind]
+    size, fraction = settings.head_size or HEAD_SIZE, settings.fraction or FRACTION
+    source = RANDOM if fraction == FRACTION else f"{RANDOM}, {fraction:g} clusters"
     return [
-        Shape(
-            length, *_heads(heads), settings.head_size or HEAD_SIZE, tokens, sparsity, depth, dtype
-        )
+        Shape(length, *_heads(heads), size, tokens, sparsity, depth, dtype, source)
         for tokens in settings.query_tokens or QUERY_TOKENS[kind]
         for length in settings.lengths or LENGTHS[kind]
         for heads in settings.heads or HEADS[kind]

@@ -42,7 +42,11 @@ class Table:
 
     def has(self, key: Mapping[str, object]) -> bool:
         """Whether a shape was measured already."""
-        return any(all(row[k] == _text(key[k]) for k in self.keys) for row in self.rows)
+        return bool(self.of(key))
+
+    def of(self, key: Mapping[str, object]) -> list[Row]:
+        """The rows of a shape."""
+        return [row for row in self.rows if all(row[k] == _text(key[k]) for k in self.keys)]
 
     def replace(self, new: Iterable[Mapping[str, object]]) -> None:
         """Puts the rows of a shape in place of what there was of it, and writes the file."""

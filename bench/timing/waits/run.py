@@ -1,8 +1,9 @@
 """Measures what the settings ask for, and keeps each line in the table as soon as it is done."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,22 +11,25 @@ from tqdm import tqdm
 from transformers import DynamicCache
 
 import squeezed
+from bench.config.spec import digest
 from bench.models import load_model
 from bench.records.provenance import commit
 from bench.timing.kernels.clock import MOST, Times, summary
 from bench.timing.kernels.machine import processor_name
-from bench.timing.kernels.table import Table
+from bench.timing.kernels.table import Row, Table
 from bench.timing.waits.profile import profiled
-from bench.timing.waits.settings import Settings
+from bench.timing.waits.settings import METHODS, Settings
 from bench.timing.waits.steps import FLOOR, THEIRS, Pass, Server, held, prefilled, servers, using
 from ruler.generate import generate
 
-KEYS = ("device", "commit", "model", "dtype", "threads", "length", "what", "tokens", "batch")
+KEYS = (
+    "device", "commit", "model", "dtype", "threads", "length", "what", "tokens", "batch", "kv_budget",
+)  # fmt: skip
 FIELDS = (
-    *KEYS, "kv_budget", "who", "median_ms", "low_ms", "high_ms", "cpu_ms", "rounds", "cpu_above_floor",
+    *KEYS, "who", "median_ms", "low_ms", "high_ms", "cpu_ms", "rounds", "cpu_above_floor",
     "cpu_share", "torch",
 )  # fmt: skip
-PROFILED = (*KEYS, "kv_budget", "who", "part", "ms", "calls", "torch")
+PROFILED = (*KEYS, "who", "part", "ms", "calls", "torch")
 WARM = 512  # tokens of a context that is prefilled before any is timed
 TOKENS = 5  # of an answer, in each round
 FEWEST = 3  # rounds: a pass of many user inputs takes a minute, and moves less than short ones
@@ -95,7 +99,10 @@ class _Lines:
         if not asked:
             return
         size = held(whole)
-        serving = servers(self.model, whole, context, _methods(self.settings))
+        # With those that are in the table already: a line is timed whole, by turns.
+        there = {row["who"] for line in todo for row in self._rows(self.table, *line)}
+        wanted = [name for name in METHODS if name in {*self.settings.methods, *there}]
+        serving = servers(self.model, whole, context, _methods(self.settings.kv_budget, wanted))
         for tokens, batch in asked:
             self._say(f"{batch} x {tokens}")
             here = dict(serving)
@@ -112,10 +119,16 @@ class _Lines:
             self.progress.update()
 
     def _known(self, what: str, tokens: int, batch: int) -> bool:
-        key = self._key(what, tokens, batch)
-        if self.profile is None or what == CONTEXT:
-            return self.table.has(key)
-        return self.table.has(key) and self.profile.has(key)
+        whole = [self.table, self.profile] if self.profile and what != CONTEXT else [self.table]
+        wanted = {INDEX} if what == CONTEXT else {FLOOR, *self.settings.methods}
+        return all(
+            wanted <= {row["who"] for row in self._rows(table, what, tokens, batch)}
+            for table in whole
+        )
+
+    def _rows(self, table: Table, what: str, tokens: int, batch: int) -> list[Row]:
+        """What a table has of a line."""
+        return table.of(self._key(what, tokens, batch))
 
     def _wanted(self) -> list[tuple[str, int, int]]:
         """What, tokens and batch of every line."""
@@ -197,7 +210,6 @@ class _Lines:
             rows += [
                 {
                     **self._key(what, tokens, batch),
-                    "kv_budget": self.settings.kv_budget,
                     "who": name,
                     "part": part,
                     "ms": ms,
@@ -211,8 +223,9 @@ class _Lines:
 
     def _key(self, what: str, tokens: int, batch: int) -> dict[str, object]:
         given = self.settings
-        machine = (processor_name(), commit(), given.model, given.dtype, self.threads)
-        return dict(zip(KEYS, (*machine, len(self.ids), what, tokens, batch), strict=True))
+        machine = (processor_name(), commit(), _named(given), given.dtype, self.threads)
+        line = (len(self.ids), what, tokens, batch, given.kv_budget)
+        return dict(zip(KEYS, (*machine, *line), strict=True))
 
     def _keep(self, what: str, tokens: int, batch: int, times: Mapping[str, Times]) -> None:
         """Writes a line's rows.
@@ -230,7 +243,6 @@ class _Lines:
             rows.append(
                 {
                     **self._key(what, tokens, batch),
-                    "kv_budget": self.settings.kv_budget,
                     "who": who,
                     "median_ms": each.median,
                     "low_ms": each.low,
@@ -251,14 +263,21 @@ def _asked(settings: Settings) -> list[tuple[int, int]]:
     return [(tokens, batch) for tokens, batch in every if tokens * batch <= settings.together]
 
 
-def _methods(settings: Settings) -> dict[str, squeezed.Method]:
-    budget = settings.kv_budget
+def _named(settings: Settings) -> str:
+    """The model in the table; the name alone does not tell which one a path means."""
+    if settings.path is None:
+        return settings.model
+    place = str(Path(settings.path).expanduser().resolve())
+    return f"{settings.model} ({Path(settings.path).name} {digest(place)[:4]})"
+
+
+def _methods(budget: float, names: Sequence[str]) -> dict[str, squeezed.Method]:
     known: dict[str, squeezed.Method] = {
         "full": squeezed.Full(),
         "topk": squeezed.Squeezed(kv_budget=budget, rule="topk"),
         "best": squeezed.SqueezedBest(kv_budget=budget),
     }
-    return {name: known[name] for name in settings.methods}
+    return {name: known[name] for name in names}
 
 
 def _timed(step: Callable[[], object]) -> tuple[float, float]:

@@ -3,12 +3,14 @@
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.cli import lm_eval as door
 from bench.config.errors import InputError
-from bench.harness.table import table
+from bench.harness.table import documents, table
+from bench.reporting.output import as_markdown
 
 
 def test_without_the_harness_the_extra_is_named(
@@ -39,6 +41,52 @@ def test_scores_stand_beside_measured_budgets(tmp_path: Path) -> None:
     own, ours = table(tmp_path).to_dict("records")
     assert (own["model"], own["method"], own["score"], own["n"]) == ("hf", "", 0.5, 4)
     assert (ours["kv_budget"], ours["stderr"]) == (0.199, 0.1)
+
+
+def result(folder: Path, name: str, args: dict[str, Any], **more: Any) -> None:
+    """A file as the harness writes it, of gsm8k with two filters, and of a group."""
+    own = {"method": "squeezed-0.2", "window": args.pop("window", 100), "tasks": {}}
+    task = {"exact_match,strict-match": 0.25, "exact_match,flexible-extract": 0.5}
+    found = {
+        "config": {"model": "squeezed", "model_args": args, "squeezed": own, **more},
+        "results": {"gsm8k": task, "mmlu": {"alias": "mmlu", "acc,none": 0.5}},
+        "n-samples": {"gsm8k": {"original": 9, "effective": 4}},
+        "lm_eval_version": "0.4", "transformers_version": "5",
+    }  # fmt: skip
+    (folder / f"results_{name}.json").write_text(json.dumps(found))
+
+
+def test_no_result_replaces_another(tmp_path: Path) -> None:
+    """Filters, checkpoints and windows shared a row, and a group of tasks made the folder unreadable."""
+    result(tmp_path, "1", {"pretrained": "models/a"})
+    result(tmp_path, "2", {"pretrained": "models/b", "records": "here"})
+    result(tmp_path, "3", {"pretrained": "models/b", "records": "there"})  # the last one again
+    result(tmp_path, "4", {"pretrained": "models/b", "window": 50})
+    found = table(tmp_path)
+    assert len(found) == 3 * 3
+    strict = found[found["metric"] == "exact_match,strict-match"]
+    assert strict["score"].tolist() == [0.25] * 3
+    assert strict[["checkpoint", "window"]].to_numpy().tolist() == [
+        ["a", "100"], ["b", "100"], ["b", "50"],
+    ]  # fmt: skip
+    assert "records" not in found
+    group = found[found["task"] == "mmlu"]
+    assert set(group["metric"]) == {"acc"}
+    assert group["n"].isna().all()
+    assert "nan" not in as_markdown(found)
+
+
+def test_answers_of_two_filters_are_one_document(tmp_path: Path) -> None:
+    result(tmp_path, "1", {"pretrained": "models/a"})
+    lines = [
+        {"doc_id": 0, "filter": kind, "metrics": ["exact_match"], "exact_match": score,
+         "filtered_resps": [kind]}
+        for kind, score in (("strict-match", 0), ("flexible-extract", 1))
+    ]  # fmt: skip
+    (tmp_path / "samples_gsm8k_1.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    (row,) = documents(tmp_path)
+    assert row["scores"] == {"exact_match,strict-match": 0, "exact_match,flexible-extract": 1}
+    assert row["checkpoint"] == "a"
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

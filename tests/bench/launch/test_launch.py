@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ import torch
 from hydra.core.plugins import Plugins
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from omegaconf import OmegaConf
 
 from bench.cli import live, status
 from bench.config.spec import IndexSpec, MethodSpec, ModelSpec, RunSpec, TaskSpec
+from bench.launch import groups
 from bench.launch.gpus import one_gpu
 from bench.launch.groups import grouped
 from bench.records.failures import record_failure
@@ -162,6 +165,39 @@ def test_every_preset_composes(bench: Bench, preset: str) -> None:
     result = bench("-m", f"hydra/launcher={preset}", "method=full,random", "dry_run=true")
     assert result.code == 0, result.err
     assert result.out.splitlines()[-1].startswith("2 runs: 0 finished, 2 to do")
+
+
+@pytest.mark.usefixtures("no_model")
+def test_the_nodes_decide_what_the_login_node_cannot_tell(
+    bench: Bench, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a GPU on the login node auto meant its CPU on every node, and cuda was refused."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    asked = ("-m", "hydra/launcher=slurm", "method=full,random", "dry_run=true")
+    result = bench(*asked, "model.device=cuda", f"model.path={tiny}")
+    assert result.code == 0, result.err
+    result = bench(*asked, "model.device=auto")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "say what these have: model.device=cuda" in result.err
+    here = bench("-m", "hydra/launcher=processes", *asked[2:], "model.device=cuda")
+    assert here.code == 2
+    assert "torch sees no GPU here" in here.err
+
+
+def test_a_job_decides_its_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RunSpec] = []
+    monkeypatch.setattr(groups, "each_of", lambda specs, *_: asked.extend(specs) or iter(()))
+    number = SimpleNamespace(job=SimpleNamespace(num=0))
+    monkeypatch.setattr(groups.HydraConfig, "get", lambda: number)
+    run = spec(tmp_path, "a", "full")
+    on_cpu = dataclasses.replace(run, model=dataclasses.replace(run.model, device="cpu"))
+    assert groups.GroupJob(((on_cpu,),), 1, here=False)(OmegaConf.create()) == ([], "")
+    assert (asked[0].backend, on_cpu.backend) == ("cpu", "auto")
+    wrong = dataclasses.replace(run, backend="cpu")  # on a GPU
+    done, why = groups.GroupJob(((wrong,),), 1, here=False)(OmegaConf.create())
+    assert (done, len(asked)) == ([], 1)
+    assert "backend 'cpu' cannot run" in why
 
 
 @pytest.mark.usefixtures("no_model")

@@ -158,3 +158,32 @@ def test_a_folder_without_configuration_does_not_hold_up_the_others(
     assert leaderboard(tmp_path) == 0
     assert "its run, started again, writes it" in capsys.readouterr().err
     assert len(pd.read_csv(tmp_path / "out" / "leaderboard.csv")) == 1
+
+
+@pytest.mark.parametrize("answered", [None, 3, 4])
+def test_a_run_without_a_known_number_of_rows_is_finished_by_its_summary(
+    write_run: Write, tmp_path: Path, answered: int | None, capsys: Captured
+) -> None:
+    """LongBench's files have as many records as they have: half of a run counted as all of it."""
+    folder = write_run(FULL, samples=None, questions_per_context=None)
+    if answered is not None:
+        (folder / "summary.json").write_text(json.dumps({"examples": answered}))
+    assert leaderboard(tmp_path) == 0
+    table = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert table["complete"].tolist() == [answered == 4]
+    site = tmp_path / "site"
+    assert report.main([f"results={tmp_path}", f"site={site}"]) == 0
+    assert report.main([f"results={tmp_path}", f"out={tmp_path / 'all'}"]) == 0
+    assert ("not finished" in capsys.readouterr().out) == (answered != 4)
+
+
+@pytest.mark.parametrize("batch", [0, -1, "many"])
+def test_a_batch_that_is_no_number_of_questions_is_damage(
+    write_run: Write, tmp_path: Path, batch: object, capsys: Captured
+) -> None:
+    """Times are divided by it."""
+    path = write_run(FULL) / "records.jsonl"
+    records = [json.loads(line) | {"batch": batch} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(each) + "\n" for each in records))
+    assert leaderboard(tmp_path) == 1
+    assert "is damaged: batch: Input should be" in capsys.readouterr().err

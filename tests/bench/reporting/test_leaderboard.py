@@ -338,3 +338,17 @@ def test_lengths_stay_whole_beside_a_task_without_any(runs: Path) -> None:
     whole, without = sorted(parts, key=lambda part: part["context_length"].isna().any())
     assert whole["context_length"].dtype == int
     assert without["context_length"].isna().all()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_closed_book_control_has_a_table_of_its_own(runs: Path) -> None:
+    """It stood as one more task of the sweep, in its means, curves and budgets."""
+    write_run(runs, FULL, SCORES, budget=1.0, label="niah_single_1-closed_book")
+    board = leaderboard(load_runs(runs))
+    parts = dict(overview.groups(board))
+    assert list(parts) == ["mini-ruler-suite-2x2", "mini-ruler-suite-2x2-closed_book"]
+    table = overview.overview(parts["mini-ruler-suite-2x2"]).set_index("method")
+    assert table.loc["squeezed", "mean"] == 1 / 3
+    assert report.main([f"results={runs.parent}", f"out={runs.parent / 'out'}"]) == 0
+    page = (runs.parent / "out" / "report.html").read_text()
+    assert "asked without the contexts" in page

@@ -53,6 +53,27 @@ def test_controls_stand_side_by_side(groups: list[tuple[str, Any]]) -> None:
     assert found.loc["max", "n"] == 2
 
 
+@pytest.mark.parametrize("more", [{"chat": True}, {"max_new_tokens": 3}, {"prompts": "other"}])
+def test_other_settings_have_tables_of_their_own(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Scores of two wordings, or of two data types, stood as their mean."""
+    for scores, settings in (((1, 1, 1, 1), {}), ((0, 0, 0, 0), more)):
+        made(tmp_path, FULL, scores, budget=1.0, **settings)
+        made(tmp_path, TOPK, scores, budget=0.4, **settings)
+    made(tmp_path, FULL, (1, 1, 0, 0), subtask="records_max", label="records_max",
+         questions_per_context=1)  # fmt: skip
+    made(tmp_path, FULL, (0, 0, 0, 0), label="records-closed_book")
+    loaded = load_runs(tmp_path)
+    groups = dict(probes.by_group(loaded, leaderboard(loaded)))
+    assert "mini-probes-2x2-seed42-closed_book" in groups
+    del groups["mini-probes-2x2-seed42-closed_book"]
+    assert len(groups) == 2
+    assert all(name.startswith("mini-probes-2x2-seed42-") for name in groups)  # and a hash
+    tables = sorted((probes.controls(each) for each in groups.values()), key=len)
+    assert [len(each) for each in tables] == [2, 4]  # the last has both subtasks
+    assert set(tables[0]["full"]) == {0}
+    assert set(tables[1].loc[tables[1]["subtask"] == "records", "full"]) == {1}
+
+
 def test_density_counts_what_full_attention_answers(groups: list[tuple[str, Any]]) -> None:
     ((_, table),) = groups
     found = probes.by_density(table)

@@ -57,6 +57,20 @@ def test_every_difference_shows() -> None:
     assert chosen["log-likelihoods differ by at most"] == "2.5e-01 nats"
 
 
+def test_two_checkpoints_share_no_mean() -> None:
+    one = both(CHOSEN)
+    other = one.assign(checkpoint="large", scores=[dict.fromkeys(s, 0.0) for s in one["scores"]])
+    together = pd.concat([one, other], ignore_index=True)
+    whole = TABLES["harness"](together).whole
+    chosen = whole[(whole["task"] == "chosen") & (whole["method"] == "full")]
+    assert chosen.set_index("checkpoint")["score"].to_dict() == {"tiny": 0.5, "large": 0.0}
+    assert set(whole["n"]) == {2}
+    with pytest.raises(InputError, match="several checkpoints"):
+        TABLES["harness-hf"](together)
+    with pytest.raises(InputError, match="a document is there twice"):
+        TABLES["harness"](pd.concat([one, one], ignore_index=True))
+
+
 def test_documents_of_one_side_alone_are_refused() -> None:
     with pytest.raises(InputError, match="hf has answered 2 documents and squeezed 1"):
         TABLES["harness-hf"](both(CHOSEN).drop(index=5))

@@ -1,7 +1,9 @@
 """Studies of what a user waits for: a table of steps, one column for each who answers."""
 
 import pandas as pd
+import pytest
 
+from bench.config.errors import InputError
 from bench.reporting.reference.tables import TABLES
 
 
@@ -75,3 +77,9 @@ def test_they_are_counted_for_each_size_of_an_input() -> None:
     tokens = found.set_index("step")["topk"]
     assert tokens["2,048 tokens, 1 thread: token after 25, batch 1"] == "8 (0.80)"
     assert tokens["2,048 tokens, 1 thread: token after 200, batch 1"] == "16 (0.80)"
+
+
+def test_timings_of_two_budgets_make_no_table() -> None:
+    rows = pd.DataFrame([row("token", who, 90.0, "0.5") for who in ("topk", "best")])
+    with pytest.raises(InputError, match=r"several values of kv_budget: 0\.1, 0\.4"):
+        TABLES["waits"](rows.assign(kv_budget=["0.1", "0.4"]))

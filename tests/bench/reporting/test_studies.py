@@ -1,10 +1,12 @@
 """The studies' tables from records worked out by hand."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -146,6 +148,24 @@ def test_cost_says_when_the_index_has_paid(write_run: Write, tmp_path: Path) -> 
     (row,) = tables("cost", tmp_path)[""].to_dict("records")
     # Built in 20 ms; a token costs 1 ms instead of 2.
     assert (row["index, ms"], row["saved a token, ms"], row["pays after tokens"]) == (20, 1, 20)
+
+
+def test_times_of_questions_answered_together_are_each_one_s_part(
+    write_run: Write, tmp_path: Path
+) -> None:
+    """They were those of the whole batch, as if one question had taken them."""
+    for folder, batch in ((write_run(FULL), 2), (write_run(squeezed(sparsity=0.9)), 4)):
+        path = folder / "records.jsonl"
+        records = [json.loads(line) | {"batch": batch} for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(each) + "\n" for each in records))
+    full, ours = leaderboard(load_runs(tmp_path / "runs")).to_dict("records")
+    assert (full["prefill_ms"], full["decode_ms_per_token"], full["batch"]) == (2.0, 1.0, "2")
+    assert (ours["prefill_ms"], ours["decode_ms_per_token"], ours["batch"]) == (0.75, 0.25, "4")
+    assert (full["prepare_ms"], ours["prepare_ms"]) == (50.0, 50.0)  # of the context
+    (row,) = tables("cost", tmp_path)[""].to_dict("records")
+    assert (row["saved a prefill, ms"], row["saved a token, ms"]) == (1.25, 0.75)
+    assert row["pays after tokens"] == np.ceil(20 / 0.75)
+    assert (row["index, ms"], row["batch"]) == (20.0, "4")
 
 
 @pytest.mark.parametrize(

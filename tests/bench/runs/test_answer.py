@@ -92,6 +92,7 @@ def test_a_static_choice_is_made_once_a_context_and_its_time_is_the_contexts(
     for key, record in after.items():
         assert record["index_cached"]
         assert record["prepare_ms"] > record["dense_ms"] + 500
+        assert record["prepare_ms"] > record["method_ms"] > 500
         for same in ("prediction", "score", "kv_budget", "dense_ms"):
             assert record[same] == before[key][same]
 

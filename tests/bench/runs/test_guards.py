@@ -1,5 +1,6 @@
 """What a sweep needs is told beforehand, and refused when it cannot be had."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,21 @@ def test_the_shape_is_that_of_the_layers_with_an_index(
     tiny_config(kind).save_pretrained(tmp_path)
     spec = ModelSpec("hf", str(tmp_path), "m", str(tmp_path), "float32", "cpu", "f")
     assert shape_of(spec) == shape
+
+
+def test_the_shape_is_that_of_the_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks of sizes read the newest commit, whatever was asked for."""
+    hub = tmp_path / "models--some--model"
+    (hub / "refs").mkdir(parents=True)
+    for name, kind in (("main", "llama"), ("v1", "gpt_oss")):
+        commit = name[0] * 40
+        tiny_config(kind).save_pretrained(hub / "snapshots" / commit)
+        (hub / "refs" / name).write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    spec = ModelSpec("hf", "some/model", "m", "some/model", "float32", "cpu", "f")
+    assert shape_of(spec) == Shape(2, 4, 2, 16, "float32")
+    pinned = dataclasses.replace(spec, revision="v1")
+    assert shape_of(pinned) == Shape(2, 4, 2, 16, "float32", alike=False)
 
 
 def test_layers_of_different_heads_hold_as_much_together() -> None:

@@ -61,6 +61,16 @@ def test_a_template_gets_a_fixed_date_arguments_and_a_system_turn(
     assert asked.endswith(f"\n{group.examples[0].row.answer_prefix}")
 
 
+def test_the_first_context_is_counted_with_what_its_own_template_is_given(chatty: Path) -> None:
+    """A dry run counted it with the turn of whichever model had used the tokenizer last."""
+    model, task = _specs(chatty, settings=True)
+    other, _ = _specs(chatty, settings=False)
+    questions.tokenizer_of(other)
+    counted = questions.first_length(model, task)
+    assert counted == questions.contexts(model, task)[0].ids.numel()
+    assert counted > questions.contexts(other, task)[0].ids.numel()
+
+
 def _specs(folder: Path, settings: bool) -> Any:
     from bench.cli.validate import model_spec, task_spec
     from bench.config.schema import ModelConf

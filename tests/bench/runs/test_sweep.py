@@ -61,6 +61,25 @@ def test_a_sweep_ends_with_one_table(bench: Bench) -> None:
     assert [line.split("|")[2].strip() for line in table[2:]] == ["full", "random"]
 
 
+def test_the_table_of_a_sweep_averages_no_two_settings(bench: Bench, tmp_path: Path) -> None:
+    """Two seeds, data types or numbers of contexts were one row, with the mean of their scores."""
+    result = bench("-m", "method=full", "task.samples=1", "task.seed=1,2", "task.chat=false")
+    assert result.code == 0
+    head, _, *rows = [line for line in result.out.splitlines() if line.startswith("|")]
+    names = [name.strip() for name in head.split("|")]
+    assert [row.split("|")[names.index("task.seed")].strip() for row in rows] == ["1", "2"]
+    assert "task.chat" not in names
+    result = bench("-m", "method=full", "task.samples=1,2", "model.dtype=float32,bfloat16")
+    head, _, *rows = [line for line in result.out.splitlines() if line.startswith("|")]
+    assert len(rows) == 4
+    assert "model.dtype" in head
+    assert "task.samples" in head
+    result = bench("-m", "method=full", "task.samples=1", "model.system=null,Answer.")
+    head, _, *rows = [line for line in result.out.splitlines() if line.startswith("|")]
+    assert "model.system" in head
+    assert len(rows) == 2
+
+
 @pytest.mark.usefixtures("no_model")
 def test_a_dry_run_runs_nothing(bench: Bench, tmp_path: Path) -> None:
     result = bench("-m", "method=full,random", "method.sparsity=0.5,0.9", "dry_run=true")
@@ -86,6 +105,31 @@ def test_a_dry_run_knows_what_is_done_and_tells_the_time_of_the_rest(
     assert lines[1].endswith("finished")
     assert lines[2].endswith("0 of 1 questions answered, about 30 s")
     assert lines[-1] == "3 runs: 1 finished, 1 to do, 1 skipped before; about 30 s"
+    summary.write_text(
+        json.dumps({"examples": 1, "seconds": 30.0})
+    )  # as older versions, or by hand
+    assert bench("-m", *SIZES, "method=quest,full", "dry_run=true").out.splitlines() == lines
+    summary.write_text("{")
+    assert "1 of 1 questions answered" in bench("-m", *SIZES, "dry_run=true").out
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(
+    ("values", "left_out"),
+    [
+        ("batch_size=1,4", "batch_size=4"),
+        ("backend=reference,cpu", "backend=cpu"),
+        ("model.threads=1,2", "model.threads=2"),
+    ],
+)
+def test_what_changes_times_only_makes_no_second_run(
+    bench: Bench, values: str, left_out: str
+) -> None:
+    """The second point printed the result of the first as its own."""
+    result = bench("-m", "method=full", values, "dry_run=true")
+    assert result.out.splitlines()[-1].startswith("1 run:")
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"{left_out} makes no run of its own")
 
 
 def test_topk_has_nothing_to_calibrate(bench: Bench) -> None:
@@ -97,6 +141,21 @@ def test_topk_has_nothing_to_calibrate(bench: Bench) -> None:
         "squeezed-threshold-sparsity0.9",
         "squeezed-threshold-sparsity0.9-calibrated1",
     ]
+
+
+@pytest.mark.usefixtures("no_model")
+def test_levels_that_are_given_decide_the_depth(bench: Bench) -> None:
+    """hsq90 with a depth of 3 ran two levels without a word."""
+    result = bench("method=hsq90", "method.depth=3", "dry_run=true")
+    assert result.code == 2
+    assert (
+        "squeezed with method.levels=[0.01, 0.05] has no method.depth; leave it out" in result.err
+    )
+    assert bench("method=hsq90", "method.depth=2", "dry_run=true").code == 0
+    assert bench("method=hsq90", "method.levels=null", "method.depth=3", "dry_run=true").code == 0
+    result = bench("-m", "method=hsq90,squeezed", "method.depth=1,3", "dry_run=true")
+    assert result.code == 0
+    assert "squeezed with method.levels=[0.01, 0.05] has no method.depth: ignored" in result.err
 
 
 def test_one_level_has_no_coarse_sparsity(bench: Bench) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bench.cli.validate import task_spec
 from bench.config.schema import TaskConf
 from bench.records.files import read_records
+from bench.reporting.leaderboard.rows import leaderboard, load_runs
 from bench.tasks.ruler import RulerConf, RulerSpec
 from tests.ruler.conftest import squad  # noqa: F401 - a fixture
 
@@ -114,6 +115,32 @@ def test_the_spec_of_ready_rows_says_what_they_are(published: Path) -> None:
     assert made.data
     moved = published.parent.rename(published.parent.parent / "8192")
     assert spec(subtask="niah_multivalue", data=str(moved)).length == 8192
+
+
+@pytest.mark.usefixtures("no_model")
+def test_needs_of_ready_rows_are_of_their_contexts(bench: Bench, published: Path) -> None:
+    """Rows counted as contexts, so sweeps that fit were refused; without contexts no index is large."""
+    ready = (f"task.data={published}", "task.subtask=niah_multivalue", "task.samples=2")
+    for more, contexts in (((), "2 contexts"), (("task.closed_book=true",), "1 context")):
+        result = bench("-m", "method=full", *ready, "dry_run=true", *more)
+        assert f"indexes of {contexts} about" in result.out
+        assert "0 of 4 questions answered" in result.out
+
+
+def test_ready_rows_are_calibrated_on_and_finished(
+    bench: Bench, tmp_path: Path, published: Path
+) -> None:
+    ready = (f"task.data={published}", "task.subtask=niah_multivalue", "task.samples=2")
+    given = ("method=squeezed", "method.sparsity=0.5", "index.window=20", *ready)
+    result = bench(*given, "method.calibration_inputs=2", "dry_run=true")
+    assert result.code == 2
+    assert "there are contexts with 2 questions" in result.err
+    result = bench("-m", *given, "method.calibration_inputs=1", "dry_run=true")
+    assert "0 of 2 questions answered" in result.out
+    assert bench(*given, "method.calibration_inputs=1").code == 0
+    assert len(records(tmp_path / "results")) == 2
+    (row,) = leaderboard(load_runs(tmp_path / "results" / "runs")).to_dict("records")
+    assert row["complete"]
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

@@ -153,6 +153,16 @@ def test_run_writes_table_and_figures_and_resumes(tmp_path, capsys, monkeypatch)
     assert capsys.readouterr().out.count("is in the table") == 4
 
 
+def test_another_share_of_clusters_is_another_shape(tmp_path, capsys):
+    """The second run printed that it was in the table, and measured nothing."""
+    given = {"query_tokens": [1], "depth": [1]}
+    assert run.guarded(small_settings(tmp_path, **given)) == 0
+    assert run.guarded(small_settings(tmp_path, **given, fraction=0.2)) == 0
+    assert "is in the table" not in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "kernels/cpu.csv").open()))
+    assert {row["source"] for row in rows} == {"random", "random, 0.2 clusters"}
+
+
 def test_a_wrong_kernel_is_not_timed(tmp_path, capsys, monkeypatch):
     real = gate.expected
     monkeypatch.setattr(gate, "expected", lambda *a: 2 * real(*a))

@@ -40,6 +40,29 @@ def test_every_line_has_ours_beside_transformers_and_is_measured_once(tmp_path, 
     assert rows(tmp_path) == first
 
 
+def test_other_budgets_methods_and_models_are_measured(tmp_path, tiny):
+    """They were in the table already, for whoever had asked for something else."""
+    few = [x for x in SMALL if x.split("=")[0] not in ("batches", "kv_budget")]
+    asked = [f"results={tmp_path}", "batches=1", *few]
+
+    def who(budget, **more):
+        given = {"model": "mini", "what": "token", "kv_budget": budget, **more}
+        found = rows(tmp_path)
+        return [r["who"] for r in found if all(r[name] == v for name, v in given.items())]
+
+    assert command.main([*asked, "methods=topk", "kv_budget=0.6"]) == 0
+    assert command.main([*asked, "methods=full", "kv_budget=0.6"]) == 0
+    assert who("0.6") == ["floor", "transformers", "full", "topk"]  # by turns, with what was there
+    before = rows(tmp_path)
+    assert command.main([*asked, "methods=topk", "kv_budget=0.6"]) == 0
+    assert rows(tmp_path) == before
+    assert command.main([*asked, "methods=topk", "kv_budget=0.7"]) == 0
+    assert who("0.7") == ["floor", "transformers", "topk"]
+    assert who("0.6") == ["floor", "transformers", "full", "topk"]
+    assert command.main([*asked, "methods=topk", "kv_budget=0.6", f"path={tiny}"]) == 0
+    assert any(row["model"].startswith("mini (tiny ") for row in rows(tmp_path))
+
+
 def test_a_profile_says_where_the_time_of_each_step_goes(tmp_path):
     asked = ["methods=topk", "batches=1", "profile=true", *(x for x in SMALL if "batches" not in x)]
     assert command.main([f"results={tmp_path}", *asked]) == 0
