@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import run as cli
-from bench.cli.arguments import GROUPS, known_keys, read
+from bench.cli.arguments import GROUPS, choices, known_keys, read
 from bench.config.errors import InputError
 from bench.config.guard import guarded
 from bench.config.limit import limited
@@ -118,22 +118,42 @@ def _check(settings: Settings) -> None:
 
 
 def with_defaults(arguments: Sequence[str], settings: Settings) -> list[str]:
-    """The settings of the runs: those given, and a race's defaults for the others."""
+    """The settings of the runs: those given, and a race's defaults for the others.
+
+    An experiment says itself what it asks, so beside another one than ``recommend`` there are no defaults for
+    the task.
+    """
     given = {split(each)[1]: split(each)[3] for each in arguments}
     found = {} if "experiment" in given else {"experiment": EXPERIMENT}
+    theirs = given.get("experiment", EXPERIMENT) not in (EXPERIMENT, "null")
     if settings.documents is not None:
         for key in ("task", "task.data"):
             if given.get(key, DOCUMENTS) != DOCUMENTS:
                 raise InputError(f"{key} and documents are two sets of questions; give one of them")
         found["task"] = DOCUMENTS
-    elif "task" not in given:
+    elif "task" not in given and not theirs:
         found |= OFFLINE
-    task = given.get("task", found.get("task", OFFLINE["task"]))
+    task = given.get("task") or found.get("task") or _task_of(given["experiment"])
     fields = TASKS[task].conf.__dataclass_fields__ if task in TASKS else {}
-    found = {f"task.{name}": value for name, value in ASKED.items() if name in fields} | found
+    if not theirs:
+        found = {f"task.{name}": value for name, value in ASKED.items() if name in fields} | found
     if "seed" in fields:
         found["task.seed"] = str(settings.seed)
     return [*(f"{key}={value}" for key, value in found.items() if key not in given), *arguments]
+
+
+def _task_of(experiment: str) -> str:
+    """The task of an experiment; of one that there is not, which is refused later, none."""
+    from bench import tasks
+    from bench.config import schema
+    from rows.compose import CONF, composition
+
+    if experiment not in choices("experiment"):
+        return ""
+    schema.register()
+    tasks.register()
+    with composition(CONF, [f"experiment={experiment}"], multirun=True) as composed:
+        return str(composed.base.task.name)
 
 
 def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Path:

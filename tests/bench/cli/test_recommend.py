@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.cli import recommend
+from bench.cli import arguments, recommend
+from bench.cli import run as cli
 from bench.runs import questions
 from tests import forked
 
@@ -180,6 +181,26 @@ def test_documents_become_questions(run: Run, tmp_path: Path) -> None:
     assert "streaming, kv_budget 0.5" in out
     assert any(path.name.startswith("documents-") for path in (tmp_path / "results").rglob("*"))
     assert len(records(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["experiment=prefixqa"], ("prefixqa", 4096, 5)),
+        (["experiment=centroids", "task.subtask=niah_multikey_1"], ("ruler", 4096, 10)),
+        (["experiment=prefixqa", "task.samples=2"], ("prefixqa", 4096, 2)),
+        (["experiment=recommend"], ("ruler", 2048, 12)),
+        ([], ("ruler", 2048, 12)),
+    ],
+)
+def test_an_experiment_says_itself_what_it_asks(
+    given: list[str], expected: tuple[str, int, int]
+) -> None:
+    rest = recommend.with_defaults(given, recommend.Settings(seed=3))
+    (task,) = {spec.task for spec in cli.compose(arguments.read(rest)).plan}
+    assert (task.name, task.length, task.samples) == expected
+    if task.name == "ruler":
+        assert task.seed == 3
 
 
 @pytest.mark.parametrize(
