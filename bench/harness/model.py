@@ -6,9 +6,7 @@ its scores are those of ``hf``. ``lm_eval`` finds this class by the entry point 
 versions that know no entry points (0.4.13 and older) by ``squeezed-bench lm_eval``.
 """
 
-import hashlib
 import inspect
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +25,7 @@ from bench.config.model_settings import hub_fingerprint
 from bench.config.spec import ModelSpec
 from bench.harness import room, settings
 from bench.harness.cut import NothingFixedError, Prompt
-from bench.harness.measured import Measured
+from bench.harness.measured import Measured, context_key
 from bench.records.provenance import fingerprint
 from bench.runs.contexts import prepare
 from squeezed.cache.accounting import mean_budget
@@ -206,7 +204,6 @@ class SqueezedLM(HFLM):
         with tqdm(total=len(prompts), disable=quiet, desc=self.asked.method.slug) as bar:
             for number, (ids, members) in enumerate(groups.items(), start=1):
                 bar.set_postfix_str(f"context {number} of {len(groups)}, {len(ids)} tokens")
-                first = prompts[next(iter(members.values()))[0]]
                 prepared = prepare(
                     self.model,
                     torch.tensor(ids),
@@ -214,7 +211,7 @@ class SqueezedLM(HFLM):
                     self._spec,
                     self.asked.cache_dir,
                 )
-                self._measured.context(first.task, len(ids), prepared.prepare_ms)
+                self._measured.context(context_key(ids), len(ids), prepared.prepare_ms)
                 for whole, numbers in members.items():
                     yield numbers, prepared.context, len(whole) - len(ids)
                     bar.update(len(numbers))
@@ -227,13 +224,12 @@ class SqueezedLM(HFLM):
 
     def _note(self, prompt: Prompt, budget: float, input_tokens: int, **outcome: Any) -> None:
         tokens = len(prompt.ids) - input_tokens
-        key = hashlib.sha256(json.dumps(prompt.ids[:tokens]).encode()).hexdigest()[:16]
         self._measured.note(
             {
                 "task": prompt.task,
                 "document": prompt.document,
                 "method": self.asked.method.slug,
-                "context": key,
+                "context": context_key(prompt.ids[:tokens]),
                 "context_tokens": tokens,
                 "question_tokens": input_tokens,
                 "kv_budget": budget,
