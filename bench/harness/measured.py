@@ -7,20 +7,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from bench.config.errors import InputError
 from bench.harness.settings import Settings
 
 
 class Measured:
-    """Collects measurements; writes each request's to the file of records at once, if there is one."""
+    """Collects measurements; writes each request's to the file of records at once, if there is one; the
+    first one takes the place of what stood there."""
 
     def __init__(self, asked: Settings) -> None:
         self._asked = asked
         self._budgets: dict[str, list[float]] = defaultdict(list)
         self._prepared: dict[str, tuple[int, float]] = {}
         self._contexts: dict[str, set[str]] = defaultdict(set)  # a task's; tasks may share some
+        self._noted = False
         if asked.records is not None:
-            asked.records.parent.mkdir(parents=True, exist_ok=True)
-            asked.records.write_text("")
+            try:
+                asked.records.parent.mkdir(parents=True, exist_ok=True)
+                asked.records.open("a").close()  # what is there stays until there is something new
+            except OSError as error:
+                raise InputError(f"records: cannot write: {error}; give another file") from error
 
     def context(self, key: str, tokens: int, prepare_ms: float) -> None:
         """A context was prepared; ``key``: as in the records of its requests."""
@@ -31,8 +37,9 @@ class Measured:
         self._budgets[record["task"]].append(record["kv_budget"])
         self._contexts[record["task"]].add(record["context"])
         if self._asked.records is not None:
-            with self._asked.records.open("a", encoding="utf-8") as file:
+            with self._asked.records.open("a" if self._noted else "w", encoding="utf-8") as file:
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._noted = True
 
     def summary(self) -> dict[str, Any]:
         """For the harness's results: what was asked for, and of each task what was measured."""
