@@ -52,9 +52,9 @@ TIMING = Plain(
     Settings,
     _measure,
     """How long a user waits: for a context (prefill and index), for the first token of an answer to a user
-input, and for each token after it. Of transformers' own cache and of ours, by turns in one process; floor is
-the same step with no context. Milliseconds on the clock and of the processor: RESULTS/timing/waits.csv. The
-same command goes on where it was stopped. Time with nothing else running.
+input, and for each token after it, on the processor. Of transformers' own cache and of ours, by turns in one
+process; floor is the same step with no context. Milliseconds on the clock and of the processor:
+RESULTS/timing/waits.csv. The same command goes on where it was stopped. Time with nothing else running.
 Exit codes: 0 done, 1 a file could not be written, 2 bad input.""",
     (
         "model=smollm2 lengths=2048,4096,8192",

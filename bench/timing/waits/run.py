@@ -44,7 +44,10 @@ def run(settings: Settings) -> None:
     folder = settings.results / "timing"
     table = Table(folder / "waits.csv", FIELDS, KEYS)
     profile = Table(folder / "profile.csv", PROFILED, KEYS) if settings.profile else None
-    model, tokenizer = load_model(settings.model, path=settings.path, dtype=settings.dtype)
+    # On the processor, whose name stands beside the times, also where there is a GPU.
+    model, tokenizer = load_model(
+        settings.model, path=settings.path, dtype=settings.dtype, device="cpu"
+    )
     before = torch.get_num_threads()
     lines = len(settings.lengths) * len(settings.threads) * (1 + len(_asked(settings)))
     try:
@@ -172,7 +175,7 @@ class _Lines:
         self, serving: Mapping[str, Server], tokens: int, batch: int
     ) -> dict[str, dict[str, Times]]:
         """Times of the user inputs' pass and of a token's, of every server by turns."""
-        inputs = self.ids[:tokens].repeat(batch, 1).to(self.model.device)
+        inputs = self.ids[:tokens].repeat(batch, 1)
         passes = {name: Pass(self.model, each, inputs) for name, each in serving.items()}
         found: dict[str, dict[str, list[tuple[float, float]]]] = {QUESTION: {}, TOKEN: {}}
         started = time.perf_counter()
@@ -194,7 +197,7 @@ class _Lines:
         self, table: Table, serving: Mapping[str, Server], tokens: int, batch: int
     ) -> None:
         """Writes where the time of a user inputs' pass and of a token's goes, for every server."""
-        inputs = self.ids[:tokens].repeat(batch, 1).to(self.model.device)
+        inputs = self.ids[:tokens].repeat(batch, 1)
         rows = []
         for name, server in serving.items():
             each = Pass(self.model, server, inputs)
@@ -288,8 +291,6 @@ def _timed(step: Callable[[], object]) -> tuple[float, float]:
 
 def _now() -> tuple[float, float]:
     """Seconds on the clock, and of the processor."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     return time.perf_counter(), time.process_time()
 
 

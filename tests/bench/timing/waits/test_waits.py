@@ -63,6 +63,14 @@ def test_other_budgets_methods_and_models_are_measured(tmp_path, tiny):
     assert any(row["model"].startswith("mini (tiny ") for row in rows(tmp_path))
 
 
+def test_it_times_the_processor_where_there_is_a_gpu_too(tmp_path, monkeypatch):
+    """Times of the GPU stood under the processor's name."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    asked = ["methods=full", "batches=1", *(x for x in SMALL if "batches" not in x)]
+    assert command.main([f"results={tmp_path}", *asked]) == 0
+    assert len(rows(tmp_path)) == 3 + 2 * 3
+
+
 def test_a_profile_says_where_the_time_of_each_step_goes(tmp_path):
     asked = ["methods=topk", "batches=1", "profile=true", *(x for x in SMALL if "batches" not in x)]
     assert command.main([f"results={tmp_path}", *asked]) == 0
