@@ -86,7 +86,9 @@ class SqueezedLM(HFLM):
         """
         prompts = [self._prompt(each, self.tok_encode(each.args[0])) for each in requests]
         found: dict[int, str] = {}
-        room.check_lengths(prompts, [self._answer_tokens(each) for each in requests], self.max_length)
+        room.check_lengths(
+            prompts, [self._answer_tokens(each) for each in requests], self.max_length
+        )
         for places, context, input_tokens in self._asking(prompts, disable_tqdm):
             self._context = context
             for place in places:

@@ -6,8 +6,8 @@ from typing import Any
 from bench.config.errors import InputError
 from bench.harness.cut import Prompt
 from bench.harness.settings import Settings
-from bench.runs.shapes import shape_in
-from bench.runs.sizes import size_obstacle
+from bench.models.shapes import shape_in
+from bench.models.sizes import size_obstacle
 
 
 def check(
@@ -43,8 +43,8 @@ def check_lengths(prompts: Sequence[Prompt], more: Sequence[int], room: int) -> 
     for each, behind in zip(prompts, more, strict=True):
         if len(each.ids) + behind > room:
             raise InputError(
-                f"{_named(each)}: {len(each.ids)} tokens and {behind} behind them, and the model has room for "
-                f"{room}; hf would cut the prompt's beginning, which is the fixed context. "
+                f"{_named(each)}: {len(each.ids)} tokens and {behind} behind them, and the model has room "
+                f"for {room}; hf would cut the prompt's beginning, which is the fixed context. "
                 "Give max_length=N, shorter prompts, or shorter answers"
             )
 

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from bench.config.words import counted
+from bench.models.shapes import shape_of
 from bench.racing.answers import Field, answer_seconds
 from bench.racing.bound import best_possible
 from bench.racing.race import LEVEL, Race, Standing, State
-from bench.runs.shapes import shape_of
 
 ORDER = (State.WITHIN, State.OPEN, State.LOSES, State.OUT)
 

@@ -58,7 +58,7 @@ RESULTS/timing/waits.csv. The same command goes on where it was stopped. Time wi
 Exit codes: 0 done, 1 a file could not be written, 2 bad input.""",
     (
         "model=smollm2 lengths=2048,4096,8192",
-        "model=mini lengths=1024 batches=1 threads=1 seconds=1",
+        "model=mini lengths=1024 batches=1 threads=1 seconds=1 kv_budget=0.2",
     ),
     kept="what is measured is in the table",
 )

@@ -47,7 +47,11 @@ def test_records_of_before_stay_until_the_first_answer(tmp_path: Path) -> None:
     assert file.read_text() == before
     for each in ("c", "d", "e"):
         again.note(record("task", each))
-    assert [json.loads(line)["context"] for line in file.read_text().splitlines()] == ["c", "d", "e"]
+    assert [json.loads(line)["context"] for line in file.read_text().splitlines()] == [
+        "c",
+        "d",
+        "e",
+    ]
 
 
 def test_a_file_of_records_that_cannot_be_is_one_line(tmp_path: Path) -> None:

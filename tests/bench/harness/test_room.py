@@ -20,7 +20,8 @@ def test_a_context_that_is_too_short_for_the_size_is_refused() -> None:
     asked = settings.read({"method": "squeezed_topk", "kv_budget": 0.2, "window": 100})
     prompts = [prompt(0, 900), prompt(1, 420), prompt(2, 460)]
     with pytest.raises(
-        InputError, match=r"task qa, document 1, a fixed context of 400 tokens: a budget of 80 of 400"
+        InputError,
+        match=r"task qa, document 1, a fixed context of 400 tokens: a budget of 80 of 400",
     ):
         room.check(asked, MODEL, "float32", prompts, [880, 400, 440])
     room.check(asked, MODEL, "float32", prompts[:1], [880])
@@ -35,5 +36,5 @@ def test_sizes_that_need_no_shape_are_checked_on_unknown_models() -> None:
 def test_the_last_of_many_prompts_that_is_too_long_is_refused() -> None:
     prompts = [prompt(0, 80), prompt(1, 95)]
     room.check_lengths(prompts, [20, 5], 100)
-    with pytest.raises(InputError, match="document 1: 95 tokens and 6 behind.* has room for 100"):
+    with pytest.raises(InputError, match=r"document 1: 95 tokens and 6 behind.* has room for 100"):
         room.check_lengths(prompts, [20, 6], 100)

@@ -13,7 +13,7 @@ import squeezed
 from bench.config.method_settings import build_method
 from bench.config.methods import described
 from bench.config.spec import IndexSpec, MethodSpec, RunSpec
-from bench.runs.shapes import Shape, shape_of
+from bench.models.shapes import Shape, shape_of
 from squeezed.index.layer import LayerIndex, Level
 
 
