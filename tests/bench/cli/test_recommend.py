@@ -111,6 +111,21 @@ def test_its_answers_are_those_of_a_run(
     assert json.loads((mixed / "summary.json").read_text())["examples"] == 30
 
 
+def test_times_of_a_run_that_asked_several_together_are_said_to_be_others(
+    run: Run, bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Full attention was asked ten together before: a tenth of that seemed faster than one asked alone."""
+    rows = ("task.questions_per_context=10", "task.samples=3", "task.subtask=niah_multikey_2")
+    more = (*rows, "task.seed=0", "batch_size=10")
+    assert bench("method=full", *more).code == 0
+    code, out, error = run(*SMALL, "method=streaming", "method.kv_budget=0.5", "batch_size=1")
+    assert code == 0, error
+    assert "ms an answer, asked 1 at a time (full attention" in out
+    assert ", asked 10 at a time, which cannot be compared)" in out
+    (kept,) = (tmp_path / "results" / "recommend").iterdir()
+    assert pd.read_csv(kept / "table.csv")["ms"].notna().sum() == 1
+
+
 def test_it_goes_on_after_a_kill(tiny: Path, run: Run, tmp_path: Path) -> None:
     other = tmp_path / "killed"
     process = forked.start("bench.recommend", *settings(tiny, other), *SMALL)
