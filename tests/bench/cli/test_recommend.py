@@ -83,6 +83,13 @@ def test_one_table_and_one_sentence(run: Run, tmp_path: Path, monkeypatch: Any) 
     assert records(tmp_path) == found
 
 
+def test_a_race_of_eight_questions_is_run_to_its_end(run: Run) -> None:
+    few = ("task.samples=8", "task.questions_per_context=1", "tolerance=99")
+    code, out, error = run(*SMALL, "method=streaming", "method.kv_budget=0.5", *few)
+    assert code == 0, error
+    assert "of full attention: streaming" in out
+
+
 def test_a_method_that_is_not_quite_the_authors_says_so(run: Run) -> None:
     sizes = ("method.kv_budget=0.6", "method.sinks=4", "method.own.local=60")
     rest = [each for each in SMALL if "method" not in each]

@@ -182,3 +182,9 @@ def test_the_first_look_asks_every_context_once() -> None:
 def test_contexts_with_one_question_are_looked_at_in_parts() -> None:
     found = looks({f"c{number}": [f"q{number}"] for number in range(40)}, seed=0)
     assert [len(each) for each in found] == [5, 10, 20, 40]
+
+
+def test_no_look_has_a_single_question() -> None:
+    """It says nothing about other contexts, and ended the race in a traceback."""
+    found = looks({f"c{number}": [f"q{number}"] for number in range(8)}, seed=0)
+    assert [len(each) for each in found] == [2, 2, 4, 8]

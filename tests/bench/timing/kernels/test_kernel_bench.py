@@ -54,6 +54,14 @@ def test_bad_settings_are_refused(tmp_path, change, message):
         shapes(small_settings(tmp_path, **change))
 
 
+def test_an_empty_list_means_the_default(tmp_path):
+    """No sparsity was no shape, and a traceback."""
+    given, default = (
+        shapes(small_settings(tmp_path, **more)) for more in ({"sparsity": []}, {"sparsity": [0.9]})
+    )
+    assert given == default != []
+
+
 @pytest.mark.parametrize("argument", ["device=tpu", "dtype=int8", "minutes=0", "lengths=many"])
 def test_the_command_refuses_in_one_line(tmp_path, capsys, argument):
     assert command.main([f"results={tmp_path}", argument]) == 2
