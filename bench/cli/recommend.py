@@ -158,6 +158,7 @@ def _task_of(experiment: str) -> str:
 
 def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Path:
     """The set of questions on the documents, made once; its settings are those of the task."""
+    from bench import models
     from bench.config.spec import digest
     from prefixqa.config import register
     from prefixqa.make import make
@@ -174,7 +175,8 @@ def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Pa
         "questions": str(spec.task.questions_per_context),
         "seed": str(settings.seed),
     }
-    out = spec.results / "recommend" / f"documents-{digest(decided)[:8]}"
+    model, revision = spec.model, {"revision": spec.model.revision} if spec.model.revision else {}
+    out = spec.results / "recommend" / f"documents-{digest({**decided, **revision})[:8]}"
     texts = dict.fromkeys(("source", "tokenizer", "out"), str)
     lines = [
         quoted(f"{key}={value}", texts, several=False, whole=texts)
@@ -185,8 +187,12 @@ def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Pa
         with composition(CONF / "prefixqa", lines, False) as composed:
             (point,) = composed.points()
         made = plain(point.config)
+        tokenizer = None
+        # By its name alone it would be the newest revision's, without the checkpoint's own code.
+        if model.revision or model.trust_remote_code:
+            tokenizer = models.load_tokenizer(model.source, model.trust_remote_code, model.revision)
         # A set whose documents have changed since is made again.
-        make(dataclasses.replace(made, overwrite=True))
+        make(dataclasses.replace(made, overwrite=True), tokenizer)
     except (SettingError, ValueError, OSError) as error:
         raise InputError(f"documents: {error}") from error
     return out

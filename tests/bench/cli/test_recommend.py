@@ -1,6 +1,7 @@
 """``recommend``: what it prints and keeps, what it refuses, and that it goes on after a kill."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -190,19 +191,44 @@ def test_minutes_that_are_over_say_what_is_known(
     assert "the same command goes on with the race" in error
 
 
-def test_documents_become_questions(run: Run, tmp_path: Path) -> None:
-    texts = tmp_path / "texts"
-    texts.mkdir()
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A folder of three documents."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
     for place in ("limits", "budget", "findings-real-models"):
         page = Path(__file__).parents[3] / "docs" / f"{place}.md"
-        (texts / f"{place}.md").write_text(page.read_text(encoding="utf-8"))
-    small = ("task.length=1024", "task.questions_per_context=4", "task.max_new_tokens=2")
-    chosen = ("method=streaming", "method.kv_budget=0.5", "tolerance=90", f"documents={texts}")
-    code, out, error = run(*small, *chosen)
+        (folder / f"{place}.md").write_text(page.read_text(encoding="utf-8"))
+    return folder
+
+
+DOCUMENTS = (
+    *("task.length=1024", "task.questions_per_context=4", "task.max_new_tokens=2"),
+    *("method=streaming", "method.kv_budget=0.5", "tolerance=90"),
+)
+
+
+def test_documents_become_questions(run: Run, texts: Path, tmp_path: Path) -> None:
+    code, out, error = run(*DOCUMENTS, f"documents={texts}")
     assert code == 0, error
     assert "streaming, kv_budget 0.5" in out
     assert any(path.name.startswith("documents-") for path in (tmp_path / "results").rglob("*"))
     assert len(records(tmp_path)) == 2
+
+
+def test_documents_are_counted_with_the_tokenizer_of_the_revision(
+    run: Run, texts: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were with that of the newest one, which is not even here."""
+    hub = tmp_path / "hub" / "models--some--model"
+    shutil.copytree(tiny, hub / "snapshots" / ("a" * 40))
+    (hub / "refs").mkdir()
+    (hub / "refs" / "v1").write_text("a" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    revision = ("model.path=some/model", "model.revision=v1")
+    code, out, error = run(*DOCUMENTS, f"documents={texts}", *revision)
+    assert code == 0, error
+    assert "streaming, kv_budget 0.5" in out
 
 
 @pytest.mark.parametrize(
