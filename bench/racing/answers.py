@@ -183,4 +183,7 @@ def answer_seconds(records: Sequence[dict[str, Any]]) -> dict[int, float]:
 
 
 def _low(times: Sequence[float]) -> float:
-    return statistics.quantiles(times, n=4)[0] if len(times) > 1 else times[0]
+    if len(times) == 1:
+        return times[0]
+    # Of two times the quartile is an extrapolation: below both, and below nothing if one is slow.
+    return max(min(times), statistics.quantiles(times, n=4)[0])

@@ -115,6 +115,8 @@ def test_an_answers_time_is_its_part_and_stands_by_how_many_were_asked_together(
 
     found = answer_seconds([record(8, 360.0)] * 3 + [record(1, 160.0)] * 3)
     assert found == {1: pytest.approx(0.2), 8: pytest.approx(0.05)}
+    spoiled = [record(1, 160.0), record(1, 60_000.0)]
+    assert answer_seconds(spoiled) == {1: pytest.approx(0.2)}  # it was a negative time
 
 
 def test_nothing_is_named_where_nothing_is_shown() -> None:
