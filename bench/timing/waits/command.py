@@ -29,6 +29,11 @@ def _check(settings: Settings) -> None:
         values = getattr(settings, name)
         if not values or min(values) < least:
             raise InputError(f"{name} is {values}; expected numbers of at least {least}")
+    if max(settings.questions) > min(settings.lengths):
+        raise InputError(
+            f"questions has {max(settings.questions)} tokens, and lengths {min(settings.lengths)}; user "
+            "inputs are beginnings of the context, so ask for shorter ones"
+        )
     least = min(settings.batches) * min(settings.questions)
     if settings.together < least:
         raise InputError(

@@ -108,6 +108,7 @@ def test_passes_of_many_tokens_are_left_out(tmp_path, capsys):
     "wrong",
     [
         "together=3",
+        "questions=5000",
         "lengths=1",
         "batches=0",
         "methods=foo",
