@@ -36,15 +36,18 @@ GENERATORS = {
 }
 
 
-def make(settings: PrefixqaConfig) -> None:
+def make(settings: PrefixqaConfig, tokenizer: Any = None) -> None:
     """Makes the set of some settings, or keeps the one that is there. Prints which.
+
+    Args:
+        tokenizer: to count with; None: the one that the settings name.
 
     Raises:
         ValueError, OSError: a setting is wrong; no set has been written then.
         UnfinishedError: some requests failed for good; a second run goes on from there.
     """
     check(settings)
-    tokens = TokenCounter(load_tokenizer(settings.tokenizer))
+    tokens = TokenCounter(tokenizer or load_tokenizer(settings.tokenizer))
     out = Path(settings.out)
     loaded = Loaded([], {})
     if settings.backend not in MAKING:

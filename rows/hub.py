@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ class About:
 
 
 def publish(rows: Sequence[Row], out: Path, about: About) -> list[Path]:
-    """Writes the folder; an older one of this kind is replaced.
+    """Writes the folder; an older one of this kind is replaced when the new one is whole.
 
     Args:
         rows: at least one; each subtask and length becomes a configuration.
@@ -64,21 +65,35 @@ def publish(rows: Sequence[Row], out: Path, about: About) -> list[Path]:
         raise ValueError(f"out={out} is a file; expected a folder")
     if out.exists() and any(out.iterdir()) and not (out / SUMS).exists():
         raise ValueError(f"{out} holds something else; give another out=")
-    if out.exists():
-        shutil.rmtree(out / DATA, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside it, so that the old one is there until the new one is whole.
+    making = out.resolve().with_name(f".{out.resolve().name}.{secrets.token_hex(4)}")
+    try:
+        names = _write(rows, making, about)
+        out.mkdir(exist_ok=True)
+        if (out / DATA).exists():
+            (out / DATA).replace(making / "old")
+        for name in (DATA, CARD, SUMS):
+            (making / name).replace(out / name)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return [out / name for name in names]
+
+
+def _write(rows: Sequence[Row], folder: Path, about: About) -> list[Path]:
+    """Writes all files; their places inside the folder, ``SHA256SUMS`` last."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[_config(row)].append(row)
     written = []
     for name, members in sorted(groups.items()):
-        path = out / DATA / name / "test.parquet"
-        write_parquet(path, members)
-        written.append(path)
-    write_bytes(out / CARD, _card(groups, about).encode())
-    written.append(out / CARD)
-    sums = "".join(f"{_sha256(path)}  {path.relative_to(out).as_posix()}\n" for path in written)
-    write_bytes(out / SUMS, sums.encode())
-    return [*written, out / SUMS]
+        written.append(Path(DATA, name, "test.parquet"))
+        write_parquet(folder / written[-1], members)
+    write_bytes(folder / CARD, _card(groups, about).encode())
+    written.append(Path(CARD))
+    sums = "".join(f"{_sha256(folder / name)}  {name.as_posix()}\n" for name in written)
+    write_bytes(folder / SUMS, sums.encode())
+    return [*written, Path(SUMS)]
 
 
 def wrong(out: Path) -> list[str]:

@@ -1,14 +1,19 @@
 """What makes a folder of rows a data set for others: a manifest with checksums, beside a card."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from rows.whole import write_bytes
 
 MANIFEST, CARD = "manifest.json", "README.md"
+LOCK = ".manifest.lock"
 
 
 def note(
@@ -22,15 +27,29 @@ def note(
     Raises:
         ValueError: there is another kind of manifest or card. OSError: they cannot be written.
     """
-    manifest = read_manifest(folder)
     content = path.read_bytes()
-    manifest["files"][path.relative_to(folder).as_posix()] = {
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        **entry,
-    }
-    write_bytes(folder / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
-    write_bytes(folder / CARD, card(manifest).encode())
+    found = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **entry}
+    with _alone(folder):
+        manifest = read_manifest(folder)
+        manifest["files"][path.relative_to(folder).as_posix()] = found
+        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        write_bytes(folder / MANIFEST, text.encode())
+        write_bytes(folder / CARD, card(manifest).encode())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Inside, no other generator changes the manifest of the folder, which several may fill at once."""
+    lock = folder / LOCK
+    with contextlib.ExitStack() as held:
+        # Where the file system has no locks, one generator at a time has to do.
+        with contextlib.suppress(NotImplementedError):
+            held.enter_context(filelock.FileLock(lock))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                lock.unlink()  # the folder is for others; who waits for the file makes it anew
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

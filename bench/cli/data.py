@@ -76,6 +76,9 @@ def _publish(given: Publish) -> None:
     try:
         if given.push is not None:
             hub.require_pushable(given.push)
+        source, out = given.rows.resolve(), given.out.resolve()
+        if out == source or out in source.parents:
+            raise InputError(f"out={given.out} holds the rows themselves; give another folder")
         about = hub.About(given.title, given.licence, _text(given.about))
         written = hub.publish(_read(given.rows, 64), given.out, about)
         for path in written:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import run as cli
-from bench.cli.arguments import GROUPS, known_keys, read
+from bench.cli.arguments import GROUPS, choices, known_keys, read
 from bench.config.errors import InputError
 from bench.config.guard import guarded
 from bench.config.limit import limited
@@ -118,26 +118,47 @@ def _check(settings: Settings) -> None:
 
 
 def with_defaults(arguments: Sequence[str], settings: Settings) -> list[str]:
-    """The settings of the runs: those given, and a race's defaults for the others."""
+    """The settings of the runs: those given, and a race's defaults for the others.
+
+    An experiment says itself what it asks, so beside another one than ``recommend`` there are no defaults for
+    the task.
+    """
     given = {split(each)[1]: split(each)[3] for each in arguments}
     found = {} if "experiment" in given else {"experiment": EXPERIMENT}
+    theirs = given.get("experiment", EXPERIMENT) not in (EXPERIMENT, "null")
     if settings.documents is not None:
         for key in ("task", "task.data"):
             if given.get(key, DOCUMENTS) != DOCUMENTS:
                 raise InputError(f"{key} and documents are two sets of questions; give one of them")
         found["task"] = DOCUMENTS
-    elif "task" not in given:
+    elif "task" not in given and not theirs:
         found |= OFFLINE
-    task = given.get("task", found.get("task", OFFLINE["task"]))
+    task = given.get("task") or found.get("task") or _task_of(given["experiment"])
     fields = TASKS[task].conf.__dataclass_fields__ if task in TASKS else {}
-    found = {f"task.{name}": value for name, value in ASKED.items() if name in fields} | found
+    if not theirs:
+        found = {f"task.{name}": value for name, value in ASKED.items() if name in fields} | found
     if "seed" in fields:
         found["task.seed"] = str(settings.seed)
     return [*(f"{key}={value}" for key, value in found.items() if key not in given), *arguments]
 
 
+def _task_of(experiment: str) -> str:
+    """The task of an experiment; of one that there is not, which is refused later, none."""
+    from bench import tasks
+    from bench.config import schema
+    from rows.compose import CONF, composition
+
+    if experiment not in choices("experiment"):
+        return ""
+    schema.register()
+    tasks.register()
+    with composition(CONF, [f"experiment={experiment}"], multirun=True) as composed:
+        return str(composed.base.task.name)
+
+
 def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Path:
     """The set of questions on the documents, made once; its settings are those of the task."""
+    from bench import models
     from bench.config.spec import digest
     from prefixqa.config import register
     from prefixqa.make import make
@@ -154,7 +175,8 @@ def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Pa
         "questions": str(spec.task.questions_per_context),
         "seed": str(settings.seed),
     }
-    out = spec.results / "recommend" / f"documents-{digest(decided)[:8]}"
+    model, revision = spec.model, {"revision": spec.model.revision} if spec.model.revision else {}
+    out = spec.results / "recommend" / f"documents-{digest({**decided, **revision})[:8]}"
     texts = dict.fromkeys(("source", "tokenizer", "out"), str)
     lines = [
         quoted(f"{key}={value}", texts, several=False, whole=texts)
@@ -165,8 +187,12 @@ def _set_of(settings: Settings, spec: "RunSpec", arguments: Sequence[str]) -> Pa
         with composition(CONF / "prefixqa", lines, False) as composed:
             (point,) = composed.points()
         made = plain(point.config)
+        tokenizer = None
+        # By its name alone it would be the newest revision's, without the checkpoint's own code.
+        if model.revision or model.trust_remote_code:
+            tokenizer = models.load_tokenizer(model.source, model.trust_remote_code, model.revision)
         # A set whose documents have changed since is made again.
-        make(dataclasses.replace(made, overwrite=True))
+        make(dataclasses.replace(made, overwrite=True), tokenizer)
     except (SettingError, ValueError, OSError) as error:
         raise InputError(f"documents: {error}") from error
     return out

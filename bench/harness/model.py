@@ -6,9 +6,7 @@ its scores are those of ``hf``. ``lm_eval`` finds this class by the entry point 
 versions that know no entry points (0.4.13 and older) by ``squeezed-bench lm_eval``.
 """
 
-import hashlib
 import inspect
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,13 +23,15 @@ from bench import models
 from bench.config.errors import InputError
 from bench.config.model_settings import hub_fingerprint
 from bench.config.spec import ModelSpec
-from bench.harness import settings
+from bench.harness import room, settings
 from bench.harness.cut import NothingFixedError, Prompt
-from bench.harness.measured import Measured
+from bench.harness.measured import Measured, context_key
 from bench.records.provenance import fingerprint
 from bench.runs.contexts import prepare
 from squeezed.cache.accounting import mean_budget
 
+# The names that tasks have for the longest answer.
+ANSWER_TOKENS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows its own loggers' lines
 
 
@@ -66,6 +66,10 @@ class SqueezedLM(HFLM):
                 f"{self.world_size} processes" if self.world_size > 1 else f"{self.backend} model"
             )
             raise InputError(f"squeezed needs one process and a causal model; this is a {what}")
+        try:
+            squeezed.resolve_backend(self.asked.kernels, self.model.device)
+        except ValueError as error:
+            raise InputError(f"kernels: {error}") from error
         if caveat := self.asked.engine.caveat:
             log.warning("%s: %s", self.asked.method.slug, caveat)
         self._spec = self._model_spec(source, others)
@@ -78,9 +82,13 @@ class SqueezedLM(HFLM):
 
         Raises:
             NothingFixedError: a task without a fixed context.
+            InputError: a prompt is too long, or a context too short for the size.
         """
         prompts = [self._prompt(each, self.tok_encode(each.args[0])) for each in requests]
         found: dict[int, str] = {}
+        room.check_lengths(
+            prompts, [self._answer_tokens(each) for each in requests], self.max_length
+        )
         for places, context, input_tokens in self._asking(prompts, disable_tqdm):
             self._context = context
             for place in places:
@@ -97,6 +105,7 @@ class SqueezedLM(HFLM):
 
         Raises:
             NothingFixedError: a task without a fixed context.
+            InputError: a prompt is too long, or a context too short for the size.
         """
         for each in requests:
             if not each.args[0]:
@@ -105,12 +114,12 @@ class SqueezedLM(HFLM):
                 )
         pairs = [self._encode_pair(*each.args) for each in requests]
         prompts = [self._prompt(r, ids) for r, (ids, _) in zip(requests, pairs, strict=True)]
+        # The last token of a continuation is never fed.
+        room.check_lengths(prompts, [len(each) - 1 for _, each in pairs], self.max_length)
         found: dict[int, tuple[float, bool]] = {}
         for places, context, input_tokens in self._asking(prompts, disable_tqdm):
             ids = prompts[places[0]].ids
             continuations = [pairs[place][1] for place in places]
-            longest = max(map(len, continuations))
-            self._require_room(prompts[places[0]], len(ids) + longest - 1)
             likely = squeezed.likelihoods(
                 self.model,
                 context,
@@ -189,6 +198,7 @@ class SqueezedLM(HFLM):
         """The places of the requests of each prompt, its prepared context, and the tokens of its user input;
         a context after the other, each prepared once."""
         places = self.asked.cut.places(prompts, self.tok_encode)
+        room.check(self.asked, self.model.config, self._spec.dtype, prompts, places)
         groups: dict[tuple[int, ...], dict[tuple[int, ...], list[int]]] = {}
         for number, (each, place) in enumerate(zip(prompts, places, strict=True)):
             members = groups.setdefault(each.ids[:place], {})
@@ -196,8 +206,6 @@ class SqueezedLM(HFLM):
         with tqdm(total=len(prompts), disable=quiet, desc=self.asked.method.slug) as bar:
             for number, (ids, members) in enumerate(groups.items(), start=1):
                 bar.set_postfix_str(f"context {number} of {len(groups)}, {len(ids)} tokens")
-                first = prompts[next(iter(members.values()))[0]]
-                self._require_room(first, len(ids) + 1)
                 prepared = prepare(
                     self.model,
                     torch.tensor(ids),
@@ -205,28 +213,25 @@ class SqueezedLM(HFLM):
                     self._spec,
                     self.asked.cache_dir,
                 )
-                self._measured.context(first.task, len(ids), prepared.prepare_ms)
+                self._measured.context(context_key(ids), len(ids), prepared.prepare_ms)
                 for whole, numbers in members.items():
                     yield numbers, prepared.context, len(whole) - len(ids)
                     bar.update(len(numbers))
 
-    def _require_room(self, prompt: Prompt, tokens: int) -> None:
-        if tokens > self.max_length:
-            raise InputError(
-                f"task {prompt.task}, document {prompt.document}: {tokens} tokens, and the model has room "
-                f"for {self.max_length}; hf would cut the prompt's beginning, which is the fixed context. "
-                "Give max_length=N, or shorter prompts"
-            )
+    def _answer_tokens(self, request: Instance) -> int:
+        """Tokens that the harness leaves room for behind a prompt."""
+        given = request.args[1] if isinstance(request.args[1], dict) else {}
+        found = (given.get(name) for name in ANSWER_TOKENS)
+        return int(next((each for each in found if each is not None), self.max_gen_toks))
 
     def _note(self, prompt: Prompt, budget: float, input_tokens: int, **outcome: Any) -> None:
         tokens = len(prompt.ids) - input_tokens
-        key = hashlib.sha256(json.dumps(prompt.ids[:tokens]).encode()).hexdigest()[:16]
         self._measured.note(
             {
                 "task": prompt.task,
                 "document": prompt.document,
                 "method": self.asked.method.slug,
-                "context": key,
+                "context": context_key(prompt.ids[:tokens]),
                 "context_tokens": tokens,
                 "question_tokens": input_tokens,
                 "kv_budget": budget,

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from squeezed_kernels.backend import AUTO, MODULES
+
 import squeezed
 from bench import tasks
 from bench.config import schema
@@ -67,6 +69,12 @@ def read(given: dict[str, Any]) -> Settings:
         raise InputError("calibration_pieces: the harness does not calibrate; leave it out")
     if given.get("context_field") and given.get("marker"):
         raise InputError("context_field and marker are both given; say what is fixed in one way")
+    kernels = str(given.get("kernels", AUTO))
+    if kernels not in (AUTO, *MODULES):
+        raise InputError(
+            f"kernels is {kernels!r}; expected {AUTO} or one of {', '.join(MODULES)}"
+            f"{meant(kernels, MODULES)}"
+        )
     fields = str(given.get("context_field") or "")
     return Settings(
         method=spec,
@@ -77,7 +85,7 @@ def read(given: dict[str, Any]) -> Settings:
             _text(given.get("marker")),
             config.index.window,
         ),
-        kernels=str(given.get("kernels", "auto")),
+        kernels=kernels,
         cache_dir=_path(given.get("cache_dir")),
         records=_path(given.get("records")),
     )

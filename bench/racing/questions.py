@@ -5,6 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of all questions, at each look
+FEWEST = 2  # questions of a look: one alone says nothing about other contexts
 
 
 def looks(questions: Mapping[str, Sequence[str]], seed: int) -> tuple[tuple[str, ...], ...]:
@@ -25,4 +26,4 @@ def looks(questions: Mapping[str, Sequence[str]], seed: int) -> tuple[tuple[str,
     random.Random(seed).shuffle(order)
     most = max(map(len, drawn.values()))
     turn = [drawn[name][at] for at in range(most) for name in order if at < len(drawn[name])]
-    return tuple(tuple(turn[: math.ceil(share * len(turn))]) for share in SHARES)
+    return tuple(tuple(turn[: max(FEWEST, math.ceil(share * len(turn)))]) for share in SHARES)

@@ -13,7 +13,7 @@ together, at whatever look the race stops and whichever candidate it names. Uppe
 have the whole risk each, and one that fails costs bytes, not a wrong claim.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -39,13 +39,13 @@ class Seen:
 
     Attributes:
         differences: ``[n]`` scores minus full attention's. contexts: ``[n]``, the context of each.
-        read: mean measured KV budget. seconds: of an answer.
+        read: mean measured KV budget. seconds: of an answer, by how many questions were asked together.
     """
 
     differences: Sequence[float]
     contexts: Sequence[str]
     read: float
-    seconds: float
+    seconds: Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ class Standing:
     seen: Seen | None = None
     bounds: Bounds | None = None
     why: str = ""
+
+
+def same_batch(times: Sequence[Mapping[int, float]]) -> int | None:
+    """The smallest number of questions asked together of which all have times; None: there is none."""
+    return min(set.intersection(*(set(each) for each in times)), default=None)
 
 
 # Asks candidates the questions of a look: what they say, or in words why one cannot be run.
@@ -133,8 +138,15 @@ class Race:
         return [name for read, name in todo if read <= least * (1 + SAME_READ)]
 
     def _fastest(self, names: Sequence[str]) -> str:
-        """The fastest of those that read the same; of those about as fast, the one that was named first."""
-        times = {name: seen.seconds for name in names if (seen := self.standings[name].seen)}
+        """The fastest of those that read the same; of those about as fast, the one that was named first.
+
+        Where their times are of questions that were asked together in different numbers, nobody is faster.
+        """
+        seen = {name: each for name in names if (each := self.standings[name].seen)}
+        batch = same_batch([each.seconds for each in seen.values()])
+        if batch is None:
+            return names[0]
+        times = {name: each.seconds[batch] for name, each in seen.items()}
         limit = min(times.values()) * (1 + SAME_TIME)
         return next(name for name in names if times[name] <= limit)
 

@@ -2,15 +2,17 @@
 
 import math
 import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from bench.config.words import counted
+from bench.models.shapes import shape_of
 from bench.racing.answers import Field, answer_seconds
 from bench.racing.bound import best_possible
-from bench.racing.race import LEVEL, Race, Standing, State
-from bench.runs.shapes import shape_of
+from bench.racing.race import LEVEL, Race, Standing, State, same_batch
 
 ORDER = (State.WITHIN, State.OPEN, State.LOSES, State.OUT)
 
@@ -20,7 +22,8 @@ def table(race: Race, field: Field) -> pd.DataFrame:
 
     Columns: ``candidate``, ``verdict``, ``n`` (questions), ``contexts``, ``read`` (measured KV budget),
     ``mb`` (10^6 bytes of the context's keys, values and lookup that one pass reads; empty where the model's
-    shape is not known), ``ms`` (of an answer), ``index_mb`` (10^6 bytes of the index beside keys and values),
+    shape is not known), ``ms`` (of an answer; empty where as many questions as in
+    most rows were never asked together), ``index_mb`` (10^6 bytes of the index beside keys and values),
     ``points`` (100 times score minus full attention's), ``low`` and ``high`` (its bounds), ``why``.
     """
     token_bytes = getattr(shape_of(field.full.model), "token_bytes", math.nan)
@@ -32,14 +35,15 @@ def table(race: Race, field: Field) -> pd.DataFrame:
             each.seen.read if each.seen else math.inf,
         ),
     )
-    rows = [_row(each, race, field, token_bytes) for each in standings]
     asked = list(field.records(None, len(field.looks) - 1).values())
+    batch = _common_batch([asked, *(_records(each, field) for each in standings)])
+    rows = [_row(each, race, field, token_bytes, batch) for each in standings]
     if asked:
         rows.append(
             {
                 "candidate": "full attention",
                 "verdict": "",
-                **_measured(asked, token_bytes),
+                **_measured(asked, token_bytes, batch),
                 "why": "",
             }
         )
@@ -143,18 +147,41 @@ def _named(found: Standing, race: Race, field: Field, tolerance: str) -> str:
     full = answer_seconds(list(field.records(None, found.look).values()))
     return (
         f"Within {tolerance} of full attention: {found.name}, which reads {found.seen.read:.3f} of the "
-        f"context's bytes, takes {1000 * found.seen.seconds:.0f} ms an answer (full attention "
-        f"{1000 * full:.0f}), and scores {_points(found.bounds.mean)} from it, at worst "
-        f"{_points(found.bounds.low)} ({100 * LEVEL:g} % sure, for all candidates and looks together)."
+        f"context's bytes, takes {_compared(found.seen.seconds, full)}, and scores "
+        f"{_points(found.bounds.mean)} from it, at worst {_points(found.bounds.low)} "
+        f"({100 * LEVEL:g} % sure, for all candidates and looks together)."
     )
 
 
-def _row(each: Standing, race: Race, field: Field, token_bytes: float) -> dict[str, Any]:
-    records = list(field.records(each.name, each.look).values()) if each.look >= 0 else []
+def _compared(ours: Mapping[int, float], full: Mapping[int, float]) -> str:
+    """Time of an answer beside full attention's, of as many questions asked together."""
+    batch = same_batch([ours, full])
+    if batch is not None:
+        return f"{1000 * ours[batch]:.0f} ms an answer (full attention {1000 * full[batch]:.0f})"
+    one, other = min(ours), min(full)
+    return (
+        f"{1000 * ours[one]:.0f} ms an answer, asked {one} at a time (full attention "
+        f"{1000 * full[other]:.0f}, asked {other} at a time, which cannot be compared)"
+    )
+
+
+def _common_batch(rows: Sequence[Sequence[dict[str, Any]]]) -> int | None:
+    """How many questions were asked together for the times of a table: what most rows have."""
+    found = Counter(batch for records in rows for batch in answer_seconds(records))
+    return min(found, key=lambda batch: (-found[batch], batch), default=None)
+
+
+def _records(each: Standing, field: Field) -> list[dict[str, Any]]:
+    return list(field.records(each.name, each.look).values()) if each.look >= 0 else []
+
+
+def _row(
+    each: Standing, race: Race, field: Field, token_bytes: float, batch: int | None
+) -> dict[str, Any]:
     row = {
         "candidate": each.name,
         "verdict": _verdict(each, race),
-        **_measured(records, token_bytes),
+        **_measured(_records(each, field), token_bytes, batch),
     }
     if each.bounds is not None:
         bounds = each.bounds
@@ -162,7 +189,9 @@ def _row(each: Standing, race: Race, field: Field, token_bytes: float) -> dict[s
     return row | {"why": each.why}
 
 
-def _measured(records: list[dict[str, Any]], token_bytes: float) -> dict[str, Any]:
+def _measured(
+    records: list[dict[str, Any]], token_bytes: float, batch: int | None
+) -> dict[str, Any]:
     nothing = dict.fromkeys(("read", "mb", "ms", "index_mb", "points", "low", "high"), math.nan)
     if not records:
         return {"n": 0, "contexts": 0, **nothing}
@@ -173,7 +202,7 @@ def _measured(records: list[dict[str, Any]], token_bytes: float) -> dict[str, An
         **nothing,
         "read": statistics.fmean(each["kv_budget"] for each in records),
         "mb": statistics.fmean(kept) / 1e6,
-        "ms": 1000 * answer_seconds(records),
+        "ms": 1000 * answer_seconds(records).get(batch or 0, math.nan),
         "index_mb": statistics.fmean(each["index_bytes"] for each in records) / 1e6,
     }
 

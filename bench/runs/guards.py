@@ -16,9 +16,9 @@ from pathlib import Path
 from bench.config.errors import InputError
 from bench.config.spec import IndexSpec, ModelSpec, RunSpec
 from bench.config.words import counted
+from bench.models.shapes import ITEM_BYTES, Shape, shape_of
 from bench.records.files import RECORDS
 from bench.runs.index_cache import RESERVE, IndexCache
-from bench.runs.shapes import ITEM_BYTES, Shape, shape_of
 
 RECORD_BYTES = 3500  # of a record with short answers and its provenance; measured on RULER's tasks
 POSITION_BYTES = 4

@@ -15,6 +15,7 @@ from bench.config.errors import ImpossibleError, InputError, RunError
 from bench.config.method_settings import build_method
 from bench.config.spec import IndexSpec, RunSpec
 from bench.config.words import counted
+from bench.models.sizes import obstacle
 from bench.records import provenance
 from bench.records.failures import attempt, device_lost, record_failure
 from bench.records.files import (
@@ -44,7 +45,6 @@ from bench.runs.questions import (
     tokenizer_of,
 )
 from bench.runs.rows_check import require_same_rows, row_fingerprints
-from bench.runs.sizes import obstacle
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.config.spec import RunSpec
 from bench.config.words import counted, in_words
+from bench.models.sizes import obstacle
 from bench.records.files import CONFIG, RECORDS, SKIPPED, SUMMARY, read_json, read_records
 from bench.records.states import seconds_each
 from bench.records.stored import read_identity
@@ -17,7 +18,6 @@ from bench.reporting.output import as_markdown
 from bench.reporting.variants import METHOD, asked, variant
 from bench.runs.questions import first_length
 from bench.runs.run import Outcome, finished
-from bench.runs.sizes import obstacle
 
 
 @dataclass(frozen=True)

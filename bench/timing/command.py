@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(settings: Settings) -> None:
+    if not settings.sets:
+        raise InputError(f"sets is empty; expected some of {', '.join(SETS)}")
     for name in ("seeds", "threads"):
         if getattr(settings, name) < 1:
             raise InputError(f"{name} is {getattr(settings, name)}; expected at least 1")

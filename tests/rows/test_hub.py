@@ -72,6 +72,23 @@ def test_an_older_set_is_replaced_and_other_files_are_not(tmp_path: Path) -> Non
         hub.publish(rows("kv"), tmp_path, ABOUT)
 
 
+def test_an_older_set_stays_whole_when_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a"
+    hub.publish(rows("kv"), out, ABOUT)
+
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(hub, "write_parquet", full)
+    with pytest.raises(OSError, match="No space left"):
+        hub.publish(rows("hop"), out, ABOUT)
+    assert hub.wrong(out) == []
+    assert [path.name for path in (out / "data").iterdir()] == ["kv_16"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
 @pytest.mark.parametrize("licence", ["", "CC0 1.0", "../x"])
 def test_a_licence_is_an_identifier(tmp_path: Path, licence: str) -> None:
     with pytest.raises(ValueError, match="licence is"):

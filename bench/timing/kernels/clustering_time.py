@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from bench.timing.kernels.machine import Machine
 
+WARM = 512  # points of each head that are clustered before any clustering is timed
 KEYS = ("device", "threads", "what", "heads", "points", "clusters", "head_size", "dtype")
 FIELDS = (*KEYS, "seconds", "seconds_32_layers", "gflop_per_s", "torch", "compiler", "commit")
 
@@ -30,7 +31,8 @@ LAYERS = {"cpu": Layer(2, 8192, 410, 128), "cuda": Layer(32, 131072, 6554, 128)}
 def measure(
     device: torch.device, machine: Machine, say: Callable[[str], None]
 ) -> list[dict[str, object]]:
-    """Seconds of one assignment by each backend, and of clustering one layer; 32 layers are 32 times that."""
+    """Seconds of one assignment by each backend, and of clustering one layer, once, warm; 32 layers are 32
+    times that."""
     layer = LAYERS[device.type]
     generator = torch.Generator(device).manual_seed(0)
     shape = (layer.heads, layer.points, layer.size)
@@ -51,6 +53,8 @@ def measure(
     except ImportError as error:
         say(f"  the engine's clustering cannot be imported: {error}")
         return rows
+    # The first call of anything pays for loading and compiling it; a small one reaches the same code.
+    spherical_kmeans(points[:, :WARM].contiguous(), WARM // 20)
     seconds = _seconds(lambda: spherical_kmeans(points, layer.clusters), device, times=1)
     rows.append(_row("k-means of a layer", layer, torch.float32, seconds, machine))
     say(f"  k-means of a layer: {seconds:.2f} s")
@@ -80,12 +84,17 @@ def _row(
 
 
 def _seconds(step: Callable[[], object], device: torch.device, times: int = 3) -> float:
-    """The best of several, warm where there are several."""
+    """The best of several after one that warms up; one alone is timed as it comes."""
     found = []
     for _ in range(times + (times > 1)):
+        _wait(device)
         start = time.perf_counter()
         step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        _wait(device)
         found.append(time.perf_counter() - start)
     return min(found)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()

@@ -19,6 +19,7 @@ LENGTHS = {
 }
 HEADS = {"cpu": ("32/8", "8/8"), "cuda": ("32/32", "32/8")}
 QUERY_TOKENS = {"cpu": (1,), "cuda": (1, 4096, 1024)}
+SPARSITY = (0.9,)
 DTYPE = {"cpu": "float32", "cuda": "bfloat16"}
 HEAD_SIZE, FRACTION, DEPTHS = 128, 0.05, (1, 2)  # of random keys
 COARSE = 5  # fine clusters of a coarse one: 1 % over 5 %
@@ -78,7 +79,7 @@ class Settings:
     heads: list[str] = setting([], "query heads and KV heads of random keys, as 32/8")
     head_size: int | None = setting(None, "numbers of a random key; null: 128")
     query_tokens: list[int] = setting([], "tokens that ask at once; 1 is decode")
-    sparsity: list[float] = setting([0.9], "share of the keys that is left out")
+    sparsity: list[float] = setting([], "share of the keys that is left out; none: 0.9")
     depth: list[int] = setting([], "1, or 2 for a lookup with a coarse level; none: all there are")
     fraction: float | None = setting(None, "clusters as a share of random keys; null: 0.05")
     threads: int | None = setting(None, "of the CPU; null: as many as torch takes")
@@ -160,7 +161,7 @@ def shapes(settings: Settings) -> list[Shape]:
         for tokens in settings.query_tokens or QUERY_TOKENS[kind]
         for length in settings.lengths or LENGTHS[kind]
         for heads in settings.heads or HEADS[kind]
-        for sparsity in settings.sparsity
+        for sparsity in settings.sparsity or SPARSITY
         for depth in settings.depth or DEPTHS
     ]
 

@@ -17,7 +17,7 @@ from squeezed_kernels import empty_table
 
 from bench.config.errors import InputError
 from bench.timing.kernels.problem import OWN, Level, Problem, with_thresholds
-from bench.timing.kernels.settings import Settings, Shape
+from bench.timing.kernels.settings import SPARSITY, Settings, Shape
 from squeezed.index.layer import LayerIndex
 from squeezed.storage.load import read_context
 from squeezed.storage.manifest import read_manifest
@@ -129,6 +129,6 @@ def _shapes(
             number,
         )
         for tokens in settings.query_tokens or TOKENS
-        for sparsity in settings.sparsity
+        for sparsity in settings.sparsity or SPARSITY
         for levels in settings.depth or range(1, min(depth, 2) + 1)
     ]

@@ -29,6 +29,11 @@ def _check(settings: Settings) -> None:
         values = getattr(settings, name)
         if not values or min(values) < least:
             raise InputError(f"{name} is {values}; expected numbers of at least {least}")
+    if max(settings.questions) > min(settings.lengths):
+        raise InputError(
+            f"questions has {max(settings.questions)} tokens, and lengths {min(settings.lengths)}; user "
+            "inputs are beginnings of the context, so ask for shorter ones"
+        )
     least = min(settings.batches) * min(settings.questions)
     if settings.together < least:
         raise InputError(
@@ -52,13 +57,13 @@ TIMING = Plain(
     Settings,
     _measure,
     """How long a user waits: for a context (prefill and index), for the first token of an answer to a user
-input, and for each token after it. Of transformers' own cache and of ours, by turns in one process; floor is
-the same step with no context. Milliseconds on the clock and of the processor: RESULTS/timing/waits.csv. The
-same command goes on where it was stopped. Time with nothing else running.
+input, and for each token after it, on the processor. Of transformers' own cache and of ours, by turns in one
+process; floor is the same step with no context. Milliseconds on the clock and of the processor:
+RESULTS/timing/waits.csv. The same command goes on where it was stopped. Time with nothing else running.
 Exit codes: 0 done, 1 a file could not be written, 2 bad input.""",
     (
         "model=smollm2 lengths=2048,4096,8192",
-        "model=mini lengths=1024 batches=1 threads=1 seconds=1",
+        "model=mini lengths=1024 batches=1 threads=1 seconds=1 kv_budget=0.2",
     ),
     kept="what is measured is in the table",
 )

@@ -1,7 +1,7 @@
 """Measures what the settings ask for, and keeps each line in the table as soon as it is done."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,19 @@ from tqdm import tqdm
 from transformers import DynamicCache
 
 import squeezed
+from bench.config.errors import InputError
 from bench.config.spec import digest
 from bench.models import load_model
 from bench.records.provenance import commit
 from bench.timing.kernels.clock import MOST, Times, summary
 from bench.timing.kernels.machine import processor_name
 from bench.timing.kernels.table import Row, Table
+from bench.timing.waits import methods
 from bench.timing.waits.profile import profiled
 from bench.timing.waits.settings import METHODS, Settings
 from bench.timing.waits.steps import FLOOR, THEIRS, Pass, Server, held, prefilled, servers, using
 from ruler.generate import generate
+from squeezed.model.families import require_supported
 
 KEYS = (
     "device", "commit", "model", "dtype", "threads", "length", "what", "tokens", "batch", "kv_budget",
@@ -40,11 +43,23 @@ RULER_TASK, RULER_SEED = "niah_multikey_2", 1
 
 
 def run(settings: Settings) -> None:
-    """Measures all lines that are not in the table yet."""
+    """Measures all lines that are not in the table yet.
+
+    Raises:
+        InputError: a model that cannot be loaded, or a budget that cannot be met on a length.
+    """
     folder = settings.results / "timing"
     table = Table(folder / "waits.csv", FIELDS, KEYS)
     profile = Table(folder / "profile.csv", PROFILED, KEYS) if settings.profile else None
-    model, tokenizer = load_model(settings.model, path=settings.path, dtype=settings.dtype)
+    try:
+        # On the processor, whose name stands beside the times, also where there is a GPU.
+        model, tokenizer = load_model(
+            settings.model, path=settings.path, dtype=settings.dtype, device="cpu"
+        )
+        require_supported(model)
+    except (ValueError, OSError) as error:
+        raise InputError(str(error)) from error
+    methods.require_budget(settings, model.config)
     before = torch.get_num_threads()
     lines = len(settings.lengths) * len(settings.threads) * (1 + len(_asked(settings)))
     try:
@@ -102,7 +117,7 @@ class _Lines:
         # With those that are in the table already: a line is timed whole, by turns.
         there = {row["who"] for line in todo for row in self._rows(self.table, *line)}
         wanted = [name for name in METHODS if name in {*self.settings.methods, *there}]
-        serving = servers(self.model, whole, context, _methods(self.settings.kv_budget, wanted))
+        serving = servers(self.model, whole, context, methods.of(self.settings.kv_budget, wanted))
         for tokens, batch in asked:
             self._say(f"{batch} x {tokens}")
             here = dict(serving)
@@ -172,7 +187,7 @@ class _Lines:
         self, serving: Mapping[str, Server], tokens: int, batch: int
     ) -> dict[str, dict[str, Times]]:
         """Times of the user inputs' pass and of a token's, of every server by turns."""
-        inputs = self.ids[:tokens].repeat(batch, 1).to(self.model.device)
+        inputs = self.ids[:tokens].repeat(batch, 1)
         passes = {name: Pass(self.model, each, inputs) for name, each in serving.items()}
         found: dict[str, dict[str, list[tuple[float, float]]]] = {QUESTION: {}, TOKEN: {}}
         started = time.perf_counter()
@@ -194,7 +209,7 @@ class _Lines:
         self, table: Table, serving: Mapping[str, Server], tokens: int, batch: int
     ) -> None:
         """Writes where the time of a user inputs' pass and of a token's goes, for every server."""
-        inputs = self.ids[:tokens].repeat(batch, 1).to(self.model.device)
+        inputs = self.ids[:tokens].repeat(batch, 1)
         rows = []
         for name, server in serving.items():
             each = Pass(self.model, server, inputs)
@@ -271,15 +286,6 @@ def _named(settings: Settings) -> str:
     return f"{settings.model} ({Path(settings.path).name} {digest(place)[:4]})"
 
 
-def _methods(budget: float, names: Sequence[str]) -> dict[str, squeezed.Method]:
-    known: dict[str, squeezed.Method] = {
-        "full": squeezed.Full(),
-        "topk": squeezed.Squeezed(kv_budget=budget, rule="topk"),
-        "best": squeezed.SqueezedBest(kv_budget=budget),
-    }
-    return {name: known[name] for name in names}
-
-
 def _timed(step: Callable[[], object]) -> tuple[float, float]:
     start = _now()
     step()
@@ -288,8 +294,6 @@ def _timed(step: Callable[[], object]) -> tuple[float, float]:
 
 def _now() -> tuple[float, float]:
     """Seconds on the clock, and of the processor."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     return time.perf_counter(), time.process_time()
 
 

@@ -41,6 +41,23 @@ def test_rows_of_others_are_brought_in_and_run(
     assert len(records.read_text().splitlines()) == 2
 
 
+def test_a_folder_is_not_published_onto_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "hub"
+    given = tmp_path / "rows.jsonl"
+    given.write_text(
+        json.dumps({"context": "The mill.", "multi_turns": [{"input": "?", "answer": "x"}]})
+    )
+    assert main(["data", "publish", f"rows={given}", f"out={out}", "licence=mit"]) == 0
+    before = (out / "SHA256SUMS").read_text()
+    (file,) = out.rglob("test.parquet")
+    for inside in (out, out / "data", file):
+        assert main(["data", "publish", f"rows={inside}", f"out={out}", "licence=mit"]) == 2
+        assert "holds the rows themselves" in capsys.readouterr().err
+    assert (out / "SHA256SUMS").read_text() == before
+
+
 def test_a_generated_folder_is_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

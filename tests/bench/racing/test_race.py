@@ -1,5 +1,6 @@
 """The race on made-up scores: whom it names, whom it asks, and how often it is wrong."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from bench.racing.answers import answer_seconds
 from bench.racing.questions import SHARES, looks
 from bench.racing.race import Race, Seen, State
 
@@ -36,7 +38,7 @@ class World:
             count = round(SHARES[look] * len(draw))
             self.asked[name] = count
             contexts = [str(number % CONTEXTS) for number in range(count)]
-            found[name] = Seen(-(draw[:count] < loss).astype(float), contexts, read, seconds)
+            found[name] = Seen(-(draw[:count] < loss).astype(float), contexts, read, {1: seconds})
         return found
 
 
@@ -79,6 +81,42 @@ def test_of_those_that_read_the_same_the_fastest_is_named() -> None:
 def test_of_those_that_are_as_fast_the_first_is_named() -> None:
     race, _ = raced({"first": (0.0, 0.2, 1.05), "second": (0.0, 0.199, 1.0)})
     assert race.winner == "first"
+
+
+@pytest.mark.parametrize(
+    ("times", "winner"),
+    [
+        ({"first": {1: 2.0, 8: 0.2}, "second": {8: 0.3}}, "first"),
+        ({"first": {1: 0.2, 8: 0.9}, "second": {8: 0.3}}, "second"),
+        ({"first": {1: 2.0}, "second": {8: 0.3}}, "first"),
+    ],
+)
+def test_times_of_different_numbers_of_questions_together_are_not_compared(
+    times: dict[str, dict[int, float]], winner: str
+) -> None:
+    """A part of eight questions that were asked together seemed faster than one that was asked alone."""
+    world = World(dict.fromkeys(times, (0.0, 0.2, 1.0)))
+
+    def ask(names: Sequence[str], look: int) -> dict[str, Seen | str]:
+        return {
+            name: dataclasses.replace(each, seconds=times[name])
+            for name, each in world.ask(names, look).items()
+            if isinstance(each, Seen)
+        }
+
+    race = Race(list(times), 0.05, len(SHARES))
+    race.run(ask)
+    assert race.winner == winner
+
+
+def test_an_answers_time_is_its_part_and_stands_by_how_many_were_asked_together() -> None:
+    def record(batch: int, prefill: float) -> dict[str, float]:
+        return {"batch": batch, "prefill_ms": prefill, "decode_ms_per_token": 10.0, "new_tokens": 4}
+
+    found = answer_seconds([record(8, 360.0)] * 3 + [record(1, 160.0)] * 3)
+    assert found == {1: pytest.approx(0.2), 8: pytest.approx(0.05)}
+    spoiled = [record(1, 160.0), record(1, 60_000.0)]
+    assert answer_seconds(spoiled) == {1: pytest.approx(0.2)}  # it was a negative time
 
 
 def test_nothing_is_named_where_nothing_is_shown() -> None:
@@ -146,3 +184,9 @@ def test_the_first_look_asks_every_context_once() -> None:
 def test_contexts_with_one_question_are_looked_at_in_parts() -> None:
     found = looks({f"c{number}": [f"q{number}"] for number in range(40)}, seed=0)
     assert [len(each) for each in found] == [5, 10, 20, 40]
+
+
+def test_no_look_has_a_single_question() -> None:
+    """It says nothing about other contexts, and ended the race in a traceback."""
+    found = looks({f"c{number}": [f"q{number}"] for number in range(8)}, seed=0)
+    assert [len(each) for each in found] == [2, 2, 4, 8]

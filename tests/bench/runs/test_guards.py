@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from bench.config.spec import IndexSpec, ModelSpec
+from bench.models.shapes import Shape, shape_of, together
 from bench.runs import guards
 from bench.runs.guards import index_bytes
 from bench.runs.index_cache import IndexCache
-from bench.runs.shapes import Shape, shape_of, together
 from squeezed.check.tiny import tiny_config
 from squeezed.model.shape import Heads
 

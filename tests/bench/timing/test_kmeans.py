@@ -32,8 +32,9 @@ def test_writes_both_tables(tmp_path, monkeypatch, capsys):
     assert not list(tables.glob(".*tmp*"))
 
 
-def test_a_count_of_zero_is_refused_in_one_line(tmp_path, capsys):
-    assert command.main([f"results={tmp_path}", "seeds=0"]) == 2
+@pytest.mark.parametrize("wrong", ["seeds=0", "sets=", "sets=[]"])
+def test_nothing_to_measure_is_refused_in_one_line(tmp_path, capsys, wrong):
+    assert command.main([f"results={tmp_path}", wrong]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -3,11 +3,14 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+import squeezed
 from bench.reporting.figures import kernels as figures
 from bench.timing.kernels import clock, command, gate, measure, run
 from bench.timing.kernels.problem import make
@@ -52,6 +55,14 @@ def same_threads():
 def test_bad_settings_are_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         shapes(small_settings(tmp_path, **change))
+
+
+def test_an_empty_list_means_the_default(tmp_path):
+    """No sparsity was no shape, and a traceback."""
+    given, default = (
+        shapes(small_settings(tmp_path, **more)) for more in ({"sparsity": []}, {"sparsity": [0.9]})
+    )
+    assert given == default != []
 
 
 @pytest.mark.parametrize("argument", ["device=tpu", "dtype=int8", "minutes=0", "lengths=many"])
@@ -202,6 +213,58 @@ def test_clustering_is_timed_by_backend(tmp_path, monkeypatch):
     rows = list(csv.DictReader((tmp_path / "kernels/cpu_clustering.csv").open()))
     assert {"assign reference", "assign cpu", "k-means of a layer"} >= {r["what"] for r in rows}
     assert all(float(row["seconds"]) > 0 for row in rows)
+
+
+def test_what_the_first_clustering_pays_is_not_timed(tmp_path, monkeypatch):
+    """It loads and compiles, and stood in the table 32 times."""
+    from bench.timing.kernels import clustering_time
+
+    calls = []
+
+    def clustered(points, clusters):
+        time.sleep(0.001 if calls else 0.5)
+        calls.append(points.shape[1])
+
+    monkeypatch.setattr("squeezed.clustering.spherical_kmeans", clustered)
+    monkeypatch.setitem(clustering_time.LAYERS, "cpu", clustering_time.Layer(1, 2000, 100, 8))
+    assert run.guarded(small_settings(tmp_path, depth=[1], clustering=True)) == 0
+    rows = list(csv.DictReader((tmp_path / "kernels/cpu_clustering.csv").open()))
+    (row,) = [row for row in rows if row["what"] == "k-means of a layer"]
+    assert float(row["seconds"]) < 0.4
+    assert calls[-1] == 2000
+    assert calls[0] < 2000
+
+
+def test_a_whole_model_is_timed_warm_by_turns_and_in_the_middle(tmp_path, monkeypatch):
+    """It was one cold preparation, and one answer of each method after the other's."""
+    from bench.timing.kernels import model
+
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 64}  # fmt: skip
+    monkeypatch.setitem(model.SIZES, "cpu", size)
+    monkeypatch.setitem(model.CONTEXT, "cpu", 2048)
+    asked, prepared = [], []
+    prepare = squeezed.prepare
+
+    def answered(*_, method, **__):
+        asked.append(type(method).__name__)
+        # The first ones warm up, and one is spoiled by other work on the machine.
+        slow = 1000.0 if len(asked) in (1, 2, 5) else 10.0 + len(asked)
+        stats = SimpleNamespace(prefill_ms=slow, decode_ms_per_token=2 * slow, kv_budget=0.5)
+        return SimpleNamespace(stats=stats)
+
+    monkeypatch.setattr(squeezed, "generate", answered)
+    monkeypatch.setattr(
+        squeezed, "prepare", lambda model, ids: prepared.append(len(ids)) or prepare(model, ids)
+    )
+    assert run.guarded(small_settings(tmp_path, depth=[1], model=True)) == 0
+    assert prepared[-1] == 2048
+    assert prepared[0] < 2048
+    assert asked[:4] == ["Full", "Squeezed"] * 2
+    full, ours = csv.DictReader((tmp_path / "kernels/cpu_model.csv").open())
+    for row in (full, ours):
+        assert 10 < float(row["first_token_ms"]) < 30
+        assert float(row["per_token_ms"]) == 2 * float(row["first_token_ms"])
 
 
 def test_plain_command_works_without_hydra_pandas_datasets_and_matplotlib(tmp_path):

@@ -1,6 +1,8 @@
 """The waits of a user are measured by turns, kept line by line, and gone on with."""
 
 import csv
+import json
+import shutil
 
 import pytest
 
@@ -63,6 +65,14 @@ def test_other_budgets_methods_and_models_are_measured(tmp_path, tiny):
     assert any(row["model"].startswith("mini (tiny ") for row in rows(tmp_path))
 
 
+def test_it_times_the_processor_where_there_is_a_gpu_too(tmp_path, monkeypatch):
+    """Times of the GPU stood under the processor's name."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    asked = ["methods=full", "batches=1", *(x for x in SMALL if "batches" not in x)]
+    assert command.main([f"results={tmp_path}", *asked]) == 0
+    assert len(rows(tmp_path)) == 3 + 2 * 3
+
+
 def test_a_profile_says_where_the_time_of_each_step_goes(tmp_path):
     asked = ["methods=topk", "batches=1", "profile=true", *(x for x in SMALL if "batches" not in x)]
     assert command.main([f"results={tmp_path}", *asked]) == 0
@@ -98,6 +108,7 @@ def test_passes_of_many_tokens_are_left_out(tmp_path, capsys):
     "wrong",
     [
         "together=3",
+        "questions=5000",
         "lengths=1",
         "batches=0",
         "methods=foo",
@@ -110,3 +121,32 @@ def test_what_cannot_be_is_refused_in_one_line(wrong, tmp_path, capsys):
     assert command.main([f"results={tmp_path}", wrong]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_the_example_of_the_help_page_can_be_measured(tmp_path, capsys):
+    assert command.main(["--help"]) == 0
+    (line,) = [
+        each for each in capsys.readouterr().out.splitlines() if "model=mini lengths" in each
+    ]
+    few = ["questions=5", "contexts=1", f"results={tmp_path}"]
+    assert command.main([*line.split()[2:], *few]) == 0
+
+
+def test_a_budget_that_cannot_be_met_is_refused_before_anything_is_timed(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("squeezed.prepare", None)
+    asked = [f"results={tmp_path}", *SMALL[1:], "lengths=1024,4096", "kv_budget=0.1"]
+    assert command.main(asked) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "lengths=1024, methods=topk: a budget of 102 of 1024 tokens does not cover" in said
+    assert "ask for at least kv_budget=0.1" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_cannot_be_served_is_refused_in_one_line(tmp_path, tiny, capsys):
+    shutil.copytree(tiny, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "canvas_length": 32}))
+    assert command.main([f"results={tmp_path}", f"path={tmp_path / 'model'}", *SMALL]) == 2
+    assert "writes by block diffusion" in capsys.readouterr().err.strip().splitlines()[-1]

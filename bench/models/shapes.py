@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from transformers import AutoConfig
 
@@ -44,11 +45,21 @@ def shape_of(model: ModelSpec) -> Shape | None:
             trust_remote_code=False,
             local_files_only=True,
             revision=model.revision or "main",
-        ).get_text_config(decoder=True)
-        dense = any(layer.window is not None for layer in attends(config))
-        return together(indexed_heads(config), model.dtype, dense)
+        )
+        return shape_in(config, model.dtype)
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return None
+
+
+def shape_in(config: Any, dtype: str) -> Shape | None:
+    """The shape that a configuration says; None if no layer gets an index.
+
+    Raises:
+        AttributeError, ValueError, TypeError, KeyError: it does not say, as other models' do.
+    """
+    text = config.get_text_config(decoder=True)
+    dense = any(layer.window is not None for layer in attends(text))
+    return together(indexed_heads(text), dtype, dense)
 
 
 def together(layers: Sequence[Heads], dtype: str, dense: bool = False) -> Shape | None:

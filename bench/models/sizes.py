@@ -12,8 +12,8 @@ from squeezed_kernels import centroid_dtype
 import squeezed
 from bench.config.method_settings import build_method
 from bench.config.methods import described
-from bench.config.spec import IndexSpec, RunSpec
-from bench.runs.shapes import Shape, shape_of
+from bench.config.spec import IndexSpec, MethodSpec, RunSpec
+from bench.models.shapes import Shape, shape_of
 from squeezed.index.layer import LayerIndex, Level
 
 
@@ -30,11 +30,18 @@ def obstacle(spec: RunSpec, tokens: int) -> str | None:
     Args:
         tokens: of the fixed context, N.
     """
-    method, index = described(spec.method.name), spec.index
+    return size_obstacle(spec.method, spec.index, shape_of(spec.model), tokens)
+
+
+def size_obstacle(
+    asked_for: MethodSpec, index: IndexSpec, shape: Shape | None, tokens: int
+) -> str | None:
+    """The same of a method and an index, on a model of a shape (None: not known)."""
+    method = described(asked_for.name)
     clustered = tokens - index.window
     if not method.indexed or clustered < 1:  # the engine has a message for a context that short
         return None
-    asked = dict(spec.method.parameters)
+    asked = dict(asked_for.parameters)
     if method.clustered:
         empty = [share for share in index.levels if round(share * clustered) < 1]
         if empty:
@@ -47,10 +54,9 @@ def obstacle(spec: RunSpec, tokens: int) -> str | None:
             f"kv_tokens is {asked['kv_tokens']}, and the context has {tokens} tokens; ask for fewer, or use "
             "method=full"
         )
-    shape = shape_of(spec.model)
     if shape is None or (asked.get("dense_layers") and not shape.alike):
         return None
-    engine: Any = build_method(spec.method.name, spec.method.parameters)
+    engine: Any = build_method(asked_for.name, asked_for.parameters)
     if not hasattr(engine, "size_of_layer"):
         return None
     layers = (_layer(tokens, index, shape),) * shape.layers
