@@ -52,8 +52,9 @@ class SqueezedLM(HFLM):
     def __init__(self, pretrained: Any, **given: Any) -> None:
         names = set(inspect.signature(HFLM.__init__).parameters)
         settings.require_known(given, names)
-        self.asked = settings.read({k: v for k, v in given.items() if k in settings.ALL})
-        others = {key: value for key, value in given.items() if key not in settings.ALL}
+        own = set(settings.ALL) | set(settings.names_of(given)) - names
+        self.asked = settings.read({k: v for k, v in given.items() if k in own})
+        others = {key: value for key, value in given.items() if key not in own}
         if str(others.get("batch_size", 1)) != "1":
             raise InputError(
                 f"batch_size is {others['batch_size']}; squeezed answers one request at a time, on one "

@@ -48,7 +48,7 @@ def read(given: dict[str, Any]) -> Settings:
     """The settings among model arguments.
 
     Args:
-        given: by name: of ``ALL``, with the values that the harness read.
+        given: by name: of ``names_of``, with the values that the harness read.
 
     Raises:
         InputError, SettingError: a value that cannot be, or one that the method does not have.
@@ -56,7 +56,8 @@ def read(given: dict[str, Any]) -> Settings:
     name = str(given.get("method", "squeezed_topk"))
     method = {key: value for key, value in given.items() if key in METHOD}
     index = {key: value for key, value in given.items() if key in INDEX}
-    config = _composed(name, method, index)
+    own = {key: value for key, value in given.items() if key not in ALL}
+    config = _composed(name, method, index, own)
     known = described(config.method.name).settings
     for key in method:
         if key not in known:
@@ -91,6 +92,17 @@ def read(given: dict[str, Any]) -> Settings:
     )
 
 
+def names_of(given: dict[str, Any]) -> tuple[str, ...]:
+    """The suite's names of model arguments, for the method that is asked for: its own parameters are some.
+
+    Raises:
+        InputError: an unknown method.
+    """
+    config = _composed(str(given.get("method", "squeezed_topk")), {}, {}, {})
+    own = described(config.method.name).parameters
+    return (*ALL, *(each for each in own if each not in METHOD))
+
+
 def require_known(given: dict[str, Any], others: set[str]) -> None:
     """Checks names of model arguments.
 
@@ -100,13 +112,16 @@ def require_known(given: dict[str, Any], others: set[str]) -> None:
     Raises:
         InputError: a name that nobody knows, with the one that may be meant.
     """
+    suites = names_of(given)
     for name in given:
-        if name not in ALL and name not in others:
-            hint = meant(name, [*ALL, *others]) or f"; the suite's: {', '.join(ALL)}"
+        if name not in suites and name not in others:
+            hint = meant(name, [*suites, *others]) or f"; the suite's: {', '.join(suites)}"
             raise InputError(f"unknown model argument {name!r}{hint}")
 
 
-def _composed(name: str, method: dict[str, Any], index: dict[str, Any]) -> Config:
+def _composed(
+    name: str, method: dict[str, Any], index: dict[str, Any], own: dict[str, Any]
+) -> Config:
     if not (CONF / "method" / f"{name}.yaml").exists():
         known = sorted(path.stem for path in (CONF / "method").glob("*.yaml"))
         raise InputError(f"unknown method {name!r}{meant(name, known) or f'; known: {known}'}")
@@ -114,6 +129,9 @@ def _composed(name: str, method: dict[str, Any], index: dict[str, Any]) -> Confi
     tasks.register()
     given = {f"method.{key}": value for key, value in method.items()}
     given |= {f"index.{key}": value for key, value in index.items()}
+    given |= {
+        f"++method.own.{key}": value for key, value in own.items()
+    }  # not all stand in its file
     lines = [f"{key}={'null' if value is None else value}" for key, value in given.items()]
     try:
         with composition(CONF, [f"method={name}", *lines], multirun=False) as composed:

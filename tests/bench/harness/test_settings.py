@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+import squeezed
 from bench.config.errors import InputError
 from bench.harness import settings
 
@@ -14,6 +15,17 @@ def test_a_methods_file_and_its_settings_are_read() -> None:
     assert found.index.levels == (0.01, 0.05)
     assert (found.index.window, found.cut.window) == (50, 50)
     assert (found.cut.field, found.cut.marker, found.cache_dir) == ((), None, None)
+
+
+def test_parameters_of_one_method_alone_are_read() -> None:
+    duo = {"method": "duo_attention", "sparsity": 0.5, "local": 60}
+    settings.require_known(duo, set())
+    assert settings.read(duo).engine == squeezed.DuoAttention(sparsity=0.5, sinks=64, local=60)
+    best = {"method": "squeezed_best", "kv_budget": 0.2, "bits": 2.0}
+    settings.require_known(best, set())
+    assert settings.read(best).engine == squeezed.SqueezedBest(kv_budget=0.2, bits=2.0)
+    with pytest.raises(InputError, match="unknown model argument 'bits'"):
+        settings.require_known({"method": "squeezed_topk", "bits": 2.0}, set())
 
 
 def test_several_fields_are_tried_in_turn() -> None:
