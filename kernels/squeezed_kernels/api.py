@@ -219,6 +219,22 @@ def keep_best(
     return keep
 
 
+def collisions(asked: torch.Tensor, stored: torch.Tensor, *, backend: str = AUTO) -> torch.Tensor:
+    """In how many hash tables each query meets each key, int16 ``[H, Q, M]``; see ``reference.collisions``.
+
+    Raises:
+        ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
+    """
+    if asked.ndim != 3 or asked.dtype != torch.int16:
+        raise ValueError(f"asked is {asked.dtype} {tuple(asked.shape)}; expected int16 [H, Q, L]")
+    heads, _, tables = asked.shape
+    keys = stored.shape[-1] if stored.ndim else 0
+    _check("stored", stored, (heads, tables, keys), asked.device, torch.int16)
+    module = load(resolve_backend(backend, asked.device))
+    found: torch.Tensor = getattr(module, "collisions", reference.collisions)(asked, stored)
+    return found
+
+
 def merge(
     first: tuple[torch.Tensor, torch.Tensor],
     second: tuple[torch.Tensor, torch.Tensor],

@@ -349,3 +349,19 @@ def _finite(lse: torch.Tensor) -> torch.Tensor:
 
 def _wide(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def collisions(asked: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+    """In how many hash tables a query and a key have the same code.
+
+    Args:
+        asked: codes of Q queries in L tables, int16 ``[H, Q, L]``. stored: of M keys, int16 ``[H, L, M]``.
+
+    Returns:
+        int16 ``[H, Q, M]``.
+    """
+    found = torch.zeros(*asked.shape[:2], stored.shape[2], dtype=torch.int16, device=asked.device)
+    for head, rows in enumerate(stored):
+        for table, row in enumerate(rows):
+            found[head] += asked[head, :, table, None] == row
+    return found

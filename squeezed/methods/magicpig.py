@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from squeezed_kernels import collisions
 
 from squeezed.context.data import Context
 from squeezed.context.window import window_queries
@@ -18,7 +19,6 @@ from squeezed.selection.selectors import Selector
 ID_BYTES = 4  # of a key's number in a hash table
 NEEDED = 2  # tables in which query and key must meet
 SMALL = 1e-4  # added to a chance, so that its inverse stays finite
-PIECE = 64  # queries whose tables are counted at once
 SAMPLED = 16  # window queries that the number of tables is fitted with
 
 
@@ -65,7 +65,7 @@ class MagicPIG(BudgetedMethod):
         always = layer.among_first(self.sinks)
         key = ("magicpig", self.bits, self.tables, self.seed, number)
         hashed = context.derive(key, lambda: hash_keys(layer, self.bits, self.tables, self.seed))
-        selector = MagicPIGSelector(layer, hashed, always, self.bits, self.tables)
+        selector = MagicPIGSelector(layer, hashed, always, self.bits, self.tables, backend)
         selector.tables = selector.fitted(size)
         return selector
 
@@ -76,7 +76,7 @@ class Hashed:
 
     Attributes:
         planes: normals of the hyperplanes ``[L * K, D]``. mean: of the keys, ``[H, D]``.
-        codes: of every key in every table, int16 ``[H, M, L]``.
+        codes: of every key in every table, int16 ``[H, L, M]``.
     """
 
     planes: torch.Tensor
@@ -90,7 +90,8 @@ def hash_keys(layer: LayerIndex, bits: int, tables: int, seed: int) -> Hashed:
     generator = torch.Generator().manual_seed(seed)
     planes = torch.randn(tables * bits, keys.shape[2], generator=generator).to(layer.device)
     mean = keys.mean(1)
-    return Hashed(planes, mean, hash_codes(keys - mean.unsqueeze(1), planes, bits))
+    codes = hash_codes(keys - mean.unsqueeze(1), planes, bits)
+    return Hashed(planes, mean, codes.transpose(1, 2).contiguous())
 
 
 def hash_codes(vectors: torch.Tensor, planes: torch.Tensor, bits: int) -> torch.Tensor:
@@ -116,22 +117,15 @@ class MagicPIGSelector:
     always: torch.Tensor
     bits: int
     tables: int
+    backend: str
     block: int | None = 1
 
     def met(self, query: torch.Tensor, tables: int) -> torch.Tensor:
         """In how many tables each query ``[B, H, G, L, D]`` meets each key, int16 ``[B, H, G, L, M]``."""
-        hashed = self.hashed.codes[..., :tables].to(query.device)
+        hashed = self.hashed.codes[:, :tables].to(query.device)
         asked = hash_codes(query.float(), self.hashed.planes.to(query.device), self.bits)
         by_head = asked[..., :tables].transpose(0, 1).flatten(1, 3)
-        counts = torch.zeros(
-            *by_head.shape[:2], self.layer.clustered, dtype=torch.int16, device=query.device
-        )
-        for head, stored in enumerate(hashed.transpose(1, 2).contiguous()):
-            pieces = counts[head].split(PIECE), by_head[head].split(PIECE)  # stay near the core
-            for found, codes in zip(*pieces, strict=True):
-                equal = torch.empty_like(found)  # numbers, not booleans: adding those converts each
-                for table, row in enumerate(stored):
-                    found += torch.eq(codes[:, table, None], row, out=equal)
+        counts = collisions(by_head, hashed, backend=self.backend)
         shape = (len(query), *query.shape[2:4])
         return counts.unflatten(1, shape).transpose(0, 1)
 

@@ -15,7 +15,7 @@ import torch
 from squeezed_kernels import clusters as in_torch
 from squeezed_kernels import reference
 from squeezed_kernels.cpu import attend as attend_loops
-from squeezed_kernels.cpu import choose, cluster, lookup_many, plan, ranges
+from squeezed_kernels.cpu import choose, cluster, hashes, lookup_many, plan, ranges
 from squeezed_kernels.cpu import codes as code_loops
 from squeezed_kernels.cpu import decode as decode_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
@@ -423,6 +423,14 @@ def label_least(values: torch.Tensor, labels: torch.Tensor, clusters: int) -> to
     found, least = torch.empty(len(labels), clusters, dtype=torch.int64), torch.empty(clusters)
     for each in zip(*map(_arrays, (values, labels, found)), strict=True):
         cluster.label_least(*each[:2], least.numpy(), each[2])
+    return found
+
+
+def collisions(asked: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+    """As ``reference.collisions``."""
+    found = torch.empty(*asked.shape[:2], stored.shape[2], dtype=torch.int16)
+    for each in zip(*map(_arrays, (asked, stored, found)), strict=True):
+        hashes.collisions(*each)
     return found
 
 

@@ -172,7 +172,7 @@ def test_tables_are_counted_one_by_one(ctx):
     query = torch.randn(3, 2, 2, 70, 16, generator=torch.Generator().manual_seed(1))
     found = selector.met(query, 7)
     asked = hash_codes(query, selector.hashed.planes, 4)[..., None, :7]
-    stored = selector.hashed.codes[None, :, None, None, :, :7]
+    stored = selector.hashed.codes.transpose(1, 2)[None, :, None, None, :, :7]
     assert torch.equal(found, (asked == stored).sum(-1).to(found.dtype))
 
 
