@@ -18,6 +18,7 @@ import squeezed
 from squeezed.calibration.curves import Calibration
 from squeezed.index.settings import Conditions
 from squeezed.storage import load as loading
+from squeezed.storage.integrity import FIELDS
 from squeezed.storage.manifest import (
     CHECKSUM,
     MANIFEST,
@@ -124,7 +125,11 @@ def test_an_older_context_without_statistics_has_none(copy, model):
 
 @pytest.mark.parametrize(
     ("statistics", "message"),
-    [(["entropy"], "some of received_attention"), (["replay_attention", 3], "some of"), (3, "")],
+    [
+        (["entropy"], "some of received_attention"),
+        (["replay_attention", 3], "some of"),
+        (3, "not iterable"),
+    ],
 )
 def test_statistics_that_cannot_be_are_damage(copy, model, statistics, message):
     manifest = json.loads((copy / MANIFEST).read_text())
@@ -377,19 +382,52 @@ def canonical(manifest: bytes) -> str:
 DAMAGE = [None, 0, -1, 1.5, "", "x", [], [None], {}, {"a": 1}, True, float("nan"), 10**30]
 
 
+# What is said of a value of the right type that cannot be; of another type, the field is named.
+SAID = {
+    "model": "model is",
+    "ids": "ids do not match",
+    "tokens": "tokens .* expected 613",
+    "settings": "levels",
+    "kv_bytes": "kv_bytes .* expected 470784",
+    "dtype": "dtype .* expected float32",
+    "layers": "no layer|do not fit together",
+    "local": "do not fit together",
+    "calibrations": "do not fit together",
+    "calibrated_on": "calibrated_on; expected window or inputs",
+    "sha256": "checksum differs",
+}
+
+
 def test_every_damaged_field_of_the_manifest_is_refused(copy, model):
+    """Signed anew, so that the field itself is what gives it away."""
     path = copy / MANIFEST
     whole = json.loads(path.read_text())
-    assert set(whole) >= {"model", "ids", "tokens", "settings", "dtype", "sha256", "checksum"}
-    for field in whole:
+    assert set(whole) == {*FIELDS, "format_version", CHECKSUM}
+    for field in set(whole) - {CHECKSUM}:
         without = {name: value for name, value in whole.items() if name != field}
-        damaged = [whole | {field: value} for value in DAMAGE if value != whole[field]]
-        for manifest in [without, *damaged]:
-            path.write_text(json.dumps(manifest))
-            with pytest.raises(DOCUMENTED):
+        values = [value for value in DAMAGE if value != whole[field]]
+        if field == "calibrations":
+            values.remove([])  # it has none, and makes them when they are asked for
+        for manifest in [without, *(whole | {field: value} for value in values)]:
+            kind, value = FIELDS.get(field), manifest.get(field)
+            said = "format_version is"
+            if kind is not None:
+                right = type(value) is kind
+                said = SAID[field] if right else f"the manifest's {field} is .*a {kind.__name__}"
+            path.write_text(json.dumps(manifest | {CHECKSUM: manifest_checksum(manifest)}))
+            with pytest.raises(DOCUMENTED, match=said):
                 load(copy, model)
     path.write_text(json.dumps(whole))
     load(copy, model)
+
+
+def test_a_field_that_is_changed_without_a_new_checksum_is_refused(copy, model):
+    path = copy / MANIFEST
+    whole = json.loads(path.read_text())
+    for change in ({"tokens": 612}, {"calibrations": []}, {CHECKSUM: "0" * 64}, {"new": 1}):
+        path.write_text(json.dumps(whole | change))
+        with pytest.raises(squeezed.IndexCorruptError, match="its checksum differs"):
+            load(copy, model)
 
 
 @settings(
@@ -469,12 +507,27 @@ def test_another_scale_or_cap_than_the_models_is_refused_when_asked(copy, model,
             squeezed.generate(model, context, QUESTION, method=method, max_new_tokens=1)
 
 
-def test_a_scale_that_is_none_is_not_loaded(copy, model):
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("scale", -0.1), ("scale", 0), ("softcap", -5.0), ("softcap", 0), ("softcap", True)],
+)
+def test_a_scale_or_cap_that_is_none_is_not_loaded(copy, model, field, value):
     signed_anew(
-        copy, change=lambda m: {"layers": [m["layers"][0] | {"scale": -0.1}, *m["layers"][1:]]}
+        copy, change=lambda m: {"layers": [m["layers"][0] | {field: value}, *m["layers"][1:]]}
     )
-    with pytest.raises(squeezed.IndexCorruptError, match=r"scale -0\.1"):
+    with pytest.raises(squeezed.IndexCorruptError, match=rf"{field} {value}; expected a"):
         load(copy, model)
+
+
+@pytest.mark.parametrize("drops", [[1.0], [-0.1], [2], [True], [0.5, 0.5], []])
+def test_drops_that_are_no_shares_are_not_loaded(tmp_path, model, drops):
+    ctx = squeezed.prepare(model, random_ids(200, seed=3), (0.05, 0.2))
+    ctx.cache(squeezed.Squeezed(sparsity=0.8))
+    folder = ctx.save(tmp_path / "index")
+    (entry,) = json.loads((folder / MANIFEST).read_text())["calibrations"]
+    signed_anew(folder, change=lambda m: {"calibrations": [entry | {"drops": drops}]})
+    with pytest.raises(squeezed.IndexCorruptError, match=r"drops .*; expected a share"):
+        load(folder, model)
 
 
 def test_the_rights_of_a_folder_follow_the_umask(tmp_path, ctx):
