@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import squeezed
-from tests.squeezed.conftest import context_of, kept_places, layer_of, random_ids
+from tests.squeezed.conftest import context_of, kept_places, layer_of
 
 NOTHING = [[0.0]]
 ORDER = [0, 2, 4, 6, 8, 9, 1, 3, 5, 7]  # places of the clustered rows
@@ -123,9 +123,8 @@ def test_the_window_belongs_into_the_denominator():
     assert even == [3, 3]
 
 
-def test_snapkv_weighs_a_user_inputs_own_tokens_too(model, ctx):
+def test_snapkv_weighs_a_user_inputs_own_tokens_too(ctx):
     """With ``observe="input"`` a query that looks at its own neighbours has less of a say."""
-    layer = ctx.layers[0]
     query = torch.randn(1, 4, 2, 16, generator=torch.Generator().manual_seed(1))
     own = torch.zeros(1, 4, 2)
     own[:, :, 0] = 60.0  # the first query sees an own key far above all of the context
@@ -135,7 +134,6 @@ def test_snapkv_weighs_a_user_inputs_own_tokens_too(model, ctx):
     alone = method.bind(ctx, "reference")[0].select(query[:, :, 1:], None)
     assert torch.equal(selector.keep, alone.keep[:, :, 0])
     assert not torch.equal(method.bind(ctx, "reference")[0].select(query, None).keep, alone.keep)
-    assert layer.heads == 2
 
 
 def test_pyramid_sizes_fall_from_layer_to_layer(ctx):
@@ -291,4 +289,3 @@ def test_scores_do_not_depend_on_the_clustering(model, ctx):
         if issubclass(cls, squeezed.methods.ScoredMethod):
             method = cls(sparsity=0.8)
             assert rows_of_heads(other, method) == rows_of_heads(ctx, method), name
-    assert random_ids(1, 1).ndim == 1
