@@ -213,6 +213,7 @@ def test_smaller_blocks_are_closer_to_full_attention(model, ctx):
 
 
 def test_keys_on_the_host_change_nothing(model, ctx):
+    """On one device; that they move, and from a GPU, is tested with ``squeezed.context.host``."""
     host = ctx.to_host()
     for method in METHODS[:4]:
         assert torch.equal(
