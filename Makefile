@@ -103,10 +103,14 @@ $(VENV)/.docs-installed: $(STAMP)
 # On a GPU machine with its own torch and triton; neither Hydra nor the data sets' libraries are needed.
 GPU_PYTHON ?= python3
 GPU_OUT ?= results
+# Tests of the engine that need a second device; they run where transformers is there, too.
+DEVICE_TESTS := tests/squeezed/context/test_host.py \
+	tests/squeezed/model/test_families.py::test_a_model_spread_over_two_devices
 
 gpu-check:  ## GPU tests and kernel timings in at most ten minutes, into one folder
 	mkdir -p $(GPU_OUT)/kernels
-	PYTHONPATH=.:kernels timeout 200 $(GPU_PYTHON) -m pytest tests/kernels -q -p no:cacheprovider \
+	$(GPU_PYTHON) -c "import transformers, safetensors" 2> /dev/null && engine="$(DEVICE_TESTS)"; \
+	PYTHONPATH=.:kernels timeout 200 $(GPU_PYTHON) -m pytest tests/kernels $$engine -q -p no:cacheprovider \
 		--ignore=tests/kernels/test_import_name.py > $(GPU_OUT)/kernels/gpu_tests.txt 2>&1; \
 	status=$$?; tail -n 15 $(GPU_OUT)/kernels/gpu_tests.txt; \
 	PYTHONPATH=.:kernels $(GPU_PYTHON) -m bench.kernels device=cuda minutes=5 seconds=2 \

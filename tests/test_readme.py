@@ -1,5 +1,6 @@
-"""The README says what the committed records say, and its code runs."""
+"""The README's tables and first figures are those of the committed records, and its code runs."""
 
+import csv
 import re
 import runpy
 from pathlib import Path
@@ -19,6 +20,25 @@ def test_quoted_tables_are_the_committed_ones(page):
     assert quoted
     for path, text in quoted:
         assert text.strip() == (ROOT / path).read_text().strip(), path
+
+
+def test_its_shares_of_a_wait_are_those_of_the_timings():
+    """A question of 25 tokens on one thread, by clusters, over the same with transformers' own cache."""
+    said = re.search(
+        r"question waits (0\.\d\d) as long as with transformers' own cache at 4K tokens, (0\.\d\d) at 8K, "
+        r"eight together (0\.\d\d) and (0\.\d\d)",
+        README,
+    )
+    assert said
+    with (ROOT / "results/reference/smollm2-waits/table.csv").open() as file:
+        waits = {
+            (int(row["length"]), int(row["batch"]), row["who"]): float(row["median_ms"])
+            for row in csv.DictReader(file)
+            if (row["what"], row["tokens"], row["threads"]) == ("question", "25", "1")
+        }
+    asked = [(4096, 1), (8192, 1), (4096, 8), (8192, 8)]
+    shares = [waits[*each, "topk"] / waits[*each, "transformers"] for each in asked]
+    assert [f"{share:.2f}" for share in shares] == list(said.groups())
 
 
 def test_files_it_names_exist():

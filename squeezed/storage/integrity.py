@@ -46,6 +46,16 @@ def check_manifest(manifest: dict[str, Any]) -> None:
     require(manifest["calibrated_on"] in ("window", "inputs"), "calibrated_on", "window or inputs")
 
 
+def check_told(manifest: dict[str, Any], tokens: int, layers: Sequence[LayerIndex]) -> None:
+    """That a manifest tells truly what the tensors hold, keys and values where they are stored."""
+    told: dict[str, Any] = {"tokens": tokens}
+    if manifest["keys_values"]:
+        told["kv_bytes"] = sum(each.keys.nbytes + each.values.nbytes for each in layers)
+        told["dtype"] = str(layers[0].keys.dtype).removeprefix("torch.")
+    for name, value in told.items():
+        require(manifest[name] == value, f"{name} {str(manifest[name])[:40]}", str(value))
+
+
 def check_settings(settings: Settings) -> None:
     """Settings as ``prepare`` lets them through."""
     try:

@@ -111,6 +111,7 @@ def read_context(folder: Path, manifest: dict[str, Any]) -> Context:
             integrity.check_recurrent(state, manifest["keys_values"])
         integrity.check_states_told(tensors, recurrent.values())
         _require_whole(ids, layers, local, calibrations, manifest["keys_values"])
+        integrity.check_told(manifest, len(ids), layers)
     except (KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
         raise IndexCorruptError(
             f"{folder}: manifest and tensors do not fit together ({error!r}); prepare it again"

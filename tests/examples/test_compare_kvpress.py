@@ -46,7 +46,9 @@ def test_scores_are_compared_by_pairs(compare: Any) -> None:
 
 
 @pytest.mark.parametrize("folder", MODELS, ids=lambda path: path.name)
-def test_with_their_settings_the_same_keys_are_kept(folder: Path) -> None:
+def test_the_committed_table_says_that_with_their_settings_the_same_keys_are_kept(
+    folder: Path,
+) -> None:
     kept = pd.read_csv(folder / "kept.csv")
     common = kept.groupby("method")["aligned"].mean()
     assert set(METHODS) <= set(common.index)

@@ -59,12 +59,13 @@ class Crash:
 class Tally:
     """What became of a loader's inputs; seeds, which must be accepted, count too.
 
-    ``slowest``: seconds of the processor that one of them took at most.
+    ``slowest``: seconds of the processor that one of them took at most. ``seeds``: how many those are.
     """
 
     accepted: int = 0
     refused: int = 0
     slowest: float = 0.0
+    seeds: int = 0
 
     @property
     def inputs(self) -> int:
@@ -88,6 +89,7 @@ def fuzz(loader: Loader, count: int, seed: int, folder: Path) -> tuple[Tally, li
     (folder / "seeds").mkdir(parents=True)
     (folder / "input").mkdir()
     seeds = loader.seeds(folder / "seeds")
+    tally.seeds = len(seeds)
     for number, content in enumerate(seeds):
         # The first of them may compile loops, and import what reads it.
         crash = _one(loader, number, content, folder / "input", tally, WAIT * SECONDS)

@@ -4,7 +4,7 @@ import asyncio
 import email.utils
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from server import Service, known_document
 
 from prefixqa.config import ServiceConfig
 from prefixqa.document import Document
+from prefixqa.service.budget import Budget
 from prefixqa.service.run import Finished, ask_service, check_service
 from prefixqa.service.waits import asked_wait, backoff
 from prefixqa.tokens import TokenCounter
@@ -61,14 +62,34 @@ def test_a_long_wait_is_kept_to_and_told(
 
 
 def test_what_one_request_is_told_holds_for_all(
-    service: State, asking: Settings, document: Document, tokens: TokenCounter, tmp_path: Path
-) -> None:
+    service: State, asking: Settings, document: Document, tokens: TokenCounter, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """For those that are sent once the refusal was read: here the later ones of another document."""
+    other, pairs = known_document("two", 500, 12)
+    service[0].facts += pairs
     service[0].faults.append("429")
     service[0].retry_after = "1.5"
-    assert not ask(asking(concurrency=4), document, tokens, tmp_path).trouble
-    refused = next(at for at, status in service[0].arrivals if status == 429)
-    later = [at for at, _ in service[0].arrivals if at > refused + 0.3]
-    assert min(later) - refused >= 1.4
+    told: list[float] = []
+    sent: list[float] = []
+    reserve = Budget.reserve
+
+    def read(headers: Mapping[str, str]) -> float | None:
+        told.append(time.monotonic())
+        return asked_wait(headers)
+
+    async def about_to_send(self: Budget, *given: Any) -> None:
+        sent.append(time.monotonic())
+        await reserve(self, *given)
+
+    monkeypatch.setattr("prefixqa.service.send.asked_wait", read)
+    monkeypatch.setattr(Budget, "reserve", about_to_send)
+    done = ask_service(asking(concurrency=4), [document, other], tokens, 4, 0, tmp_path)
+    assert not done.trouble
+    assert len(told) == 1
+    later = [at for at in sent if at > told[0]]
+    assert later
+    assert min(later) - told[0] >= 1.45
 
 
 def test_a_wait_beyond_the_limit_ends_the_request(

@@ -39,10 +39,11 @@ def measure(
     points = functional.normalize(torch.randn(shape, generator=generator, device=device), dim=-1)
     centroids = points[:, : layer.clusters].contiguous()
     dtypes = [torch.float32, torch.bfloat16] if device.type == "cuda" else [torch.float32]
+    other = "cpu" if device.type == "cuda" else "triton"  # the backend of the other kind of device
     rows = []
     for dtype in dtypes:
         for backend in backends():
-            if (backend == "cpu") == (device.type == "cuda"):
+            if backend == other:
                 continue
             data, middle = points.to(dtype), centroids.to(dtype)
             seconds = _seconds(lambda d=data, m=middle, b=backend: assign(d, m, backend=b), device)  # type: ignore[misc]

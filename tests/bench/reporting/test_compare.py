@@ -18,6 +18,14 @@ def test_a_clear_loss() -> None:
     assert (found.delta.mean, found.inside_noise) == (-1.0, False)
 
 
+def test_a_clear_gain_is_a_clear_loss_in_the_mirror() -> None:
+    ours, full = pd.Series([1.0] * 10), pd.Series([0.0] * 10)
+    found = compare(ours, full, pd.Series(range(10)))
+    assert (found.better, found.worse) == (10, 0)
+    assert found.p_sign == pytest.approx(2 / 2**10)
+    assert (found.delta.mean, found.inside_noise) == (1.0, False)
+
+
 def test_as_many_gains_as_losses_are_noise() -> None:
     ours, full = pd.Series([1.0, 0.0] * 5), pd.Series([0.0, 1.0] * 5)
     found = compare(ours, full, pd.Series(range(10)))

@@ -8,6 +8,7 @@ import torch
 
 import squeezed
 from squeezed.cache.accounting import LayerReads, Step, mean_budget, summarise
+from squeezed.index.build import build_levels
 from tests.squeezed.conftest import WINDOW, first_pass, random_ids
 
 QUESTION = random_ids(12, seed=3)
@@ -77,6 +78,35 @@ def test_dense_layers_count_towards_the_asked_budget(model, ctx, name, dense):
 def test_asked_budget_is_met_at_every_depth(model, deep, depth, budget, residual):
     method = squeezed.Squeezed(kv_budget=budget, rule="topk", residual=residual)
     assert stats(model, deep[depth], method).kv_budget == pytest.approx(budget, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def pairs(ctx):
+    """The context with two neighbouring rows a cluster: a lookup reads a tenth of all bytes."""
+    bounds = torch.tensor([[*range(0, 513, 2), 513]] * 2, dtype=torch.int32)
+    layers = [
+        dataclasses.replace(layer, levels=build_levels(layer.keys[:, :513], (bounds,)))
+        for layer in ctx.layers
+    ]
+    return dataclasses.replace(ctx, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("settings", [{}, {"block": 5}, {"reduce": "max"}], ids=str)
+@pytest.mark.parametrize("tokens", [1, 4])
+def test_the_lookup_is_a_part_of_the_asked_budget(model, pairs, settings, tokens):
+    """To a row, in the pass of the user input and in those of the tokens behind it."""
+    method = squeezed.Squeezed(kv_budget=0.6, rule="topk", **settings)
+    found = stats(model, pairs, method, tokens)
+    assert found.kv_budget == pytest.approx(0.6, abs=1.5 / pairs.tokens)
+    assert found.lookup_budget > 0.1
+
+
+def test_mean_values_are_a_part_of_the_asked_budget(model, pairs):
+    """They are set aside as if all clusters were dropped, so a little less is read than asked for."""
+    method = squeezed.Squeezed(kv_budget=0.6, rule="topk", residual=True)
+    found = stats(model, pairs, method)
+    assert 0.55 < found.kv_budget < 0.6
+    assert found.lookup_budget > 0.15
 
 
 @pytest.mark.parametrize("rule", ["threshold", "topp"])

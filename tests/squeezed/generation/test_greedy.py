@@ -32,6 +32,15 @@ METHODS = [
     squeezed.H2O(sparsity=0.8),
     squeezed.Random(sparsity=0.8),
 ]
+BLOCKED = [
+    cls for cls in squeezed.METHODS.values() if "block" in {f.name for f in dataclasses.fields(cls)}
+]
+# Every method with what it does by default, and those that select for blocks of a user input in blocks, too.
+EVERY = [
+    *(cls() for cls in squeezed.METHODS.values()),
+    *(cls(block=block) for cls in BLOCKED for block in (None, 4)),
+    squeezed.Twilight(sparsity=0.5, first=squeezed.Quest(sparsity=0.5, block=4)),
+]
 
 
 def name(method) -> str:
@@ -45,7 +54,7 @@ def name(method) -> str:
     return "-".join([type(method).__name__, *(f"{k}={v}" for k, v in changed.items())])
 
 
-@pytest.mark.parametrize("method", METHODS, ids=name)
+@pytest.mark.parametrize("method", dict.fromkeys([*METHODS, *EVERY]), ids=name)
 def test_a_batch_equals_one_by_one(model, ctx, method):
     together = squeezed.generate(model, ctx, INPUTS, method=method, max_new_tokens=5)
     for number, question in enumerate(INPUTS):
@@ -204,6 +213,7 @@ def test_smaller_blocks_are_closer_to_full_attention(model, ctx):
 
 
 def test_keys_on_the_host_change_nothing(model, ctx):
+    """On one device; that they move, and from a GPU, is tested with ``squeezed.context.host``."""
     host = ctx.to_host()
     for method in METHODS[:4]:
         assert torch.equal(

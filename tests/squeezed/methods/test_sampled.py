@@ -154,16 +154,25 @@ def test_the_chance_is_how_often_it_happens():
 
 
 def test_magicpig_weighs_by_the_inverse_chance_and_reads_ids(ctx):
-    method = squeezed.MagicPIG(sparsity=0.5, bits=4, tables=20, sinks=2)
+    method, layer = squeezed.MagicPIG(sparsity=0.5, bits=4, tables=20, sinks=2), ctx.layers[0]
     selector = method.bind(ctx, "reference")[0]
-    query = ctx.layers[0].queries[None, :, -3:].float()
+    query = layer.queries[None, :, -3:].float()
     selection = selector.select(query, None)
     met = selector.met(query.unflatten(1, (2, 2)), selector.tables)
-    taken = selection.log_weights.unflatten(1, (2, 2)).isfinite()
-    sinks = (ctx.layers[0].positions < 2)[None, :, None, None]
+    weights = selection.log_weights.unflatten(1, (2, 2))
+    taken = weights.isfinite()
+    sinks = (layer.positions < 2)[None, :, None, None].expand_as(taken)
     assert torch.equal(taken, (met >= 2) | sinks)
     assert torch.equal(selection.keep, taken.any(2))
-    assert bool((selection.log_weights[selection.log_weights.isfinite()] >= -1e-3).all())
+    keys = layer.keys[:, :513] - layer.keys[:, :513].mean(1, keepdim=True)
+    cosine = torch.nn.functional.cosine_similarity(
+        query.unflatten(1, (2, 2)).unsqueeze(-2), keys[None, :, None, None], dim=-1
+    )
+    want = -(chance(cosine, 4, selector.tables) + 1e-4).log()
+    drawn = taken & ~sinks
+    torch.testing.assert_close(weights[drawn], want[drawn], rtol=1e-3, atol=1e-3)
+    assert weights[drawn].max() > 1  # some were unlikely to be met
+    assert not weights[sinks].any()
     torch.testing.assert_close(selection.lookup, met.sum((2, 4)).float() * 4 / 128)
 
 

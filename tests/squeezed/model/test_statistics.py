@@ -71,6 +71,17 @@ def test_queries_before_the_rotary_embedding_are_those_of_the_projection(family)
 
 
 @pytest.mark.parametrize("family", ["llama", "phi", "glm"])
+def test_the_mean_turn_is_the_average_of_the_turns_of_all_places(family):
+    model = of_family(family)
+    module, rotation = model.model.layers[0].self_attn, Rotation(model)
+    eye = torch.eye(module.head_dim)[None]
+    turns = [rotation.turned(module, eye, place)[0].T for place in range(220, 220 + 512)]
+    found = rotation.mean_turn(module, module.head_dim, 220, 512)
+    torch.testing.assert_close(found, torch.stack(turns).mean(0), rtol=1e-4, atol=1e-5)
+    assert (found - turns[0]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("family", ["llama", "phi", "glm"])
 def test_turned_keys_are_those_of_the_projection_at_one_position(family):
     """For the token behind the context their logits are those of Multipole's keys at 0 and query at 2,048."""
     model = of_family(family)
