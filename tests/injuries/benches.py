@@ -17,7 +17,7 @@ from tests.injuries.world import Outcome
 # Times, which every start measures anew, and what says when and by which code.
 VOLATILE = {
     *("prefill_ms", "decode_ms_per_token", "prepare_ms", "dense_ms", "index_cached", "time"),
-    *("threads", "provenance", "commit"),
+    *("method_ms", "threads", "provenance", "commit"),
 }
 Records = dict[tuple[str, str], dict[str, Any]]
 METHODS = "method=full,squeezed_topk,quest"
