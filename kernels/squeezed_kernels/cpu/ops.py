@@ -12,13 +12,21 @@ from typing import Any, overload
 import numpy as np
 import torch
 
-from squeezed_kernels import clusters as in_torch
 from squeezed_kernels import reference
 from squeezed_kernels.cpu import attend as attend_loops
-from squeezed_kernels.cpu import choose, cluster, hashes, lookup_many, plan, ranges
+from squeezed_kernels.cpu import choose, lookup_many, plan, ranges
 from squeezed_kernels.cpu import codes as code_loops
 from squeezed_kernels.cpu import decode as decode_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
+from squeezed_kernels.cpu.arrays import as_array, clustering
+
+# Operations of this backend that stand there.
+from squeezed_kernels.cpu.arrays import assign as assign
+from squeezed_kernels.cpu.arrays import collisions as collisions
+from squeezed_kernels.cpu.arrays import label_least as label_least
+from squeezed_kernels.cpu.arrays import label_order as label_order
+from squeezed_kernels.cpu.arrays import label_sums as label_sums
+from squeezed_kernels.cpu.arrays import own_products as own_products
 from squeezed_kernels.cpu.team import team
 from squeezed_kernels.cpu.tile import MANY
 from squeezed_kernels.decoding import Ranked
@@ -32,9 +40,6 @@ STORED = {
     torch.float16: plan.FLOAT16,
 }
 LOGITS = 1 << 22  # logits of a lookup held at once, in elements
-SIMILARITIES = (
-    1 << 18
-)  # of keys to centroids, held at once: a megabyte, which stays in a core's cache
 
 
 def lookup(
@@ -149,10 +154,10 @@ def lookup_codes(
     """As ``reference.lookup_codes``."""
     batch, _, length, _ = weights.shape
     block = block or length
-    seen = np.ones((batch, length), np.bool_) if valid is None else _arrays(valid)
+    seen = np.ones((batch, length), np.bool_) if valid is None else as_array(valid)
     out = code_loops.lookup_codes(
         team(code_loops.lookup_task().address),
-        *map(_arrays, (weights.float(), base.float(), codes, _int32(offsets))),
+        *map(as_array, (weights.float(), base.float(), codes, _int32(offsets))),
         seen,
         block,
         softcap or 0.0,
@@ -359,42 +364,6 @@ def keep_best(
     return taken
 
 
-def assign(points: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """As ``clusters.assign``."""
-    if points.dtype != torch.float32:
-        return in_torch.assign(points, centroids)
-    labels = torch.empty(points.shape[:2], dtype=torch.int64)
-    similarity = torch.empty(points.shape[:2])
-    step = max(1, SIMILARITIES // centroids.shape[1])
-    for rows, own, found, best in zip(points, centroids, labels, similarity, strict=True):
-        for part in (slice(at, at + step) for at in range(0, len(rows), step)):
-            products = torch.mm(rows[part], own.T)  # what a processor does best
-            cluster.best(products.numpy(), found[part].numpy(), best[part].numpy())
-    return labels, similarity
-
-
-def own_products(rows: torch.Tensor, centres: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """As ``clusters.own_products``."""
-    if rows.dtype != torch.float32:
-        return in_torch.own_products(rows, centres, labels)
-    found = torch.empty(rows.shape[:2])
-    for each in zip(*map(_arrays, (rows, centres, labels, found)), strict=True):
-        cluster.own_products(*each)
-    return found
-
-
-def label_sums(
-    rows: torch.Tensor, weights: torch.Tensor, labels: torch.Tensor, clusters: int
-) -> torch.Tensor:
-    """As ``clusters.label_sums``."""
-    if rows.dtype != torch.float32:
-        return in_torch.label_sums(rows, weights, labels, clusters)
-    found = torch.zeros(len(rows), clusters, rows.shape[2])
-    for each in zip(*map(_arrays, (rows, weights, labels, found)), strict=True):
-        cluster.label_sums(*each)
-    return found
-
-
 def _decodes(
     query: torch.Tensor,
     keys: torch.Tensor,
@@ -406,45 +375,6 @@ def _decodes(
     ranked = Ranked(counts, offsets, 1.0, centroids=centroids)
     decode_best(query, own, keys, keys, ranked, 1.0)
     decode(query, own, keys, keys, None, None, 1.0)
-
-
-def label_order(labels: torch.Tensor, clusters: int) -> torch.Tensor:
-    """As ``clusters.label_order``."""
-    found, places = torch.empty_like(labels), torch.empty(clusters, dtype=torch.int64)
-    for each in zip(*map(_arrays, (labels, found)), strict=True):
-        cluster.label_order(each[0], places.numpy(), each[1])
-    return found
-
-
-def label_least(values: torch.Tensor, labels: torch.Tensor, clusters: int) -> torch.Tensor:
-    """As ``clusters.label_least``."""
-    if values.dtype != torch.float32:
-        return in_torch.label_least(values, labels, clusters)
-    found, least = torch.empty(len(labels), clusters, dtype=torch.int64), torch.empty(clusters)
-    for each in zip(*map(_arrays, (values, labels, found)), strict=True):
-        cluster.label_least(*each[:2], least.numpy(), each[2])
-    return found
-
-
-def collisions(asked: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-    """As ``reference.collisions``."""
-    found = torch.empty(*asked.shape[:2], stored.shape[2], dtype=torch.int16)
-    for each in zip(*map(_arrays, (asked, stored, found)), strict=True):
-        hashes.collisions(*each)
-    return found
-
-
-def _clusters(points: torch.Tensor) -> None:
-    labels, similarity = assign(points, points)
-    own_products(points, points, labels)
-    label_sums(points, similarity, labels, points.shape[1])
-    label_order(labels, points.shape[1])
-    label_least(similarity, labels, points.shape[1])
-
-
-def _arrays(tensor: torch.Tensor) -> np.ndarray:
-    array: np.ndarray = tensor.contiguous().numpy()
-    return array
 
 
 def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
@@ -470,7 +400,7 @@ def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
         "merge": lambda: merge(part, part),
         "a token": lambda: _decodes(query, keys, keys.to(centroids), counts, offsets),
         "children": lambda: children(keep, offsets),
-        "clusters": lambda: _clusters(torch.ones(1, 4, 16)),
+        "clusters": lambda: clustering(torch.ones(1, 4, 16)),
     }
 
 
