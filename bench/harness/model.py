@@ -51,8 +51,7 @@ class SqueezedLM(HFLM):
 
     def __init__(self, pretrained: Any, **given: Any) -> None:
         names = set(inspect.signature(HFLM.__init__).parameters)
-        settings.require_known(given, names)
-        own = set(settings.ALL) | set(settings.names_of(given)) - names
+        own = set(settings.ALL) | set(settings.require_known(given, names)) - names
         self.asked = settings.read({k: v for k, v in given.items() if k in own})
         others = {key: value for key, value in given.items() if key not in own}
         if str(others.get("batch_size", 1)) != "1":

@@ -103,11 +103,14 @@ def names_of(given: dict[str, Any]) -> tuple[str, ...]:
     return (*ALL, *(each for each in own if each not in METHOD))
 
 
-def require_known(given: dict[str, Any], others: set[str]) -> None:
+def require_known(given: dict[str, Any], others: set[str]) -> tuple[str, ...]:
     """Checks names of model arguments.
 
     Args:
         others: names that are not the suite's.
+
+    Returns:
+        The suite's names, as ``names_of``.
 
     Raises:
         InputError: a name that nobody knows, with the one that may be meant.
@@ -117,6 +120,7 @@ def require_known(given: dict[str, Any], others: set[str]) -> None:
         if name not in suites and name not in others:
             hint = meant(name, [*suites, *others]) or f"; the suite's: {', '.join(suites)}"
             raise InputError(f"unknown model argument {name!r}{hint}")
+    return suites
 
 
 def _composed(
@@ -129,9 +133,8 @@ def _composed(
     tasks.register()
     given = {f"method.{key}": value for key, value in method.items()}
     given |= {f"index.{key}": value for key, value in index.items()}
-    given |= {
-        f"++method.own.{key}": value for key, value in own.items()
-    }  # not all stand in its file
+    # With ++, as not all of a method's parameters stand in its file.
+    given |= {f"++method.own.{key}": value for key, value in own.items()}
     lines = [f"{key}={'null' if value is None else value}" for key, value in given.items()]
     try:
         with composition(CONF, [f"method={name}", *lines], multirun=False) as composed:

@@ -15,11 +15,8 @@ from bench.reporting.reference.packed import write_rows
 
 NO_FILTER = "none"
 SAME = ("model", "checkpoint", "method", "task", "metric")
-PLACES = (
-    "pretrained",
-    "records",
-    "cache_dir",
-)  # model arguments that are told elsewhere, or say nothing
+# Model arguments that are told elsewhere, or say nothing.
+PLACES = ("pretrained", "records", "cache_dir")
 
 
 def print_table(arguments: Sequence[str]) -> None:

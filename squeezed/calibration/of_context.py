@@ -52,11 +52,8 @@ def index_bytes(context: Context) -> int:
 
 
 def _calibrate(context: Context, layers: Sequence[LayerIndex], conditions: Conditions) -> Pair:
-    layers, first, block = (
-        layers[conditions.dense_layers :],
-        conditions.dense_layers,
-        conditions.block,
-    )
+    first, block = conditions.dense_layers, conditions.block
+    layers = layers[first:]
     if context.samples:
         samples = context.samples[first:]
         inputs = [

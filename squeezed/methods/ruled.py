@@ -106,7 +106,9 @@ class Rule:
         """
         if pair is None:
             return None
-        tokens = query.shape[2] if valid is None else int(valid.sum(1).max())
+        tokens = query.shape[2]
+        if valid is not None and self.block is not None:  # else the longest input has no padding
+            tokens = int(valid.sum(1).max())
         return pair[int(tokens <= 1)]
 
     def keep(

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import pytest
@@ -168,18 +169,24 @@ def test_a_dry_run_estimates_and_writes_nothing(prefixqa: Run, tmp_path: Path) -
     assert not out.exists()
 
 
-def test_an_unfinished_set_ends_with_1_and_is_gone_on_with(
-    prefixqa: Run, tmp_path: Path, service: tuple["object", str]
-) -> None:
+def _a_paper(service: tuple["object", str], here: Path) -> tuple[Any, str, Path, Path]:
+    """A service that knows what a paper says, its address, the paper's folder, and one to write to."""
     from server import Service, known_document
 
     state, url = service
     assert isinstance(state, Service)
     document, pairs = known_document("paper", 900, 24)
     state.facts = list(pairs)
-    folder, out = tmp_path / "papers", tmp_path / "out"
+    folder = here / "papers"
     folder.mkdir()
     (folder / "paper.md").write_text(document.text)
+    return state, url, folder, here / "out"
+
+
+def test_an_unfinished_set_ends_with_1_and_is_gone_on_with(
+    prefixqa: Run, tmp_path: Path, service: tuple["object", str]
+) -> None:
+    state, url, folder, out = _a_paper(service, tmp_path)
     arguments = ("backend=openai", f"source={folder}", f"out={out}", "questions=6", "length=4096",
                  f"openai.base_url={url}", "openai.retries=0", "openai.rounds=1",
                  "openai.concurrency=1", "openai.samples=1")  # fmt: skip
@@ -197,15 +204,8 @@ def test_an_unfinished_set_ends_with_1_and_is_gone_on_with(
 def test_a_set_of_another_request_is_not_kept(
     prefixqa: Run, tmp_path: Path, service: tuple["object", str]
 ) -> None:
-    from server import Service, known_document
-
-    state, url = service
-    assert isinstance(state, Service)
-    document, pairs = known_document("paper", 900, 24)
-    state.facts = list(pairs)
-    (tmp_path / "paper.md").write_text(document.text)
-    out = tmp_path / "out"
-    arguments = ("backend=openai", f"source={tmp_path / 'paper.md'}", f"out={out}", "questions=4",
+    _, url, folder, out = _a_paper(service, tmp_path)
+    arguments = ("backend=openai", f"source={folder}", f"out={out}", "questions=4",
                  "length=4096", f"openai.base_url={url}", "openai.samples=1")  # fmt: skip
     first = prefixqa(*arguments, "openai.answer_tokens=3000")
     assert first.returncode == 0, first.stderr

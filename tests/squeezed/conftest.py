@@ -50,6 +50,17 @@ def logits(model, ctx, method, question) -> torch.Tensor:
         return model(question[None], past_key_values=ctx.cache(method)).logits[0]
 
 
+def attention_weights(model, ids) -> tuple[torch.Tensor, ...]:
+    """Weights ``[1, Hq, L, L]`` of each layer, by the model's own eager attention, of ids ``[L]``."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        with torch.inference_mode():
+            return model(ids[None], output_attentions=True).attentions
+    finally:
+        model.set_attn_implementation(before)
+
+
 def first_pass(model, ctx, method, question):
     """The cache after a user input's forward pass: one step, the same for every method."""
     cache = ctx.cache(method)

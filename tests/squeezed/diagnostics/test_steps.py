@@ -11,7 +11,7 @@ from squeezed.diagnostics.steps import diagnose, measure
 from squeezed.diagnostics.table import write_csv
 from squeezed.generation.watch import watch
 from squeezed.selection.kept import Selection
-from tests.squeezed.conftest import layer_of, random_ids
+from tests.squeezed.conftest import attention_weights, layer_of, random_ids
 from tests.squeezed.model.test_hybrids import case_of
 
 QUESTION = random_ids(12, seed=3)
@@ -133,14 +133,7 @@ def test_mass_is_that_of_the_models_own_attention(model, ctx):
     layer = ctx.layers[0]
     kept = torch.ones(2, ctx.tokens, dtype=torch.bool)
     kept[:, :513] = layer.in_place_order(selection.row_mask()[0, :, 0])
-    before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        with torch.inference_mode():
-            ids = torch.cat([ctx.ids, QUESTION])[None]
-            weights = model(ids, output_attentions=True).attentions[0][0, :, 613:, :613]
-    finally:
-        model.set_attn_implementation(before)
+    weights = attention_weights(model, torch.cat([ctx.ids, QUESTION]))[0][0, :, 613:, :613]
     weights = weights.unflatten(0, (2, 2))  # [H, G, L, N]
     shares = (weights * kept[:, None, None]).sum(-1) / weights.sum(-1)
     rows = diagnose(model, ctx, QUESTION, method, 1)

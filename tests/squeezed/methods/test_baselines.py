@@ -6,7 +6,14 @@ import pytest
 import torch
 
 import squeezed
-from tests.squeezed.conftest import context_of, first_pass, kept_places, layer_of, random_ids
+from tests.squeezed.conftest import (
+    attention_weights,
+    context_of,
+    first_pass,
+    kept_places,
+    layer_of,
+    random_ids,
+)
 
 PLACES = [0, 2, 4, 6, 8, 9, 1, 3, 5, 7]
 
@@ -152,13 +159,7 @@ def test_h2o_keeps_heavy_hitters_and_recent_keys():
 
 def test_accumulated_attention_is_the_sum_of_the_attention_matrix(model, ctx):
     """Against transformers' eager attention: summed over queries, averaged over a KV head's query heads."""
-    before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        with torch.inference_mode():
-            matrices = model(ctx.ids[None], output_attentions=True).attentions
-    finally:
-        model.set_attn_implementation(before)
+    matrices = attention_weights(model, ctx.ids)
     for layer, matrix in zip(ctx.layers, matrices, strict=True):
         want = matrix[0].sum(1).unflatten(0, (2, 2)).mean(1)[:, : layer.clustered]
         torch.testing.assert_close(

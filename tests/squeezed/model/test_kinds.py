@@ -18,6 +18,7 @@ from squeezed.model.logits import Logits
 from squeezed.model.positions import first_position
 from squeezed.model.prefill import CaptureLayer, prefill
 from squeezed.model.tags import Tagged, layer_of, plain, tag
+from tests.squeezed.conftest import attention_weights
 
 # A type of each kind, and how many of its layers have an index, a window or chunks, and neither.
 KINDS = {
@@ -122,13 +123,7 @@ def test_a_sink_takes_its_share_and_has_no_value():
 def test_attention_that_keys_received_is_without_the_sinks_share():
     """What the model's own code gives to the keys; some queries give much of theirs to the sink."""
     model, ctx, _, _ = made("gpt_oss")
-    before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        with torch.inference_mode():
-            matrices = model(ctx.ids[None], output_attentions=True).attentions
-    finally:
-        model.set_attn_implementation(before)
+    matrices = attention_weights(model, ctx.ids)
     full = [each[0] for number, each in enumerate(matrices) if number not in ctx.local]
     for layer, weights in zip(ctx.layers, full, strict=True):
         assert weights.sum(-1).min() < 0.9

@@ -14,7 +14,7 @@ from transformers import (
 import squeezed
 from squeezed.errors import UnsupportedModelError
 from squeezed.model.rotation import Rotation
-from tests.squeezed.conftest import STATISTICS, random_ids, tiny_llama
+from tests.squeezed.conftest import STATISTICS, attention_weights, random_ids, tiny_llama
 
 SMALL = {
     "vocab_size": 300,
@@ -157,14 +157,7 @@ def test_replay_scores_are_the_largest_weights_of_a_dense_second_reading(model, 
 
     The context is shorter than a chunk, so the chunk is all of it, and the softmax is the model's own.
     """
-    ids = torch.cat([ctx.ids, ctx.ids])[None]
-    before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        with torch.inference_mode():
-            matrices = model(ids, output_attentions=True).attentions
-    finally:
-        model.set_attn_implementation(before)
+    matrices = attention_weights(model, torch.cat([ctx.ids, ctx.ids]))
     count = len(ctx.ids)
     for layer, matrix in zip(ctx.layers, matrices, strict=True):
         want = matrix[0, :, count:, : layer.clustered].unflatten(0, (2, 2)).amax((1, 2))

@@ -193,17 +193,26 @@ def test_a_full_disk_leaves_the_old_index(tmp_path, model, ctx, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["index"]
 
 
-def test_an_interruption_between_the_two_leaves_the_old_index(tmp_path, model, ctx, monkeypatch):
-    folder = ctx.save(tmp_path / "index")
+def between_the_two(monkeypatch, happens):
+    """Something happens, with the new folder, while the old one is aside and that not yet in its place."""
     replace, seen = Path.replace, []
 
-    def interrupted(path, target):
+    def replaced(path, target):
         seen.append(path)
-        if len(seen) == 2:  # the old one is aside, the new one not yet in its place
-            raise KeyboardInterrupt
+        if len(seen) == 2:
+            happens(path)
         return replace(path, target)
 
-    monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(Path, "replace", replaced)
+
+
+def test_an_interruption_between_the_two_leaves_the_old_index(tmp_path, model, ctx, monkeypatch):
+    folder = ctx.save(tmp_path / "index")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    between_the_two(monkeypatch, interrupt)
     with pytest.raises(KeyboardInterrupt):
         squeezed.prepare(model, random_ids(200, seed=3)).save(folder)
     monkeypatch.undo()
@@ -213,15 +222,8 @@ def test_an_interruption_between_the_two_leaves_the_old_index(tmp_path, model, c
 
 def test_of_two_that_save_at_once_the_later_one_stays(tmp_path, model, ctx, monkeypatch):
     folder = ctx.save(tmp_path / "index")
-    replace, seen = Path.replace, []
-
-    def overtaken(path, target):
-        seen.append(path)
-        if len(seen) == 2:
-            shutil.copytree(path, folder)  # another process puts its own there
-        return replace(path, target)
-
-    monkeypatch.setattr(Path, "replace", overtaken)
+    # Another process puts its own there.
+    between_the_two(monkeypatch, lambda making: shutil.copytree(making, folder))
     squeezed.prepare(model, random_ids(200, seed=3)).save(folder)
     monkeypatch.undo()
     assert load(folder, model).tokens == 200
