@@ -26,6 +26,7 @@ from squeezed_kernels.decoding import Ranked, decode, decode_best
 from squeezed_kernels.finite import all_finite
 from squeezed_kernels.memory import centroid_dtype, empty_table
 from squeezed_kernels.reference import REDUCTIONS, capped, causal_mask, group_heads, times
+from squeezed_kernels.sampling import attend_weighted, sample_moments
 
 __all__ = [
     "REDUCTIONS",
@@ -34,6 +35,7 @@ __all__ = [
     "assign",
     "attend",
     "attend_groups",
+    "attend_weighted",
     "backends",
     "capped",
     "causal_mask",
@@ -54,6 +56,7 @@ __all__ = [
     "merge",
     "own_products",
     "resolve_backend",
+    "sample_moments",
     "take_rows",
     "times",
 ]

@@ -36,13 +36,15 @@ def lookup(
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
     check_reduce(reduce)
-    batch, length, blocks = _check_query(query, centroids, block)
+    batch, length, blocks = check_query(query, centroids, block)
     heads, clusters, _ = centroids.shape
-    _check("counts", counts, (heads, clusters), query.device)
+    check_tensor("counts", counts, (heads, clusters), query.device)
     if valid is not None:
-        _check("valid", valid, (batch, length), query.device, torch.bool)
+        check_tensor("valid", valid, (batch, length), query.device, torch.bool)
     if candidates is not None:
-        _check("candidates", candidates, (batch, heads, blocks, clusters), query.device, torch.bool)
+        check_tensor(
+            "candidates", candidates, (batch, heads, blocks, clusters), query.device, torch.bool
+        )
     scores: torch.Tensor = implementation(backend, query, centroids).lookup(
         query,
         centroids,
@@ -83,11 +85,11 @@ def lookup_codes(
             f"weights are {tuple(weights.shape)}; expected [B, a multiple of {heads}, L, {8 * size}]"
         )
     groups = base.shape[-1] if base.ndim else 0
-    _check("base", base, (*weights.shape[:3], groups), weights.device)
-    _check("codes", codes, tuple(codes.shape), weights.device)
-    _check("offsets", offsets, (heads, groups + 1), weights.device)
+    check_tensor("base", base, (*weights.shape[:3], groups), weights.device)
+    check_tensor("codes", codes, tuple(codes.shape), weights.device)
+    check_tensor("offsets", offsets, (heads, groups + 1), weights.device)
     if valid is not None:
-        _check("valid", valid, (len(weights), weights.shape[2]), weights.device, torch.bool)
+        check_tensor("valid", valid, (len(weights), weights.shape[2]), weights.device, torch.bool)
     _check_block(block)
     name = resolve_backend(backend, weights.device)
     empty = codes.numel() == 0 or weights.numel() == 0
@@ -122,13 +124,13 @@ def attend_groups(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    batch, _, blocks = _check_query(query, keys, block)
+    batch, _, blocks = check_query(query, keys, block)
     heads, rows, _ = keys.shape
-    _check("values", values, tuple(keys.shape), query.device, keys.dtype)
+    check_tensor("values", values, tuple(keys.shape), query.device, keys.dtype)
     groups = keep.shape[-1] if keep.ndim else 0
-    _check("keep", keep, (batch, heads, blocks, groups), query.device, torch.bool)
+    check_tensor("keep", keep, (batch, heads, blocks, groups), query.device, torch.bool)
     if offsets is not None:
-        _check("offsets", offsets, (heads, groups + 1), query.device)
+        check_tensor("offsets", offsets, (heads, groups + 1), query.device)
     elif groups > rows:
         raise ValueError(f"keep has {groups} rows; there are {rows} keys")
     pair: tuple[torch.Tensor, torch.Tensor] = implementation(backend, query, keys).attend_groups(
@@ -153,9 +155,9 @@ def attend(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    batch, _, _ = _check_query(query, keys, None)
+    batch, _, _ = check_query(query, keys, None)
     wanted = (*keys.shape[:-1], values.shape[-1])
-    _check("values", values, wanted, query.device, keys.dtype)
+    check_tensor("values", values, wanted, query.device, keys.dtype)
     if keys.ndim != 4 or keys.shape[0] not in (1, batch):
         raise ValueError(
             f"keys is {tuple(keys.shape)}; expected [{batch} or 1, H, N, {query.shape[-1]}]"
@@ -185,7 +187,7 @@ def children(
     """
     if keep.ndim != 4 or keep.dtype != torch.bool:
         raise ValueError(f"keep is {keep.dtype} {tuple(keep.shape)}; expected bool [B, H, T, C]")
-    _check("offsets", offsets, (keep.shape[1], keep.shape[3] + 1), keep.device)
+    check_tensor("offsets", offsets, (keep.shape[1], keep.shape[3] + 1), keep.device)
     name = resolve_backend(backend, keep.device)
     if name == REFERENCE:
         return reference.children(keep, offsets)
@@ -210,7 +212,7 @@ def keep_best(
     """
     if log_scores.ndim != 4:
         raise ValueError(f"log_scores is {tuple(log_scores.shape)}; expected [B, H, T, C]")
-    _check("counts", counts, (log_scores.shape[1], log_scores.shape[3]), log_scores.device)
+    check_tensor("counts", counts, (log_scores.shape[1], log_scores.shape[3]), log_scores.device)
     module = load(resolve_backend(backend, log_scores.device))
     if log_scores.dtype != torch.float32:
         module = reference
@@ -229,7 +231,7 @@ def collisions(asked: torch.Tensor, stored: torch.Tensor, *, backend: str = AUTO
         raise ValueError(f"asked is {asked.dtype} {tuple(asked.shape)}; expected int16 [H, Q, L]")
     heads, _, tables = asked.shape
     keys = stored.shape[-1] if stored.ndim else 0
-    _check("stored", stored, (heads, tables, keys), asked.device, torch.int16)
+    check_tensor("stored", stored, (heads, tables, keys), asked.device, torch.int16)
     module = load(resolve_backend(backend, asked.device))
     found: torch.Tensor = getattr(module, "collisions", reference.collisions)(asked, stored)
     return found
@@ -248,8 +250,8 @@ def merge(
     """
     output, lse = first
     for name, tensor, like in (("output", second[0], output), ("lse", second[1], lse)):
-        _check(f"the second {name}", tensor, tuple(like.shape), like.device)
-    _check("lse", lse, tuple(output.shape[:-1]), output.device)
+        check_tensor(f"the second {name}", tensor, tuple(like.shape), like.device)
+    check_tensor("lse", lse, tuple(output.shape[:-1]), output.device)
     module = implementation(backend, output)
     pair: tuple[torch.Tensor, torch.Tensor] = getattr(module, "merge", reference.merge)(
         first, second
@@ -274,7 +276,7 @@ def assign(
             "[H, M, D] and [H, C, D] with at least one centroid"
         )
     wanted = (points.shape[0], centroids.shape[1], points.shape[2])
-    _check("centroids", centroids, wanted, points.device, points.dtype)
+    check_tensor("centroids", centroids, wanted, points.device, points.dtype)
     module = implementation(backend, points, centroids)
     pair: tuple[torch.Tensor, torch.Tensor] = getattr(module, "assign", in_torch.assign)(
         points, centroids
@@ -295,7 +297,7 @@ def own_products(
     """
     _check_clusters(rows, labels)
     wanted = (rows.shape[0], centres.shape[1], rows.shape[2])
-    _check("centres", centres, wanted, rows.device, rows.dtype)
+    check_tensor("centres", centres, wanted, rows.device, rows.dtype)
     module = implementation(backend, rows, centres)
     found: torch.Tensor = getattr(module, "own_products", in_torch.own_products)(
         rows, centres, labels
@@ -321,7 +323,7 @@ def label_sums(
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
     _check_clusters(rows, labels)
-    _check("weights", weights, tuple(rows.shape[:2]), rows.device, rows.dtype)
+    check_tensor("weights", weights, tuple(rows.shape[:2]), rows.device, rows.dtype)
     module = implementation(backend, rows)
     found: torch.Tensor = getattr(module, "label_sums", in_torch.label_sums)(
         rows, weights, labels, clusters
@@ -338,7 +340,7 @@ def label_order(labels: torch.Tensor, clusters: int, *, backend: str = AUTO) -> 
     Raises:
         ValueError: a type that does not fit, or a backend that cannot run.
     """
-    _check("labels", labels, tuple(labels.shape[:2]), labels.device, torch.int64)
+    check_tensor("labels", labels, tuple(labels.shape[:2]), labels.device, torch.int64)
     module = load(resolve_backend(backend, labels.device))
     found: torch.Tensor = getattr(module, "label_order", in_torch.label_order)(labels, clusters)
     return found
@@ -356,7 +358,7 @@ def label_least(
     Raises:
         ValueError: shapes, types or devices that do not fit, or a backend that cannot run.
     """
-    _check("labels", labels, tuple(values.shape), values.device, torch.int64)
+    check_tensor("labels", labels, tuple(values.shape), values.device, torch.int64)
     module = load(resolve_backend(backend, values.device))
     found: torch.Tensor = getattr(module, "label_least", in_torch.label_least)(
         values, labels, clusters
@@ -367,12 +369,10 @@ def label_least(
 def _check_clusters(rows: torch.Tensor, labels: torch.Tensor) -> None:
     if rows.ndim != 3:
         raise ValueError(f"rows is {tuple(rows.shape)}; expected [H, M, D]")
-    _check("labels", labels, tuple(rows.shape[:2]), rows.device, torch.int64)
+    check_tensor("labels", labels, tuple(rows.shape[:2]), rows.device, torch.int64)
 
 
-def _check_query(
-    query: torch.Tensor, keys: torch.Tensor, block: int | None
-) -> tuple[int, int, int]:
+def check_query(query: torch.Tensor, keys: torch.Tensor, block: int | None) -> tuple[int, int, int]:
     """Batch size, query tokens and blocks of them; ``keys`` are keys or centroids ``[..., H, N, D]``."""
     if query.ndim != 4:
         raise ValueError(f"query is {tuple(query.shape)}; expected [B, Hq, L, D]")
@@ -405,7 +405,7 @@ def _check_block(block: int | None) -> None:
         raise ValueError(f"block is {block}; expected at least 1 query token")
 
 
-def _check(
+def check_tensor(
     name: str,
     tensor: torch.Tensor,
     shape: tuple[int, ...],

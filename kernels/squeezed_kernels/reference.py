@@ -84,7 +84,7 @@ def log_scores(
             own = capped(logits(piece), softcap).masked_fill(~seen, -torch.inf)
             # log 0 = -inf drops empty clusters
             total = (own + counts.to(own.dtype).log()[:, None, None]).logsumexp(-1, keepdim=True)
-            shares = own - _finite(total)
+            shares = own - finite_top(total)
             if valid is not None:
                 shares = shares.masked_fill(~valid[:, None, None, piece, None], -torch.inf)
             sums.append(shares.logsumexp(3))
@@ -228,7 +228,7 @@ def attend(
             seen = mask if mask.shape[2] == 1 else mask[:, :, part]
             logits = logits.masked_fill(~seen.unsqueeze(2), -torch.inf)
         lse = logits.logsumexp(-1)
-        outputs.append(times((logits - _finite(lse).unsqueeze(-1)).exp(), wide_values))
+        outputs.append(times((logits - finite_top(lse).unsqueeze(-1)).exp(), wide_values))
         sums.append(lse)
     output, lse = torch.cat(outputs, dim=3), torch.cat(sums, dim=3)
     return output.flatten(1, 2), lse.flatten(1, 2)
@@ -281,7 +281,7 @@ def merge(
         The same pair for the union.
     """
     lse = torch.logaddexp(first[1], second[1])
-    weights = [(part[1] - _finite(lse)).exp().unsqueeze(-1) for part in (first, second)]
+    weights = [(part[1] - finite_top(lse)).exp().unsqueeze(-1) for part in (first, second)]
     return weights[0] * first[0] + weights[1] * second[0], lse
 
 
@@ -342,8 +342,8 @@ def times(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return (left.flatten(2, 3) @ right).unflatten(2, (group, length))
 
 
-def _finite(lse: torch.Tensor) -> torch.Tensor:
-    """A log-sum-exp to subtract: 0 where nothing is seen, so that weights are 0 and not NaN."""
+def finite_top(lse: torch.Tensor) -> torch.Tensor:
+    """What to subtract from logits: 0 where nothing is seen, so that weights are 0, not NaN."""
     return lse.masked_fill(lse == -torch.inf, 0.0)
 
 

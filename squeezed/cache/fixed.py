@@ -3,7 +3,15 @@
 import math
 
 import torch
-from squeezed_kernels import attend, attend_groups, causal_mask, decode, decode_best, merge
+from squeezed_kernels import (
+    attend,
+    attend_groups,
+    attend_weighted,
+    causal_mask,
+    decode,
+    decode_best,
+    merge,
+)
 
 from squeezed.cache.accounting import LayerReads, Step
 from squeezed.cache.own_tokens import OwnTokensLayer, Progress
@@ -167,8 +175,17 @@ class FixedContextLayer(OwnTokensLayer):
         there = query.to(home)
         offsets: torch.Tensor | None
         if selection is not None and selection.log_weights is not None:
-            out, lse = attend_weighted(there, fixed, selection, scale, softcap)
-            return out.to(query.device), lse.to(query.device)
+            weighed = attend_weighted(
+                there,
+                fixed.keys,
+                fixed.values,
+                weights_of_tokens(selection, query).to(home),
+                scale,
+                softcap=softcap,
+                backend=self.backend if home == query.device else "auto",
+            )
+            out, lse = (tensor.to(query.device) for tensor in weighed)
+            return out, lse
         if selection is None:
             keep = torch.ones(len(query), fixed.heads, 1, 1, dtype=torch.bool, device=home)
             everything = torch.tensor([[0, fixed.clustered]], dtype=torch.int32, device=home)
@@ -216,23 +233,14 @@ class FixedContextLayer(OwnTokensLayer):
         self.reads.steps.append(Step(kept, fixed.window, read, active))
 
 
-def attend_weighted(
-    query: torch.Tensor,
-    fixed: LayerIndex,
-    selection: Selection,
-    scale: float,
-    softcap: float | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention over rows that each query head weighs for itself, and the window, on the keys' device.
-
-    All rows are multiplied and most of them then masked: what is counted as read is what is kept.
-    """
+def weights_of_tokens(selection: Selection, query: torch.Tensor) -> torch.Tensor:
+    """Log weights of every query token ``[B, Hq, L, M]``, where those of a selection are of its blocks."""
     assert selection.log_weights is not None
-    size = query.shape[2] if selection.block is None else selection.block
-    bias = selection.log_weights.to(query.device).repeat_interleave(size, dim=2)
-    bias = torch.nn.functional.pad(bias[:, :, : query.shape[2]], (0, fixed.window))
-    keys, values = fixed.keys[None], fixed.values[None]
-    return attend(query, keys, values, None, scale, softcap=softcap, bias=bias)
+    length = query.shape[2]
+    size = length if selection.block is None else selection.block
+    if size == 1:
+        return selection.log_weights
+    return selection.log_weights.repeat_interleave(size, dim=2)[:, :, :length]
 
 
 def align(

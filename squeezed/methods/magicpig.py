@@ -160,9 +160,10 @@ class MagicPIGSelector:
             keys - self.hashed.mean.to(query.device)[:, None], dim=-1
         )
         cosine = products(torch.nn.functional.normalize(query.float(), dim=-1), unit)
-        cosine = cosine.unflatten(1, (layer.heads, -1))
-        logs = torch.full_like(cosine, -torch.inf)
-        logs[taken] = -(chance(cosine[taken], self.bits, self.tables) + SMALL).log()
-        logs = logs.masked_fill(self.always[None, :, None, None], 0.0)
+        places = taken.flatten().nonzero().squeeze(1)  # few of all: a mask would be searched twice
+        chances = chance(cosine.flatten()[places], self.bits, self.tables)
+        logs = torch.full((cosine.numel(),), -torch.inf, device=cosine.device)
+        logs[places] = -(chances + SMALL).log()
+        logs = logs.view(taken.shape).masked_fill_(self.always[None, :, None, None], 0.0)
         keep = taken.any(2) | self.always[None, :, None]
         return Selection(keep, None, read, self.block, log_weights=logs.flatten(1, 2))

@@ -7,14 +7,13 @@ from statistics import NormalDist
 from typing import ClassVar
 
 import torch
-from squeezed_kernels import capped
+from squeezed_kernels import sample_moments
 
 from squeezed.context.data import Context
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.base import BudgetedMethod, Size
 from squeezed.methods.pqcache import PQCache
 from squeezed.selection.kept import Selection
-from squeezed.selection.products import products
 from squeezed.selection.selectors import Selector
 
 
@@ -83,7 +82,7 @@ class VAttention(BudgetedMethod):
             part = Size(1 - self.heavy * (1 - size.sparsity), math.nan)
         found = self.finder.selectors(context, first, part, backend)
         return [
-            VAttentionSelector(self, each, context.layers[number], number, rows)
+            VAttentionSelector(self, each, context.layers[number], number, rows, backend)
             for number, each in enumerate(found, start=first)
         ]
 
@@ -101,6 +100,7 @@ class VAttentionSelector:
     layer: LayerIndex
     number: int
     rows: float
+    backend: str
     block: int | None = 1
     _generator: torch.Generator = field(default_factory=torch.Generator)
 
@@ -139,28 +139,32 @@ class VAttentionSelector:
         rank = ranks(rest, by_row)
         base = (method.base * total).ceil().clamp(min=2).minimum(total)
         sample = (rank < base.unsqueeze(-1)) & rest
-        keys = layer.keys.to(query.device).float()
-        logits = capped(layer.scale * products(query, keys), layer.softcap)
-        by_head = logits.unflatten(1, (layer.heads, -1)).unbind(2)
-        sizes = torch.stack([self._needed(each, best, sample, total) for each in by_head]).amax(0)
+        sizes = self._needed(query, best, sample, total)
         room = (self.rows - best.sum(-1)).clamp(min=0)
         count = sizes.maximum(base).minimum(total).minimum(room.floor().maximum(base)).long()
         return (rank < count.unsqueeze(-1)) & rest, count, total
 
     def _needed(
-        self, logits: torch.Tensor, best: torch.Tensor, sample: torch.Tensor, total: torch.Tensor
+        self, query: torch.Tensor, best: torch.Tensor, sample: torch.Tensor, total: torch.Tensor
     ) -> torch.Tensor:
-        """Rows to draw for one query head of each KV head, ``[B, H, L]``, of its logits ``[B, H, L, N]``."""
+        """Rows to draw, ``[B, H, L]``: as many as the query head that needs most of them."""
         layer = self.layer
-        logits = logits - logits.amax(-1, keepdim=True)
-        weights, window = logits.exp().split([layer.clustered, layer.window], dim=-1)
-        number = sample.sum(-1).clamp(min=1)
-        mean = (weights * sample).sum(-1) / number
-        spread = ((weights - mean.unsqueeze(-1)).square() * sample).sum(-1)
-        deviation = (spread / (number - 1).clamp(min=1)).sqrt()
-        whole = (weights * best).sum(-1) + window.sum(-1) + total * mean
+        keys = layer.keys.to(query.device)
+        moments = sample_moments(
+            query,
+            keys,
+            best,
+            sample,
+            layer.scale,
+            softcap=layer.softcap,
+            backend=self.backend,
+        )
+        read, drawn, apart = moments.unflatten(1, (layer.heads, -1)).unbind(-1)  # [B, H, G, L]
+        number, total = sample.sum(-1).unsqueeze(2), total.unsqueeze(2)
+        deviation = (apart / (number - 1).clamp(min=1)).sqrt()
+        whole = read + total * drawn / number.clamp(min=1)
         quantile = NormalDist().inv_cdf(1 - self.method.risk)
-        return sample_size(deviation, total, whole, self.method.error, quantile)
+        return sample_size(deviation, total, whole, self.method.error, quantile).amax(2)
 
 
 def ranks(rest: torch.Tensor, order: torch.Tensor) -> torch.Tensor:

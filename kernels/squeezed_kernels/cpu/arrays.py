@@ -1,11 +1,18 @@
-"""Operations whose loops take whole arrays: K-means' inner steps, and hash tables."""
+"""Operations whose loops take whole arrays: K-means' inner steps, hash tables, rows with weights."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 
 from squeezed_kernels import clusters as in_torch
-from squeezed_kernels.cpu import cluster, hashes
+from squeezed_kernels.cpu import cluster, hashes, weighted
+from squeezed_kernels.cpu.team import team
 
+# How the loops take the numbers of a table.
+TABLE = {torch.float32: np.float32, torch.bfloat16: np.uint16, torch.float16: np.int16}
 # Of keys to centroids, held at once: a megabyte, which stays in a core's cache.
 SIMILARITIES = 1 << 18
 
@@ -72,6 +79,48 @@ def collisions(asked: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
     return found
 
 
+def attend_weighted(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    log_weights: torch.Tensor,
+    scale: float,
+    *,
+    softcap: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``sampling.attend_weighted``; rows without weight are not read."""
+    out, lse = weighted.attend_weighted(
+        team(task_address(weighted.attend_task, keys.dtype)),
+        as_array(scale * query.float()),
+        as_table(keys),
+        as_table(values),
+        as_array(log_weights),
+        softcap or 0.0,
+    )
+    return torch.from_numpy(out).view(query.shape), torch.from_numpy(lse).view(query.shape[:3])
+
+
+def sample_moments(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    whole: torch.Tensor,
+    sample: torch.Tensor,
+    scale: float,
+    *,
+    softcap: float | None = None,
+) -> torch.Tensor:
+    """As ``sampling.sample_moments``; no other rows are read."""
+    marks = torch.add(whole.byte(), sample.byte(), alpha=weighted.SAMPLED)
+    found = weighted.sample_moments(
+        team(task_address(weighted.sample_task, keys.dtype)),
+        as_array(scale * query.float()),
+        as_table(keys),
+        as_array(marks),
+        softcap or 0.0,
+    )
+    return torch.from_numpy(found).view(*query.shape[:3], 3)
+
+
 def clustering(points: torch.Tensor) -> None:
     """Every step of a clustering once, which compiles its loops."""
     labels, similarity = assign(points, points)
@@ -79,6 +128,20 @@ def clustering(points: torch.Tensor) -> None:
     label_sums(points, similarity, labels, points.shape[1])
     label_order(labels, points.shape[1])
     label_least(similarity, labels, points.shape[1])
+
+
+@cache
+def task_address(task: Callable[[Any], Any], dtype: torch.dtype) -> int:
+    """Address of a task for a table of a type."""
+    address: int = task(TABLE[dtype]).address
+    return address
+
+
+def as_table(tensor: torch.Tensor) -> np.ndarray:
+    """Keys or values as a loop takes them: numbers of 16 bits by their bits."""
+    if tensor.dtype == torch.float32:
+        return as_array(tensor)
+    return as_array(tensor.view(torch.int16)).view(TABLE[tensor.dtype])
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:

@@ -6,8 +6,7 @@ is cut into equal shares of rows, not of heads. float32, bfloat16 and float16 st
 
 import math
 from collections.abc import Callable
-from functools import cache
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -18,22 +17,23 @@ from squeezed_kernels.cpu import choose, lookup_many, plan, ranges
 from squeezed_kernels.cpu import codes as code_loops
 from squeezed_kernels.cpu import decode as decode_loops
 from squeezed_kernels.cpu import lookup as lookup_loops
-from squeezed_kernels.cpu.arrays import as_array, clustering
+from squeezed_kernels.cpu.arrays import as_array, clustering, task_address
 
 # Operations of this backend that stand there.
 from squeezed_kernels.cpu.arrays import assign as assign
+from squeezed_kernels.cpu.arrays import attend_weighted as attend_weighted
 from squeezed_kernels.cpu.arrays import collisions as collisions
 from squeezed_kernels.cpu.arrays import label_least as label_least
 from squeezed_kernels.cpu.arrays import label_order as label_order
 from squeezed_kernels.cpu.arrays import label_sums as label_sums
 from squeezed_kernels.cpu.arrays import own_products as own_products
+from squeezed_kernels.cpu.arrays import sample_moments as sample_moments
 from squeezed_kernels.cpu.team import team
 from squeezed_kernels.cpu.tile import MANY
 from squeezed_kernels.decoding import Ranked
 from squeezed_kernels.memory import centroid_dtype
 
-# How the loops take a type: numbers of a table, and the code of a query.
-TABLE = {torch.float32: np.float32, torch.bfloat16: np.uint16, torch.float16: np.int16}
+# How the loops take the type of a query.
 STORED = {
     torch.float32: plan.FLOAT32,
     torch.bfloat16: plan.BFLOAT16,
@@ -121,7 +121,7 @@ def _lookup(
     many = query_heads // heads * min(block, length) >= MANY or members > 1
     loops = lookup_many if many else lookup_loops
     out = loops.lookup(
-        team(_address(loops.lookup_task, centroids.dtype)),
+        team(task_address(loops.lookup_task, centroids.dtype)),
         _query(query),
         scale,
         softcap or 0.0,
@@ -230,7 +230,7 @@ def _attend(
     batch, _, length, _ = query.shape
     heads, rows = keys.shape[-3:-1]
     whole, lse = attend_loops.attend(
-        team(_address(attend_loops.attend_task, keys.dtype)),
+        team(task_address(attend_loops.attend_task, keys.dtype)),
         _query(query),
         heads,
         scale,
@@ -263,7 +263,7 @@ def decode(
     own = own[0].contiguous(), own[1].contiguous()
     keep, offsets = _contiguous(keep), _int32(offsets)
     found = decode_loops.decode(
-        team(_address(attend_loops.attend_task, keys.dtype)),
+        team(task_address(attend_loops.attend_task, keys.dtype)),
         _query(query),
         len(keys),
         scale,
@@ -300,8 +300,8 @@ def decode_best(
     kind = keys.dtype if centroids is None else centroids.dtype
     out, lse, kept = decode_loops.decode_best(
         (
-            team(_address(attend_loops.attend_task, keys.dtype)),
-            team(_address(lookup_loops.lookup_task, kind)),
+            team(task_address(attend_loops.attend_task, keys.dtype)),
+            team(task_address(lookup_loops.lookup_task, kind)),
         ),
         _query(query),
         scale,
@@ -406,13 +406,6 @@ def stages(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
 
 def _query(query: torch.Tensor) -> plan.Query:
     return plan.Query(query.data_ptr(), STORED[query.dtype], *query.shape)
-
-
-@cache
-def _address(task: Callable[[Any], Any], dtype: torch.dtype) -> int:
-    """Address of a task for a table of a type."""
-    address: int = task(TABLE[dtype]).address
-    return address
 
 
 def _contiguous(tensor: torch.Tensor | None) -> torch.Tensor | None:

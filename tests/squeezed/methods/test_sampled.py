@@ -4,12 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+from squeezed_kernels import attend_weighted
 
 import squeezed
-from squeezed.cache.fixed import attend_weighted
 from squeezed.methods.magicpig import chance, hash_codes
 from squeezed.methods.vattention import ranks, sample_size
-from squeezed.selection.kept import Selection
 from tests.squeezed.conftest import first_pass, logits, random_ids
 
 QUESTION = random_ids(12, seed=3)
@@ -31,12 +30,9 @@ def test_a_row_that_weighs_three_is_three_rows(ctx):
     )
     weights = torch.zeros(1, 4, 1, 513)
     weights[..., 0] = torch.tensor(3.0).log()
-    every = torch.ones(1, 2, 1, 513, dtype=torch.bool)
-    found = attend_weighted(asked(), layer, Selection(every, None, log_weights=weights), 0.3, None)
-    all_of_them = Selection(
-        torch.ones(1, 2, 1, 515, dtype=torch.bool), None, log_weights=torch.zeros(1, 4, 1, 515)
-    )
-    want = attend_weighted(asked(), thrice, all_of_them, 0.3, None)
+    found = attend_weighted(asked(), layer.keys, layer.values, weights, 0.3)
+    ones = torch.zeros(1, 4, 1, 515)
+    want = attend_weighted(asked(), thrice.keys, thrice.values, ones, 0.3)
     for a, b in zip(found, want, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
@@ -47,9 +43,7 @@ def test_query_heads_keep_rows_of_their_own(ctx):
     weights[0, 0, :, :5] = 0.0
     weights[0, 1, :, 5:9] = 0.0
     weights[0, 2:, :, 9:] = 0.0
-    keep = weights.isfinite().unflatten(1, (2, 2)).any(2)
-    selection = Selection(keep, None, block=1, log_weights=weights)
-    out, _ = attend_weighted(asked(2), layer, selection, 0.3, None)
+    out, _ = attend_weighted(asked(2), layer.keys, layer.values, weights, 0.3)
     rows = torch.cat([torch.arange(5, 9), torch.arange(513, 613)])
     plain = 0.3 * asked(2)[0, 1] @ layer.keys[0, rows].T
     want = plain.softmax(-1) @ layer.values[0, rows]
@@ -114,12 +108,10 @@ def test_the_mean_over_draws_is_near_the_truth(ctx):
     query = layer.queries[None, :, -1:].float()
     for seed in range(60):
         method = vattention(sparsity=0.7, seed=seed, error=0.3)
-        selection = method.bind(ctx, "reference")[1].select(query, None)
-        found.append(attend_weighted(query, layer, selection, layer.scale, None)[1])
-    everything = Selection(
-        torch.ones(1, 2, 1, 513, dtype=torch.bool), None, log_weights=torch.zeros(1, 4, 1, 513)
-    )
-    want = attend_weighted(query, layer, everything, layer.scale, None)[1]
+        weights = method.bind(ctx, "reference")[1].select(query, None).log_weights
+        found.append(attend_weighted(query, layer.keys, layer.values, weights, layer.scale)[1])
+    everything = torch.zeros(1, 4, 1, 513)
+    want = attend_weighted(query, layer.keys, layer.values, everything, layer.scale)[1]
     mean = torch.stack(found).exp().mean(0)
     torch.testing.assert_close(mean, want.exp(), rtol=0.1, atol=0.0)
 
