@@ -16,6 +16,8 @@ from squeezed.methods.pqcache import PQCache
 from squeezed.selection.kept import Selection
 from squeezed.selection.selectors import Selector
 
+LEAST = 2  # rows of a sample that tells how its numbers vary
+
 
 @dataclass(frozen=True)
 class VAttention(BudgetedMethod):
@@ -68,7 +70,17 @@ class VAttention(BudgetedMethod):
         return self.finder.lookup_floor(layer)
 
     def rows_always(self, layer: LayerIndex) -> int:
-        return max(min(self.sinks, layer.clustered), self.finder.rows_always(layer))
+        """What the smallest size is spent on that has room for the sample that is always drawn: the first
+        method's part of it, sinks beside that, and the sample of all others."""
+        sinks, theirs = min(self.sinks, layer.clustered), self.finder.rows_always(layer)
+        beside = (
+            sinks if theirs < sinks else 0
+        )  # a method that keeps so many keeps the sinks itself
+        drawn, heavy = self.base, self.heavy
+        least = (beside * (1 - drawn) + drawn * layer.clustered) / (1 - heavy * (1 - drawn))
+        best = max(sinks, theirs, math.ceil(heavy * least) + beside)
+        sample = max(LEAST, math.ceil(drawn * (layer.clustered - best)))
+        return min(best + sample, layer.clustered)
 
     def selectors(
         self, context: Context, first: int, size: Size, backend: str
@@ -137,7 +149,7 @@ class VAttentionSelector:
         order = torch.rand(layer.heads, layer.clustered, generator=self._generator)
         by_row = order.gather(1, layer.positions.long().cpu()).to(query.device)
         rank = ranks(rest, by_row)
-        base = (method.base * total).ceil().clamp(min=2).minimum(total)
+        base = (method.base * total).ceil().clamp(min=LEAST).minimum(total)
         sample = (rank < base.unsqueeze(-1)) & rest
         sizes = self._needed(query, best, sample, total)
         room = (self.rows - best.sum(-1)).clamp(min=0)

@@ -102,6 +102,17 @@ def test_a_wider_tolerance_reads_less_and_the_size_is_never_passed(model, ctx):
     assert budgets[0] <= 0.605
 
 
+@pytest.mark.parametrize("settings", [{"base": 0.2}, {"base": 0.2, "heavy": 0.8}, {"sinks": 90}])
+def test_a_size_without_room_for_the_sample_is_refused(model, ctx, settings):
+    with pytest.raises(squeezed.BudgetError, match="rows that are always kept") as refused:
+        first_pass(model, ctx, vattention(sparsity=None, kv_budget=0.19, **settings), QUESTION)
+    least = float(str(refused.value).rpartition("=")[2])
+    method = vattention(sparsity=None, kv_budget=least, error=2.0, **settings)
+    cache = first_pass(model, ctx, method, QUESTION)
+    read = torch.stack([each.per_member() for each in cache.reads]).mean().item()
+    assert least - 0.06 < read <= least + 1 / ctx.tokens  # nothing is drawn beyond that sample
+
+
 def test_the_mean_over_draws_is_near_the_truth(ctx):
     """The denominator of the softmax, over 60 seeds."""
     layer, found = ctx.layers[1], []
