@@ -16,8 +16,6 @@ from squeezed.model.fingerprint import require_model
 if TYPE_CHECKING:  # the package's types would load all of its modelling code
     from transformers import PreTrainedModel
 
-TOGETHER = 8  # inputs that share a pass, for memory's sake
-
 C = TypeVar("C", bound=Context)
 
 
@@ -68,34 +66,15 @@ def observe(
     new_tokens: int,
 ) -> tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], ...]:
     """Queries of user inputs answered with full attention, as ``Context.samples`` holds them."""
-    by_input = _queries(model, context, inputs, new_tokens)
+    by_input = [watch(model, context, each, Full(), new_tokens) for each in inputs]
     layers = []
     for number in range(len(context.layers)):
         samples = []
         for asked, watched in zip(inputs, by_input, strict=True):
-            queries, fed = watched[number], input_passes(context, asked)
+            queries = [query[0] for query, _ in watched[number]]
+            fed = input_passes(context, asked)
             first, rest = torch.cat(queries[:fed], dim=1), queries[fed:]
             tokens = torch.cat(rest, dim=1) if rest else first[:, -1:]
             samples.append((first, tokens))
         layers.append(tuple(samples))
     return tuple(layers)
-
-
-def _queries(
-    model: PreTrainedModel,
-    context: Context,
-    inputs: Sequence[torch.Tensor],
-    new_tokens: int,
-) -> list[list[list[torch.Tensor]]]:
-    """Queries ``[Hq, L, D]`` of each input, layer and step; equally long inputs of no answer share a pass."""
-    alike = len({len(each) for each in inputs}) == 1 and input_passes(context, inputs[0]) == 1
-    size = TOGETHER if new_tokens == 1 and alike else 1
-    found = []
-    for start in range(0, len(inputs), size):
-        part = list(inputs[start : start + size])
-        layers = watch(model, context, part, Full(), new_tokens)
-        found += [
-            [[query[member] for query, _ in steps] for steps in layers]
-            for member in range(len(part))
-        ]
-    return found

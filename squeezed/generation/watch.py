@@ -67,13 +67,12 @@ def input_passes(context: Context, question_ids: torch.Tensor) -> int:
 def watch(
     model: PreTrainedModel,
     context: Context,
-    question_ids: torch.Tensor | Sequence[torch.Tensor],
+    question_ids: torch.Tensor,
     method: Method,
     max_new_tokens: int,
     backend: str = "auto",
 ) -> list[list[tuple[torch.Tensor, Selection | None]]]:
-    """Answers a user input, or a batch of equally long ones, and returns, for every layer, the queries
-    and the selection of each step.
+    """Answers a user input and returns, for every layer, the queries and the selection of each step.
 
     Where several layers of the model attend to one layer's keys, it is those of the first of them.
     """
@@ -86,6 +85,5 @@ def watch(
         max_new_tokens=max_new_tokens,
         backend=backend,
     )
-    one = question_ids if isinstance(question_ids, torch.Tensor) else question_ids[0]
-    passes = input_passes(context, one) + out.sequences.shape[1] - 1
+    passes = input_passes(context, question_ids) + out.sequences.shape[1] - 1
     return [layer.steps[:: len(layer.steps) // passes] for layer in watched.layers]
