@@ -17,7 +17,7 @@ from bench.config.errors import InputError
 from bench.config.methods import CALIBRATIONS, described
 from bench.config.schema import Config, MethodConf, ModelConf, TaskConf
 from bench.config.spec import TaskSpec
-from bench.config.values import calibrates, check_index, check_method
+from bench.config.values import check_index, check_method, thresholds
 from bench.config.words import counted
 from bench.tasks import get_task
 
@@ -45,7 +45,7 @@ def check(config: Config) -> None:
             "method.calibration_inputs and method.calibration_pieces are both given; calibrate on one of them"
         )
     asked, inputs = task.least_questions, config.method.calibration_inputs
-    if calibrates(config.method) and inputs and asked <= inputs:
+    if thresholds(config.method) and inputs and asked <= inputs:
         fixed = task.questions_per_context is None
         which = "there are contexts with" if fixed else "each context has"
         way = "use method.calibration_pieces" if fixed else "raise task.questions_per_context"
@@ -160,7 +160,7 @@ def foreign(config: Config, given: Iterable[str]) -> list[str]:
     method = described(config.method.name)
     own = {f"method.{name}" for name in method.settings}
     own |= {f"method.own.{name}" for name in method.parameters}
-    if not calibrates(config.method):
+    if not thresholds(config.method):
         own -= {f"method.{name}" for name in CALIBRATIONS if getattr(config.method, name)}
     if _levels_decide(config.method):
         own.discard("method.depth")

@@ -8,7 +8,7 @@ from bench.config.errors import InputError
 from bench.config.methods import CALIBRATIONS, of_class
 from bench.config.schema import IndexConf, MethodConf
 from bench.config.spec import IndexSpec, MethodSpec
-from bench.config.values import LEVELS, calibrates, check_index, check_method, levels
+from bench.config.values import LEVELS, check_index, check_method, levels, thresholds
 
 
 def method_spec(config: MethodConf) -> MethodSpec:
@@ -46,7 +46,7 @@ def method_spec(config: MethodConf) -> MethodSpec:
         tuple(sorted(parameters.items())),
         depth=len(levels(config)) if clustered else None,
         changed=tuple(sorted(changed.items())),
-        **{name: getattr(config, name) for name in CALIBRATIONS if calibrates(config)},
+        **{name: getattr(config, name) for name in CALIBRATIONS if thresholds(config)},
     )
 
 

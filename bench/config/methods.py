@@ -25,7 +25,6 @@ class Described:
         parameters: its settings and their defaults. clustered, indexed: as ``squeezed.Method`` says.
         rule: that it selects by if none is asked for; None: it has no rules. rules: that it knows.
         calibrated: it has thresholds of its own; without them ``topp`` needs a mass.
-        sampled: as ``squeezed.Method`` says.
     """
 
     parameters: Mapping[str, Any]
@@ -34,7 +33,6 @@ class Described:
     rule: str | None = None
     rules: tuple[str, ...] = ("threshold", "topk", "topp")
     calibrated: bool = True
-    sampled: bool = False
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -116,11 +114,8 @@ TABLE = {
     "squeezed": _ruled(
         "threshold", clustered=True, coarse_sparsity=0.5, coarse_score="mean", residual=False
     ),
-    "squeezed_best": dataclasses.replace(
-        _uncalibrated(
-            clustered=True, sinks=0, bits=1.0, centroid_bits=8, base="centroid", weights="queries"
-        ),
-        sampled=True,
+    "squeezed_best": _uncalibrated(
+        clustered=True, sinks=0, bits=1.0, centroid_bits=8, base="centroid", weights="queries"
     ),
     "streaming": _budgeted(sinks=4),
     "tova": _scored(),
@@ -162,11 +157,7 @@ def of_class(name: str) -> Described:
     except TypeError:  # a parameter has no default
         defaults = {each.name: each.default for each in dataclasses.fields(found)}
     return Described(
-        defaults,
-        clustered=found.clustered,
-        indexed=found.indexed,
-        rule=defaults.get("rule"),
-        sampled=found.sampled,
+        defaults, clustered=found.clustered, indexed=found.indexed, rule=defaults.get("rule")
     )
 
 

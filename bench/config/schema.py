@@ -64,10 +64,10 @@ class MethodConf:
         depth: levels of clusters; levels: their shares of the keys, coarse to fine, in place of ``depth``.
         coarse_sparsity: what the coarser levels drop. coarse_score: of their clusters, mean (paper) or
         spread. residual: dropped clusters contribute by centroids.
-        calibration_inputs: thresholds are calibrated, and squeezed_best's codes weighed, on the first so many
-            questions of each context, which are then not scored; 0: on the observation window (paper).
-        calibration_pieces: the same on so many pieces of the document, read again as user inputs; 0: as
-            ``calibration_inputs`` says.
+        calibration_inputs: thresholds are calibrated on the first so many questions of each context, which
+            are then not scored; 0: on the observation window (paper).
+        calibration_pieces: thresholds are calibrated on so many pieces of the document, read again as user
+            inputs; 0: as ``calibration_inputs`` says.
         sinks: first keys that are always kept. page: keys a page of Quest.
         observe, queries, kernel: of SnapKV. recent: share of recent keys of H2O. seed: of Random.
         own: parameters of a method that has others than these, by name: ``own: {pool: 5}`` in its YAML,

@@ -46,11 +46,6 @@ def thresholds(config: MethodConf) -> bool:
     return own is not None and (config.rule or own) != "topk" and config.top_p is None
 
 
-def calibrates(config: MethodConf) -> bool:
-    """Whether sample user inputs change what a method keeps."""
-    return described(config.name).sampled or thresholds(config)
-
-
 def check_method(config: MethodConf) -> None:
     """Checks every value, also of settings that the method does not have, and what goes together.
 

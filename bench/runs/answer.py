@@ -50,10 +50,7 @@ def calibrated(asking: Asking, group: Context, prepared: Prepared) -> Prepared:
     if pieces := method.calibration_pieces:
         # A part of preparing the context: nothing of it waits for a question.
         start = time.perf_counter()
-        answers = (
-            {"new_tokens": 1} if asking.method.sampled else {}
-        )  # it looks at the pieces themselves
-        context = prepared.context.calibrate_on_itself(asking.model, pieces, **answers)
+        context = prepared.context.calibrate_on_itself(asking.model, pieces)
         return _taken(dataclasses.replace(prepared, context=context), start)
     if not method.calibration_inputs:
         return prepared

@@ -31,13 +31,11 @@ class Method(abc.ABC):
             to be given (``statistics_for``).
         sized: what is asked for is what is read, as far as its rule can meet it; else it is the most.
         indexed: something of the index changes its outcome: window, clusters, order or statistics.
-        sampled: sample user inputs (``Context.samples``) change its choice, whatever its rule.
     """
 
     clustered: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     indexed: ClassVar[bool] = True
-    sampled: ClassVar[bool] = False
     sized: ClassVar[bool] = True
 
     @property

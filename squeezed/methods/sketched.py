@@ -107,10 +107,6 @@ class SketchedMethod(RuledMethod):
     def sketch(self, layer: LayerIndex) -> Scorer:
         """The sketch of a layer's keys."""
 
-    def sketch_in(self, context: Context, number: int) -> Scorer:
-        """The sketch of a layer, for methods that look at more of the context than the layer."""
-        return self.sketch(context.layers[number])
-
     @abc.abstractmethod
     def sketch_bytes(self, layer: LayerIndex) -> float:
         """Bytes of it that a lookup reads, of one KV head."""
@@ -127,7 +123,7 @@ class SketchedMethod(RuledMethod):
             self, sparsity=0.0, kv_budget=None, kv_tokens=None, top_p=None, rule="topk", block=None
         )
         key = ("sketch", type(self).__name__, alike, number)
-        found = context.derive(key, lambda: self.sketch_in(context, number))
+        found = context.derive(key, lambda: self.sketch(layer))
         always, read = layer.among_first(self.sinks), self.lookup_floor(layer)
         counts = torch.ones(always.shape, dtype=torch.int32, device=layer.device)
         plain = self.rule == "topk" and not self.sinks

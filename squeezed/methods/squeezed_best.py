@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import torch
 
-from squeezed.context.data import Context
 from squeezed.context.window import window_queries
 from squeezed.index.layer import LayerIndex
 from squeezed.methods.coded import CodedKeys
@@ -36,17 +35,14 @@ class SqueezedBest(SketchedMethod):
         bits: of an entry of a code, on average over the entries of a key; the whole code is rounded to bits.
         centroid_bits: of an entry of a centroid.
         base: what is subtracted from a key before it is coded: its ``centroid``, or the ``mean`` of all keys.
-        weights: what an error of a code is measured by: ``queries``, or all directions ``equal``. Both
-            settings are there to show what each part gains. The queries are those of the sample user inputs
-            that the context was calibrated on (``calibrate``, ``calibrate_on_itself``); without any, the
-            window's.
+        weights: what an error of a code is measured by: the window's ``queries``, or all directions
+            ``equal``. Both settings are there to show what each part gains.
 
     Raises:
         ValueError: a number out of range, an unknown name, or a rule other than ``topk`` and ``topp``.
     """
 
     clustered: ClassVar[bool] = True
-    sampled: ClassVar[bool] = True
 
     bits: float = 1.0
     centroid_bits: int = 8
@@ -77,33 +73,20 @@ class SqueezedBest(SketchedMethod):
         return layer.clustered * self.code_bits(layer) / 8 + bases * centroid + turned
 
     def sketch(self, layer: LayerIndex) -> CodedKeys:
-        """The keys as centroid and code, weighed by the window's queries.
+        """The keys as centroid and code.
 
         Raises:
             ValueError: the context kept no window queries.
         """
-        if self.weights != "queries":
-            return self._coded(layer, [None] * layer.heads)
-        return self._coded(layer, window_queries(layer, "SqueezedBest weighs by").flatten(1, 2))
-
-    def sketch_in(self, context: Context, number: int) -> CodedKeys:
-        """The same, weighed by the queries of sample user inputs if the context was calibrated on some."""
-        layer = context.layers[number]
-        if self.weights != "queries" or not context.samples:
-            return self.sketch(layer)
-        asked = torch.cat([part for pair in context.samples[number] for part in pair], dim=1)
-        return self._coded(layer, asked.unflatten(0, (layer.heads, -1)).flatten(1, 2))
-
-    def _coded(self, layer: LayerIndex, queries: torch.Tensor | Sequence[None]) -> CodedKeys:
-        """Codes that are weighed by queries ``[H, Q, D]``, or by none."""
+        queries: torch.Tensor | Sequence[None] = [None] * layer.heads
+        if self.weights == "queries":
+            queries = window_queries(layer, "SqueezedBest weighs by").flatten(1, 2).to(layer.device)
         bases, offsets = self._bases(layer)
         found = []
         for head, own in enumerate(bases):
             keys = layer.keys[head, : layer.clustered].to(layer.device).float()
             rest = keys - own.repeat_interleave(offsets[head].diff(), 0)
-            looked = queries[head]
-            looked = None if looked is None else looked.to(layer.device)
-            found.append(coded(rest, looked, self.code_bits(layer)))
+            found.append(coded(rest, queries[head], self.code_bits(layer)))
         # What a code of no bit stands for is the same for all keys.
         starts = torch.stack([each.start for each in found])[:, None]
         return CodedKeys(

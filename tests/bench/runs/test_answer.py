@@ -67,22 +67,6 @@ def test_thresholds_can_be_calibrated_on_pieces_of_the_document(
     assert read[0] != read[1]
 
 
-def test_codes_are_weighed_by_pieces_of_the_document_that_are_not_answered(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked, real = [], squeezed.FixedContext.calibrate_on_itself
-
-    def seen(context: Any, *given: Any, **options: Any) -> Any:
-        asked.append((given[1], options))
-        return real(context, *given, **options)
-
-    monkeypatch.setattr(squeezed.FixedContext, "calibrate_on_itself", seen)
-    settings = (*SEVERAL, "method=squeezed_best", "method.sparsity=0.5")
-    result = bench(*settings, "method.calibration_pieces=2")
-    assert result.code == 0
-    assert asked == [(2, {"new_tokens": 1})] * 2
-
-
 def test_thresholds_are_calibrated_on_one_thing(bench: Bench, no_model: None) -> None:
     both = ("method.calibration_inputs=1", "method.calibration_pieces=2")
     result = bench(*SEVERAL, "method=squeezed", *both)

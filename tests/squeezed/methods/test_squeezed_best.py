@@ -1,7 +1,5 @@
 """Centroids, and codes of what they leave out of each key."""
 
-import dataclasses
-
 import pytest
 import torch
 
@@ -25,30 +23,6 @@ def test_a_lone_key_of_a_near_cluster_is_found():
     ctx = context_of(layer_of([*near, *far, [0, 0], [0, 0]]))
     method = squeezed.SqueezedBest(sparsity=0.9, weights="equal")
     assert kept_places(ctx, method, [[1.0, 3.0]]) == [3]
-
-
-def test_sample_user_inputs_say_where_queries_look():
-    # As above, but the window's queries look along the first entry alone, so its bits say nothing of the lone
-    # key. Sample user inputs look along the second one.
-    near = [[5, -1], [5, -1], [6, -1], [5, 3], [4, 0], [5, 0]]
-    far = [[-5, 0]] * 4
-    ctx = context_of(
-        layer_of([*near, *far, [0, 0], [0, 0]], queries=torch.tensor([[[1.0, 0.0], [1.0, 0.1]]]))
-    )
-    method = squeezed.SqueezedBest(sparsity=0.9, bits=0.5)
-    assert kept_places(ctx, method, [[1.0, 3.0]]) != [3]
-    asked = torch.tensor([[[0.1, 3.0]]])
-    calibrated = dataclasses.replace(ctx, samples=(((asked, asked),),))
-    assert kept_places(calibrated, method, [[1.0, 3.0]]) == [3]
-    equal = squeezed.SqueezedBest(sparsity=0.9, bits=0.5, weights="equal")
-    assert kept_places(ctx, equal, [[1.0, 3.0]]) == kept_places(calibrated, equal, [[1.0, 3.0]])
-
-
-def test_a_context_that_is_calibrated_has_codes_of_its_own(model, ctx):
-    calibrated = ctx.calibrate_on_itself(model, 3, new_tokens=1)
-    method = squeezed.SqueezedBest(sparsity=0.9)
-    first, other = (kept(each, 1, method) for each in (ctx, calibrated))
-    assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("weights", ["queries", "equal"])
