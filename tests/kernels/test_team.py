@@ -9,8 +9,8 @@ import pytest
 import torch
 
 numba = pytest.importorskip("numba")
-from squeezed_kernels import attend_groups, lookup  # noqa: E402
-from squeezed_kernels.cpu import ops, team  # noqa: E402
+from squeezed_kernels import attend_groups, attend_weighted, lookup, sample_moments  # noqa: E402
+from squeezed_kernels.cpu import arrays, ops, team  # noqa: E402
 
 from tests.kernels import exact  # noqa: E402
 
@@ -27,7 +27,17 @@ def results():
     query, keys, values, keep, offsets = CASE.inputs("cpu", torch.float32)
     counts = torch.ones(keys.shape[:2], dtype=torch.int32)
     scores = lookup(query, keys, counts, 0.2, backend="cpu")
-    return *attend_groups(query, keys, values, keep, offsets, 0.2, block=2, backend="cpu"), scores
+    groups = attend_groups(query, keys, values, keep, offsets, 0.2, block=2, backend="cpu")
+    return *groups, scores, *drawn()
+
+
+def drawn():
+    query, keys, values, _, _ = CASE.inputs("cpu", torch.float32)
+    weights = exact.random(*query.shape[:3], keys.shape[1] - 9, seed=4)
+    weights[weights > 0.5] = -torch.inf
+    marks = weights[:, : len(keys)]
+    moments = sample_moments(query, keys, marks < -1, marks > 0, 0.2, backend="cpu")
+    return *attend_weighted(query, keys, values, weights, 0.2, backend="cpu"), moments
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -50,9 +60,12 @@ def test_a_part_that_was_not_done_is_an_error(monkeypatch):
     def does_nothing(data):
         pass
 
-    monkeypatch.setattr(ops, "_address", lambda task, dtype: does_nothing.address)
+    for module in (ops, arrays):
+        monkeypatch.setattr(module, "task_address", lambda task, dtype: does_nothing.address)
     with pytest.raises(MemoryError, match="found no memory"):
         results()
+    with pytest.raises(MemoryError, match="found no memory"):
+        drawn()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
