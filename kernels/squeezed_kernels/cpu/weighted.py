@@ -15,7 +15,12 @@ from squeezed_kernels.cpu.numbers import NEG_INF, ZERO, exp
 from squeezed_kernels.cpu.task import FIELDS, SPANS, finish_span, put, share, take_span
 from squeezed_kernels.cpu.tile import TILE, fill_logits, softmax, weigh
 
-CAP, FIRST = 3, 4  # of a step's own fields
+# A step's own fields: the cap, then each array by its address and its shape. A query ``[B, Hq, L, D]`` and
+# keys ``[H, N, D]`` come first, then what the step has beside them.
+CAP = 3
+QUERY = CAP + 1
+KEYS = QUERY + 5
+REST = KEYS + 4
 SAMPLED = 2  # mark of a row of the sample; 1: of one that is read for itself
 
 
@@ -67,16 +72,17 @@ def sample_sums(logits, kinds, count, top, found):
 @part_of_caller
 def _attend_body(fields, stored):
     cap = np.int32(fields[CAP]).view(np.float32)
-    heads, total, size = fields[FIRST + 6], fields[FIRST + 7], fields[FIRST + 8]
-    query_heads, length = fields[FIRST + 2], fields[FIRST + 3]
+    query_heads, length = fields[QUERY + 2], fields[QUERY + 3]
+    heads, total, size = fields[KEYS + 1], fields[KEYS + 2], fields[KEYS + 3]
     spans = fields[SPANS]
-    query = numba.carray(pointer(fields[FIRST]), (spans, size), np.float32)
-    keys = numba.carray(pointer(fields[FIRST + 5]), (heads, total, size), stored)
-    values = numba.carray(pointer(fields[FIRST + 9]), (heads, total, size), stored)
-    kept = fields[FIRST + 17]
-    log_weights = numba.carray(pointer(fields[FIRST + 13]), (spans, kept), np.float32)
-    out = numba.carray(pointer(fields[FIRST + 18]), (spans, size), np.float32)
-    lse = numba.carray(pointer(fields[FIRST + 21]), (spans,), np.float32)
+    query = numba.carray(pointer(fields[QUERY]), (spans, size), np.float32)
+    keys = numba.carray(pointer(fields[KEYS]), (heads, total, size), stored)
+    values = numba.carray(pointer(fields[REST]), (heads, total, size), stored)
+    at = REST + 4
+    log_weights = numba.carray(pointer(fields[at]), (spans, fields[at + 4]), np.float32)
+    at += 5
+    out = numba.carray(pointer(fields[at]), (spans, size), np.float32)
+    lse = numba.carray(pointer(fields[at + 3]), (spans,), np.float32)
     rows, weights = np.empty(TILE, np.int64), np.empty(TILE, np.float32)
     logits = np.empty((1, TILE), np.float32)
     top, sums = np.empty(1, np.float32), np.empty(1, np.float32)
@@ -123,7 +129,7 @@ def attend_weighted(team, query, keys, values, log_weights, cap):
     out, lse = np.empty((spans, size), np.float32), np.empty(spans, np.float32)
     fields = np.empty(FIELDS, np.int64)
     fields[SPANS], fields[CAP] = spans, np.float32(cap).view(np.int32)
-    at = put(fields, put(fields, put(fields, FIRST, query), keys), values)
+    at = put(fields, put(fields, put(fields, QUERY, query), keys), values)
     put(fields, put(fields, put(fields, at, log_weights), out), lse)
     share(team, fields, (query, keys, values, log_weights, out, lse))
     return out, lse
@@ -132,16 +138,16 @@ def attend_weighted(team, query, keys, values, log_weights, cap):
 @part_of_caller
 def _sample_body(fields, stored):
     cap = np.int32(fields[CAP]).view(np.float32)
-    heads, total, size = fields[FIRST + 6], fields[FIRST + 7], fields[FIRST + 8]
-    query_heads, length = fields[FIRST + 2], fields[FIRST + 3]
+    query_heads, length = fields[QUERY + 2], fields[QUERY + 3]
+    heads, total, size = fields[KEYS + 1], fields[KEYS + 2], fields[KEYS + 3]
     group = query_heads // heads
     spans = fields[SPANS]
-    query = numba.carray(pointer(fields[FIRST]), (spans, size), np.float32)
-    keys = numba.carray(pointer(fields[FIRST + 5]), (heads, total, size), stored)
-    kept = fields[FIRST + 13]
+    query = numba.carray(pointer(fields[QUERY]), (spans, size), np.float32)
+    keys = numba.carray(pointer(fields[KEYS]), (heads, total, size), stored)
+    kept = fields[REST + 4]
     sources = spans // group
-    marks = numba.carray(pointer(fields[FIRST + 9]), (sources, kept), np.uint8)
-    found = numba.carray(pointer(fields[FIRST + 14]), (spans, 3), np.float32)
+    marks = numba.carray(pointer(fields[REST]), (sources, kept), np.uint8)
+    found = numba.carray(pointer(fields[REST + 5]), (spans, 3), np.float32)
     rows, logits = np.empty(TILE, np.int64), np.empty((1, TILE), np.float32)
     held, kinds = np.empty(total, np.float32), np.empty(total, np.uint8)
     span = take_span(fields)
@@ -185,6 +191,6 @@ def sample_moments(team, query, keys, marks, cap):
     found = np.empty((batch * query_heads * length, 3), np.float32)
     fields = np.empty(FIELDS, np.int64)
     fields[SPANS], fields[CAP] = len(found), np.float32(cap).view(np.int32)
-    put(fields, put(fields, put(fields, put(fields, FIRST, query), keys), marks), found)
+    put(fields, put(fields, put(fields, put(fields, QUERY, query), keys), marks), found)
     share(team, fields, (query, keys, marks, found))
     return found
