@@ -173,6 +173,7 @@ class FixedContextLayer(OwnTokensLayer):
         """Output and log-sum-exp over the fixed rows, computed where keys and values live."""
         fixed, home = self.fixed, self.fixed.keys.device
         there = query.to(home)
+        backend = self.backend if home == query.device else "auto"
         offsets: torch.Tensor | None
         if selection is not None and selection.log_weights is not None:
             weighed = attend_weighted(
@@ -182,7 +183,7 @@ class FixedContextLayer(OwnTokensLayer):
                 weights_of_tokens(selection, query).to(home),
                 scale,
                 softcap=softcap,
-                backend=self.backend if home == query.device else "auto",
+                backend=backend,
             )
             out, lse = (tensor.to(query.device) for tensor in weighed)
             return out, lse
@@ -202,7 +203,7 @@ class FixedContextLayer(OwnTokensLayer):
             scale,
             softcap=softcap,
             block=block,
-            backend=self.backend if home == query.device else "auto",
+            backend=backend,
         )
         out, lse = (tensor.to(query.device) for tensor in part)
         if selection is not None and selection.stand_ins is not None:

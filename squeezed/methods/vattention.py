@@ -73,9 +73,8 @@ class VAttention(BudgetedMethod):
         """What the smallest size is spent on that has room for the sample that is always drawn: the first
         method's part of it, sinks beside that, and the sample of all others."""
         sinks, theirs = min(self.sinks, layer.clustered), self.finder.rows_always(layer)
-        beside = (
-            sinks if theirs < sinks else 0
-        )  # a method that keeps so many keeps the sinks itself
+        # A method that keeps as many rows as there are sinks keeps the sinks itself.
+        beside = sinks if theirs < sinks else 0
         drawn, heavy = self.base, self.heavy
         least = (beside * (1 - drawn) + drawn * layer.clustered) / (1 - heavy * (1 - drawn))
         best = max(sinks, theirs, math.ceil(heavy * least) + beside)
@@ -161,10 +160,9 @@ class VAttentionSelector:
     ) -> torch.Tensor:
         """Rows to draw, ``[B, H, L]``: as many as the query head that needs most of them."""
         layer = self.layer
-        keys = layer.keys.to(query.device)
         moments = sample_moments(
             query,
-            keys,
+            layer.keys.to(query.device),
             best,
             sample,
             layer.scale,
