@@ -63,13 +63,17 @@ def _hydra_remembers() -> Iterator[None]:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, and a picture of one point is written for each: drawing takes most of a report."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     point = BytesIO()
     Figure(figsize=(0.1, 0.1)).savefig(point, dpi=10)
-    monkeypatch.setattr(
-        Figure, "savefig", lambda _, place, **__: Path(place).write_bytes(point.getvalue())
-    )
+
+    def write(_: object, place: Path, **__: object) -> None:
+        place.write_bytes(point.getvalue())
+
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", write)
+    monkeypatch.setattr(Figure, "savefig", write)  # PDF
 
 
 @pytest.fixture(autouse=True)

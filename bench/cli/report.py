@@ -61,7 +61,7 @@ def _report(settings: Report) -> int:
     import pandas as pd  # late: with all that draws
 
     # Tables of a few hundred rows, thousands of times: Arrow's texts cost more than they save.
-    with uncollected(), pd.option_context("mode.string_storage", "python"):
+    with uncollected(last=True), pd.option_context("mode.string_storage", "python"):
         return _make(settings, runs_folder, settings.out or settings.results)
 
 

@@ -6,17 +6,23 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def uncollected(*, last: bool = False) -> Iterator[None]:
     """Inside the block large libraries are imported, or records read of which all is needed.
 
     Nothing that an import makes is garbage. The collector looks through all of it again each time that it has
     become a quarter more: about 2 of 9 CPU seconds of a start with torch and transformers, and 4 of 33 of a
     report of 760 runs.
+
+    Args:
+        last: this is the last work of the process: what is there at its end is never looked through, where
+            the collector would do it twice, at the end of the block and at that of the process.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if last:
+            gc.freeze()
         if was_on:
             gc.enable()

@@ -29,3 +29,13 @@ def test_one_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_after_the_last_work_what_is_there_is_never_looked_through() -> None:
+    try:
+        with uncollected(last=True):
+            kept = [[] for _ in range(100)]
+        assert gc.get_freeze_count() > len(kept)
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
