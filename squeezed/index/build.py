@@ -13,6 +13,7 @@ from squeezed.index.layer import (
     in_cluster_order,
     position_dtype,
 )
+from squeezed.index.side_by_side import side_by_side, workers_for
 from squeezed.index.spread import spreads
 from squeezed.model.states import LayerStates
 from squeezed.model.statistics import STATISTICS
@@ -31,13 +32,12 @@ def build_layers(
 
     Keys and values in cluster order are copies: all layers' at once would take twice the memory.
     """
-    states.reverse()
-    layers = []
-    while states:
-        layers.append(
-            build_layer(states.pop(), levels, window, seed, strategy=strategy, balance=balance)
-        )
-    return tuple(layers)
+
+    def build(each: LayerStates) -> LayerIndex:
+        return build_layer(each, levels, window, seed, strategy=strategy, balance=balance)
+
+    workers = workers_for(len(states), states[0].keys.device) if states else 1
+    return side_by_side(build, states, workers)
 
 
 def build_layer(
