@@ -43,6 +43,9 @@ COMMANDS = {
     "timing": Entry(
         "bench.timing.waits.command:main", "how long a context, a user input and a token take"
     ),
+    "memory": Entry(
+        "bench.timing.peaks.command:main", "what a context takes of memory and of the disk"
+    ),
     "lookups": Entry("bench.timing.lookups.command:main", "what finding keys costs"),
     "clustering": Entry("bench.timing.command:main", "our clustering against scikit-learn's"),
     "skew": Entry("bench.cli.heads:main", "what every layer and head reads"),

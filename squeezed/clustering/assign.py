@@ -23,16 +23,6 @@ def assign(problems: Problems, centroids: torch.Tensor) -> tuple[torch.Tensor, t
     return labels.where(problems.valid, problems.width), similarity
 
 
-def best_similarity(points: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
-    """Similarity ``[P, M]`` of every row to the nearest of ``centroids`` ``[P, n, D]``."""
-    transposed = centroids.transpose(1, 2)
-    best = [
-        torch.bmm(block, transposed).amax(dim=-1)
-        for block in row_blocks(points, centroids.shape[1])
-    ]
-    return torch.cat(best, dim=1)
-
-
 def row_blocks(rows: torch.Tensor, columns: int) -> tuple[torch.Tensor, ...]:
     """``rows`` ``[P, M, ...]`` cut along M so that ``columns`` numbers a row fit into ``ASSIGN_BLOCK``."""
     return rows.split(max(1, ASSIGN_BLOCK // (rows.shape[0] * columns)), dim=1)

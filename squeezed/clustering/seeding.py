@@ -9,9 +9,8 @@ misses: with tenths in place of halves, six steps of Lloyd's end at the same ine
 """
 
 import torch
-from squeezed_kernels import take_rows
+from squeezed_kernels import assign, take_rows
 
-from squeezed.clustering.assign import best_similarity
 from squeezed.clustering.problems import Problems
 
 GROWTH = 2  # a round adds one seed for this many that there are
@@ -56,7 +55,7 @@ def seed_centroids(problems: Problems, draws: torch.Tensor) -> torch.Tensor:
         chosen = systematic_sample(weights * distance, own, size, draws[:, number])
         done += size
         seeds.append(take_rows(points, chosen))
-        nearest = torch.maximum(nearest, best_similarity(points, seeds[-1]))
+        nearest = torch.maximum(nearest, assign(points, seeds[-1])[1])
         distance = (1 - nearest.double()) / 2
         distance = distance.where(distance > SAME_KEY / 2, 0)
     return torch.cat(seeds, dim=1)

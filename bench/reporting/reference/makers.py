@@ -10,9 +10,9 @@ from bench.reporting.leaderboard.rows import leaderboard
 from bench.reporting.reference.made import Made, several
 from bench.reporting.reference.packed import read_rows, read_runs
 from bench.reporting.reference.tables import TABLES
-from bench.reporting.statistics.pooled import pool
+from bench.reporting.statistics.pooled import Pool, pool
 from bench.reporting.studies import STUDIES
-from bench.reporting.studies.base import with_interval
+from bench.reporting.studies.base import ORACLE, with_interval
 from bench.reporting.tables import overview
 from bench.reporting.variants import labels
 
@@ -40,7 +40,7 @@ def make(kind: str, records: Path) -> Made:
     facts = _facts(part, tables)
     cells = pool(part, tables)
     if kind == "overview":
-        return Made(overview.per_run(part), narrow(cells.table), accuracy.draw(part), facts)
+        return Made(overview.per_run(part), narrow(cells), accuracy.draw(part), facts)
     if kind == "tasks":
         return Made(overview.per_run(part), _by_task(part), accuracy.draw(part), facts)
     if kind == "methods":
@@ -54,15 +54,12 @@ def make(kind: str, records: Path) -> Made:
         raise InputError(f"{records} does not make the study {kind}")
     whole = next(iter(study.tables(found).values()))
     figure = None if study.draw is None else study.draw(found, study.title).figure
-    return Made(whole, narrow(found.table), figure, facts)
+    return Made(whole, narrow(found), figure, facts)
 
 
-def narrow(table: pd.DataFrame) -> pd.DataFrame:
-    """Cells of a pool in at most six columns: a row a method, and a column of scores a length.
-
-    Args:
-        table: ``bench.reporting.statistics.pooled.Pool.table``.
-    """
+def narrow(cells: Pool) -> pd.DataFrame:
+    """Cells in a few columns: a row a method, and a column of scores a length."""
+    table = cells.table
     shown = pd.DataFrame({"method": table["label"], "asked": table["asked"].fillna("")})
     lengths = sorted(table["context_length"].dropna().unique())
     if len(lengths) < 2:
@@ -70,18 +67,21 @@ def narrow(table: pd.DataFrame) -> pd.DataFrame:
         shown["score (95 % CI)"] = with_interval(table, "score")
         if "delta" in table:
             shown["minus full (95 % CI)"] = with_interval(table, "delta")
+        beside = cells.beside(ORACLE)
+        if beside["delta"].notna().any():
+            shown["minus oracle (95 % CI)"] = with_interval(beside, "delta")
         # One number of questions for all is a fact of the study (and of its CSV), and takes no column.
         return shown if table["n"].nunique() == 1 else shown.assign(n=table["n"])
     keys = ["method", "asked"]
-    cells = shown.assign(
+    placed = shown.assign(
         budget=table["kv_budget"],
         length=table["context_length"],
         score=with_interval(table, "score"),
     )
-    wide = cells.pivot_table(
+    wide = placed.pivot_table(
         index=keys, columns="length", values="score", aggfunc="first", sort=False
     )
-    budgets = cells.groupby(keys, sort=False)["budget"].mean()
+    budgets = placed.groupby(keys, sort=False)["budget"].mean()
     wide = wide.rename(columns={length: f"at {length:g} (95 % CI)" for length in lengths})
     wide.insert(0, "read", budgets)
     return wide.reset_index().rename_axis(columns=None)

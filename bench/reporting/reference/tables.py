@@ -100,6 +100,30 @@ def _lookups(rows: pd.DataFrame) -> Made:
     return Made(rows, shown.reset_index().rename_axis(columns=None), None, facts)
 
 
+def _memory(rows: pd.DataFrame) -> Made:
+    """Peaks beside the keys and values of a context, and what its index takes of the disk."""
+    measured = [name for name in map(str, rows) if name.endswith(("_mb", "_share"))]
+    numbers = rows.astype(dict.fromkeys(measured, float))
+    shown = pd.DataFrame(
+        {
+            "model": numbers["model"],
+            "tokens": [f"{int(length):,}" for length in numbers["length"]],
+            "layers that see them all": numbers["full_layers"].astype(int),
+            "keys and values, MB": [f"{size:,.0f}" for size in numbers["kv_mb"]],
+            "most, as a share": numbers["peak_share"],
+            "afterwards": numbers["kept_share"],
+            "index on the disk": numbers["disk_share"],
+        }
+    )
+    facts = {
+        "machine": f"{several(rows['device'])}, {several(rows['threads'])} threads",
+        "commit": several(rows["commit"]),
+        "libraries": f"torch {several(rows['torch'])}",
+        "n": f"{len(rows)} contexts, each in a process of its own",
+    }
+    return Made(rows, shown, None, facts)
+
+
 def _heads(rows: pd.DataFrame) -> Made:
     """What every method's kept rows hold of the attention: means over layers and heads, and the worst."""
     names = ("kv_budget", "recall", "mass", "oracle_mass")
@@ -163,6 +187,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], Made]] = {
     "kernels": _kernels,
     "clustering": _clustering,
     "lookups": _lookups,
+    "memory": _memory,
     "waits": waits.made,
     "profile": profile.made,
     "heads": _heads,

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.reporting.statistics.common import choose
 from bench.reporting.statistics.compare import Comparison, compare
 from bench.reporting.statistics.examples import examples
-from bench.reporting.statistics.intervals import score_mean
+from bench.reporting.statistics.intervals import Interval, score_mean
 from bench.reporting.statistics.measured import batch
 from bench.reporting.variants import DENSE, METHOD, labels, lengths
 
@@ -52,6 +52,28 @@ class Pool:
         if both.empty:
             return None
         return compare(both["score"], both["score_reference"], both["context"])
+
+    def beside(self, label: str) -> pd.DataFrame:
+        """Each cell minus that of ``label`` which was asked for the same at its length, question by question.
+
+        Returns:
+            ``delta``, ``delta_ci_low`` and ``delta_ci_high``, with the index of ``table``; NaN in cells
+            without measurements, in that cell itself and where there is none.
+        """
+        rows = self.table.to_dict("records")
+        references = {
+            (row["length"], row["asked"]): row[CELL] for row in rows if row["label"] == label
+        }
+        found = []
+        for row in rows:
+            reference = references.get((row["length"], row["asked"]))
+            delta = Interval(np.nan, np.nan, np.nan)
+            if reference is not None and reference != row[CELL] and pd.notna(row["score"]):
+                against = self.against(row[CELL], reference)
+                delta = delta if against is None else against.delta
+            found.append((delta.mean, delta.low, delta.high))
+        names = ["delta", "delta_ci_low", "delta_ci_high"]
+        return pd.DataFrame(found, columns=names, index=self.table.index)
 
     def compared(self, cells: pd.DataFrame) -> "Pool":
         """These cells and full attention at their lengths, measured on the same questions of each length.

@@ -8,6 +8,8 @@ import pandas as pd
 from bench.reporting.figures.style import Drawn
 from bench.reporting.statistics.pooled import Pool
 
+ORACLE = "oracle topk"  # the label of the best choice that knows all scores
+
 
 @dataclass(frozen=True)
 class Study:

@@ -5,7 +5,7 @@ import pandas as pd
 from bench.reporting.figures import style
 from bench.reporting.figures.looks import looks
 from bench.reporting.statistics.pooled import Pool, by_length
-from bench.reporting.studies.base import Study, at_several, with_interval
+from bench.reporting.studies.base import ORACLE, Study, at_several, with_interval
 
 LONG = ["context_length", "label", "asked", "kv_budget", "lookup_budget", "score", "score_ci_low"]
 LONG += ["score_ci_high", "delta", "delta_ci_low", "delta_ci_high", "p_sign", "p_wilcoxon"]
@@ -23,9 +23,15 @@ def cells(pool: Pool) -> Pool:
 
 
 def tables(found: Pool) -> dict[str, pd.DataFrame]:
-    """All cells in one long table, and for each length one wide table of text, a column an equal budget."""
+    """All cells in one long table, and for each length one wide table of text, a column an equal budget.
+
+    ``oracle_delta`` of the long one: the score minus the oracle's at the same size, question by question.
+    """
     table = found.table
     long = table[[name for name in LONG if name in table]].rename(columns={"label": "method"})
+    beside = found.beside(ORACLE)
+    if beside["delta"].notna().any():
+        long = pd.concat([long, beside.add_prefix("oracle_")], axis=1)
     wide = {}
     for length, here in by_length(table):
         here = here[here["dense"] | here["asked"].str.startswith(ASKED)]

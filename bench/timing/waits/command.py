@@ -43,8 +43,8 @@ def _check(settings: Settings) -> None:
         raise InputError(f"methods is empty; expected some of {', '.join(METHODS)}")
     if not 0 < settings.kv_budget <= 1:
         raise InputError(f"kv_budget is {settings.kv_budget}; expected a share in (0, 1]")
-    if settings.contexts < 1 or settings.seconds < 0 or settings.memory <= 0:
-        raise InputError("contexts, seconds and memory must be above 0")
+    if settings.contexts < 0 or settings.seconds < 0 or settings.memory <= 0:
+        raise InputError("contexts and seconds must be 0 or more, and memory above 0")
     try:
         models.check(settings.model, settings.path, settings.dtype)
     except (ValueError, FileNotFoundError) as error:

@@ -34,6 +34,7 @@ FIELDS = (
 )  # fmt: skip
 PROFILED = (*KEYS, "who", "part", "ms", "calls", "torch")
 WARM = 512  # tokens of a context that is prefilled before any is timed
+CHUNK = 2048  # tokens of a pass where the prefill is not timed
 TOKENS = 5  # of an answer, in each round
 FEWEST = 3  # rounds: a pass of many user inputs takes a minute, and moves less than short ones
 STEPS = 20  # tokens that are profiled, and user inputs a fifth of that
@@ -61,7 +62,8 @@ def run(settings: Settings) -> None:
         raise InputError(str(error)) from error
     methods.require_budget(settings, model.config)
     before = torch.get_num_threads()
-    lines = len(settings.lengths) * len(settings.threads) * (1 + len(_asked(settings)))
+    each = bool(settings.contexts) + len(_asked(settings))
+    lines = len(settings.lengths) * len(settings.threads) * each
     try:
         with tqdm(total=lines, unit="line") as progress:
             for length in settings.lengths:
@@ -110,7 +112,8 @@ class _Lines:
             self.progress.update()
         elif asked:
             self._say("prefill")
-            context, whole = squeezed.prepare(self.model, self.ids), prefilled(self.model, self.ids)
+            context = squeezed.prepare(self.model, self.ids)
+            whole = prefilled(self.model, self.ids, CHUNK)
         if not asked:
             return
         size = held(whole)
@@ -149,7 +152,8 @@ class _Lines:
         """What, tokens and batch of every line."""
         asked = _asked(self.settings)
         lines = [(what, *each) for each in asked for what in (QUESTION, TOKEN)]
-        return [(CONTEXT, len(self.ids), 1), *lines]
+        context = [(CONTEXT, len(self.ids), 1)] if self.settings.contexts else []
+        return [*context, *lines]
 
     def _count(self) -> int:
         return len({line[1:] for line in self._wanted()})

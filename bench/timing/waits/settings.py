@@ -26,7 +26,10 @@ class Settings:
     seconds: float = setting(
         10.0, "for the steps of a line together; 3 rounds at least, 60 at most"
     )
-    contexts: int = setting(2, "how often each context is prefilled")
+    contexts: int = setting(
+        2,
+        "how often each context is prefilled; 0: its line is left out, which at 32K is most of the time",
+    )
     memory: float = setting(
         8.0, "GB of keys and values that a cache may take; larger ones are left out"
     )

@@ -31,11 +31,12 @@ class Server:
     implementation: str
 
 
-def prefilled(model: Any, ids: torch.Tensor) -> DynamicCache:
-    """Transformers' own cache of a context, filled in a single pass."""
+def prefilled(model: Any, ids: torch.Tensor, chunk: int | None = None) -> DynamicCache:
+    """Transformers' own cache of a context, filled in a single pass, or in passes of ``chunk`` tokens."""
     cache = DynamicCache(config=model.config)  # layers with a window keep no more than it
     with torch.inference_mode(), using(model, OWN_ATTENTION):
-        model.base_model(input_ids=ids[None].to(model.device), past_key_values=cache)
+        for part in ids.to(model.device).split(chunk or len(ids)):
+            model.base_model(input_ids=part[None], past_key_values=cache)
     return cache
 
 

@@ -108,3 +108,23 @@ def test_lengths_are_compared_each_for_itself(write_run: Write, tmp_path: Path) 
     assert found.notes == ()
     assert found.table["length"].tolist() == ["1024 tokens"] * 2 + ["own lengths"] * 2
     assert found.table["n"].tolist() == [12, 12, 4, 4]
+
+
+def test_cells_are_set_beside_the_oracle_of_their_own_size_and_length(
+    write_run: Write, tmp_path: Path
+) -> None:
+    oracle = {"name": "oracle", "rule": "topk"}
+    write_run(FULL)
+    write_run({**oracle, "kv_budget": 0.2}, (1, 1, 1, 0), budget=0.2)
+    write_run({**oracle, "kv_budget": 0.1}, (1, 0, 1, 0), budget=0.1)
+    write_run(squeezed(kv_budget=0.2), (1, 0, 0, 0), budget=0.2)
+    write_run(squeezed(kv_budget=0.1), (0, 0, 1, 1), budget=0.1)
+    write_run(squeezed(kv_budget=0.4), (1, 1, 1, 1), budget=0.4)
+    found, _ = compared(tmp_path)
+    beside = found.table[["label", "asked"]].join(found.beside("oracle topk"))
+    deltas = beside.set_index(["label", "asked"])["delta"].dropna()
+    assert deltas.to_dict() == {
+        ("squeezed topk", "kv_budget 0.2"): -0.5,
+        ("squeezed topk", "kv_budget 0.1"): 0.0,
+    }
+    assert found.beside("nobody").isna().all(axis=None)

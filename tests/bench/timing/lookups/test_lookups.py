@@ -4,8 +4,10 @@ import re
 
 import pandas as pd
 import pytest
+import torch
 
 from bench.timing.lookups import command, measure
+from bench.timing.lookups.reads import read
 
 SMALL = ["lengths=[1000,2000]", "heads=[4/2,2/2]", "sizes=[16,24]", "seconds=0"]
 
@@ -27,7 +29,9 @@ def test_steps_are_what_they_are_called():
     for name, found in steps.items():
         if name == measure.DENSE:
             assert found[0].shape == (1, 4, 1, 16)
-        elif name.startswith("step"):
+        elif name.endswith("only read"):
+            assert isinstance(found, float)
+        elif name.startswith(("step", "attention")):
             assert found.shape == (1, 4, 1, 16)
             assert bool(found.isfinite().all())
         else:
@@ -38,6 +42,16 @@ def test_steps_are_what_they_are_called():
             scored = found.isfinite().float().mean() if dropped else 1
             # Keys are dropped by whole clusters, of 20 and of 100 here.
             assert scored == pytest.approx(1 - int(dropped[1]) / 100 if dropped else 1, abs=0.11)
+
+
+def test_kept_groups_are_read_and_no_others():
+    made = torch.Generator().manual_seed(1)
+    keys, values = torch.randn(2, 2, 30, 5, generator=made)
+    offsets = torch.tensor([[0, 4, 4, 11, 30], [0, 1, 2, 29, 30]])
+    keep = torch.tensor([[True, True, False, True], [False, True, True, False]])
+    rows = [*range(4), *range(11, 30)]
+    want = sum(float(t[0, rows].double().sum() + t[1, 1:29].double().sum()) for t in (keys, values))
+    assert read((keys, values), keep, offsets) == pytest.approx(want, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ import json
 import shutil
 
 import pytest
+import torch
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
 from bench.timing.waits import command
+from bench.timing.waits.steps import prefilled
+from squeezed.model import attention
 
 SMALL = (
     "lengths=320",
@@ -104,9 +108,40 @@ def test_passes_of_many_tokens_are_left_out(tmp_path, capsys):
     assert "4/4" in capsys.readouterr().err  # the bar ends full
 
 
+def test_a_context_whose_line_is_left_out_is_asked_all_the_same(tmp_path, capsys):
+    rest = [each for each in SMALL if "contexts" not in each]
+    assert command.main([f"results={tmp_path}", "methods=topk", "contexts=0", *rest]) == 0
+    assert {row["what"] for row in rows(tmp_path)} == {"question", "token"}
+    assert "2/2" in capsys.readouterr().err  # the bar ends full
+
+
+def test_a_cache_filled_in_passes_holds_what_one_of_a_single_pass_does():
+    config = Gemma3TextConfig(
+        vocab_size=32,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        sliding_window=6,
+        layer_types=["sliding_attention", "full_attention"] * 2,
+    )
+    torch.manual_seed(0)
+    model = Gemma3ForCausalLM(config).eval()
+    attention.switch(model)
+    ids = torch.randint(32, (45,))
+    whole, parts = prefilled(model, ids), prefilled(model, ids, chunk=7)
+    assert parts.get_seq_length() == whole.get_seq_length() == 45
+    for ours, theirs in zip(parts.layers, whole.layers, strict=True):
+        torch.testing.assert_close(ours.keys, theirs.keys)
+        torch.testing.assert_close(ours.values, theirs.values)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        "contexts=-1",
         "together=3",
         "questions=5000",
         "lengths=1",

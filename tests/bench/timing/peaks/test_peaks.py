@@ -1,0 +1,67 @@
+"""What a context takes of memory: a line for each length, kept; and what is refused."""
+
+import pandas as pd
+import pytest
+
+from bench.config.errors import RunError
+from bench.timing.peaks import command, run
+from bench.timing.peaks.settings import STACK, Settings
+
+SMALL = {
+    "hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 8,
+    "num_key_value_heads": 4, "head_dim": 64, "vocab_size": 64,
+}  # fmt: skip
+
+
+def test_each_length_is_measured_once_and_kept(tmp_path, capsys, monkeypatch):
+    given = [f"results={tmp_path}", "lengths=[600]", "threads=1"]
+    assert command.main(given) == 0
+    table = pd.read_csv(tmp_path / "timing" / "memory.csv")
+    assert table["length"].tolist() == [600]
+    (line,) = table.to_dict("records")
+    assert line["peak_mb"] >= line["kept_mb"] > 0
+    assert line["disk_share"] == pytest.approx(line["disk_mb"] / line["kv_mb"], rel=1e-3)
+    assert "600 tokens" in capsys.readouterr().out
+
+    monkeypatch.setattr(run, "measure", None)  # what is there is not measured again
+    assert command.main(given) == 0
+
+
+def test_a_stack_of_random_layers_is_measured_beside_its_own_weights(monkeypatch):
+    monkeypatch.setattr(run, "SHAPE", SMALL)
+    found = run.measure(Settings(model=STACK, layers=12, lengths=[4096]), 4096)
+    assert found.layers == 12
+    assert found.kv == 12 * 2 * 4096 * 4 * 64 * 4
+    # The process holds keys and values, and far from twice those.
+    assert found.kv < found.peak < 2.5 * found.kv
+    assert 0.9 * found.kv < found.kept <= found.peak
+    assert found.disk < 0.05 * found.kv
+
+
+def test_a_process_that_is_ended_from_outside_is_told(monkeypatch):
+    monkeypatch.setattr(run, "measure", _ended)
+    with pytest.raises(RunError, match="300 tokens was ended from outside"):
+        run._alone(Settings(), 300)
+
+
+def _ended(*_):
+    import os
+
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("lengths=[10]", "lengths is [10]; expected numbers of at least 256"),
+        ("lengths=[]", "lengths is []"),
+        ("threads=0", "threads is 0; expected at least 1"),
+        ("layers=0", "layers is 0; expected at least 1"),
+        ("model=nobody", "nobody"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(tmp_path, capsys, change, message):
+    assert command.main([f"results={tmp_path}", change]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
