@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 import torch
-from squeezed_kernels import attend, attend_groups, children, keep_best, lookup
+from squeezed_kernels import attend, attend_groups, children, empty_table, keep_best, lookup
 
 from bench.reporting.output import as_markdown, write_text
 from bench.timing.kernels import clock
@@ -33,8 +33,13 @@ def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, St
     def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=made)
 
+    def table() -> torch.Tensor:
+        """Keys or values, in memory as an index has them."""
+        empty = empty_table(kv_heads, keys, size, dtype=torch.float32)
+        return empty.normal_(generator=made)
+
     query, scale = normal(1, query_heads, 1, size), size**-0.5
-    rows, values = normal(kv_heads, keys, size), normal(kv_heads, keys, size)
+    rows, values = table(), table()
     each = torch.ones(kv_heads, keys, dtype=torch.int32)
     above, few, many = (round(share * keys) for share in (ABOVE, SHARE, MANY))
     centroids, counts, offsets, below = {}, {}, {}, {}
