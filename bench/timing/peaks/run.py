@@ -3,7 +3,7 @@
 import multiprocessing
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ def run(settings: Settings) -> None:
             here = {**key, "length": length}
             if table.has(here) and not settings.fresh:
                 continue
-            found = _alone(settings, length)
+            found = _alone(settings, length, progress)
             table.replace([{**here, **_row(found)}])
             tqdm.write(
                 f"{length:,} tokens, {found.layers} layers that see them all: keys and values "
@@ -98,12 +98,15 @@ def _row(found: Peak) -> dict[str, object]:
     }
 
 
-def _alone(settings: Settings, length: int) -> Peak:
+def _alone(settings: Settings, length: int, progress: Any) -> Peak:
     """One length in a process of its own: what was freed before stays with a process."""
     spawning = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, mp_context=spawning) as pool:
-            return pool.submit(measure, settings, length).result()
+            found = pool.submit(measure, settings, length)
+            while not wait([found], timeout=1).done:
+                progress.refresh()  # it shows the time
+            return found.result()
     except BrokenProcessPool as error:
         raise RunError(
             f"the process that prepared {length:,} tokens was ended from outside, as systems do when memory "

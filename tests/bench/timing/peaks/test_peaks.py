@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from tqdm import tqdm
 
 from bench.config.errors import RunError
 from bench.timing.peaks import command, run
@@ -41,7 +42,7 @@ def test_a_stack_of_random_layers_is_measured_beside_its_own_weights(monkeypatch
 def test_a_process_that_is_ended_from_outside_is_told(monkeypatch):
     monkeypatch.setattr(run, "measure", _ended)
     with pytest.raises(RunError, match="300 tokens was ended from outside"):
-        run._alone(Settings(), 300)
+        run._alone(Settings(), 300, tqdm(disable=True))
 
 
 def _ended(*_):
