@@ -18,6 +18,7 @@ from bench.models import load_model
 from bench.records.provenance import commit
 from bench.timing.kernels.machine import processor_name
 from bench.timing.kernels.table import Table
+from bench.timing.memory import give_back_freed
 from bench.timing.peaks.settings import STACK, Settings
 from squeezed.model.families import require_supported
 
@@ -124,6 +125,7 @@ def measure(settings: Settings, length: int) -> Peak:
     words = model.config.get_text_config().vocab_size
     ids = torch.randint(words, (length,), generator=torch.Generator().manual_seed(0))
     squeezed.prepare(model, ids[:WARM])
+    give_back_freed()
     Path("/proc/self/clear_refs").write_text(
         "5"
     )  # the peak so far, loading the model, is forgotten
@@ -131,7 +133,9 @@ def measure(settings: Settings, length: int) -> Peak:
     start = time.perf_counter()
     context = squeezed.prepare(model, ids)
     seconds = time.perf_counter() - start
-    peak, kept = _resident("VmHWM"), _resident("VmRSS")
+    peak = _resident("VmHWM")
+    give_back_freed()
+    kept = _resident("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
         place = context.save(Path(folder) / "index", keys_values=False)
         disk = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())

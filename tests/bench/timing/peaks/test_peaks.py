@@ -33,9 +33,9 @@ def test_a_stack_of_random_layers_is_measured_beside_its_own_weights(monkeypatch
     found = run.measure(Settings(model=STACK, layers=12, lengths=[4096]), 4096)
     assert found.layers == 12
     assert found.kv == 12 * 2 * 4096 * 4 * 64 * 4
-    # The process holds keys and values, and far from twice those.
-    assert found.kv < found.peak < 2.5 * found.kv
-    assert 0.9 * found.kv < found.kept <= found.peak
+    # Keys and values stay; activations of a pass (up to 256 MiB) and copies of a layer's keys go.
+    assert 0.9 * found.kv < found.kept < 1.5 * found.kv
+    assert found.kept < found.peak < found.kept + 3 * 2**28
     assert found.disk < 0.05 * found.kv
 
 
