@@ -1,7 +1,9 @@
 """Measures each length in a process of its own, and keeps it in the table as soon as it is done."""
 
 import multiprocessing
+import os
 import tempfile
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -103,7 +105,7 @@ def _alone(settings: Settings, length: int, progress: Any) -> Peak:
     """One length in a process of its own: what was freed before stays with a process."""
     spawning = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(1, mp_context=spawning) as pool:
+        with ProcessPoolExecutor(1, spawning, _end_with_parent) as pool:
             found = pool.submit(measure, settings, length)
             while not wait([found], timeout=1).done:
                 progress.refresh()  # it shows the time
@@ -115,6 +117,18 @@ def _alone(settings: Settings, length: int, progress: Any) -> Peak:
         ) from error
     except (ValueError, OSError) as error:
         raise InputError(str(error)) from error
+
+
+def _end_with_parent() -> None:
+    """A command that is killed does not leave hours of work and gigabytes behind."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def measure(settings: Settings, length: int) -> Peak:

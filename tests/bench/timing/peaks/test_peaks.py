@@ -1,5 +1,11 @@
 """What a context takes of memory: a line for each length, kept; and what is refused."""
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from tqdm import tqdm
@@ -46,9 +52,45 @@ def test_a_process_that_is_ended_from_outside_is_told(monkeypatch):
 
 
 def _ended(*_):
-    import os
-
     os._exit(9)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bench.timing.peaks import run
+from bench.timing.peaks.settings import Settings
+from tests.bench.timing.peaks import test_peaks
+
+run.measure = test_peaks._works_for_long
+run._alone(Settings(results=Path(sys.argv[1])), 300, tqdm(disable=True))
+"""
+
+
+def _works_for_long(settings, _):
+    (settings.results / "tmp").write_text(str(os.getpid()))
+    (settings.results / "tmp").rename(settings.results / "pid")
+    time.sleep(120)
+
+
+def test_a_command_that_is_killed_leaves_no_process_behind(tmp_path):
+    command = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    until(lambda: (tmp_path / "pid").exists(), 60)
+    worker = Path("/proc") / (tmp_path / "pid").read_text()
+    assert worker.exists()
+    command.kill()
+    command.wait()
+    until(lambda: not worker.exists(), 20)
+
+
+def until(true, seconds):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
