@@ -149,10 +149,11 @@ def fingerprint(folder: Path) -> str:
     """Fingerprint of a checkpoint folder: name and size of every file that decides its outputs (weights,
     configuration, tokenizer), and its first and last MiB.
 
-    Reading a few MiB keeps the check of a finished run fast, and sees weights that were trained on. It does
-    not see what leaves the ends of every file as they were, such as an adapter merged into layers in the
-    middle, nor the checkpoint's own code; docs/records.md says what to do then. Reading more would give every
-    run that there is another identity. Of a model converted from a GGUF file it is the file's own checksum.
+    Reading a few MiB keeps the check of a finished run fast, and sees weights that were trained on. What
+    leaves the ends of every file as they were, such as an adapter merged into layers in the middle, is seen
+    once the model is loaded (``bench.runs.rows_check``); the checkpoint's own code is not. Reading more would
+    give every run that there is another identity. Of a model converted from a GGUF file it is the file's own
+    checksum.
     """
     if found := kept.origin(folder):
         return found.fingerprint

@@ -1,4 +1,4 @@
-"""Whether a run can go on: both halves of it must have the same prompts."""
+"""Whether a run can go on: both halves of it must have the same prompts, and the same weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,6 +30,26 @@ def require_same_rows(
             f"{len(records)} records there were asked other rows ({min(others)}, now {now}): "
             f"{_difference(records, groups)}; bring back the tokenizer, template or data of then, or remove "
             "the run's folder and start it again"
+        )
+
+
+def require_same_weights(records: Sequence[dict[str, Any]], now: str) -> None:
+    """Checks that a run can go on with a model that was loaded.
+
+    Its folder is found by names, sizes and the ends of the checkpoint's files, which other weights may share.
+
+    Args:
+        records: of the run, so far; those of earlier versions do not say. now: fingerprint of the weights.
+
+    Raises:
+        InputError: other weights answered some.
+    """
+    found = {record.get("provenance", {}).get("weights") for record in records}
+    if others := found - {None, now}:
+        raise InputError(
+            f"{len(records)} records there were answered by other weights ({min(others)}, now {now}), in "
+            "files of the same names and sizes; bring back the checkpoint of then, or give this one a folder "
+            "of its own: results=FOLDER"
         )
 
 

@@ -44,7 +44,10 @@ from bench.runs.questions import (
     prompt_date,
     tokenizer_of,
 )
-from bench.runs.rows_check import require_same_rows, row_fingerprints
+from bench.runs.rows_check import require_same_rows, require_same_weights, row_fingerprints
+from squeezed.model.fingerprint import of_weights
+
+WEIGHTS_DIGITS = 16  # of the fingerprint in records
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,8 @@ def _ask(
     if spec.model.threads is not None:
         torch.set_num_threads(spec.model.threads)
     model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
+    weights = of_weights(model)[:WEIGHTS_DIGITS]
+    require_same_weights(records.records, weights)
     compiled([spec])
     asking = Asking.of(spec, model, tokenizer)
     missing = sum(len(examples) for _, examples in wanted)
@@ -229,7 +234,7 @@ def _ask(
             prepared = ready(asking, _prepared(asking, group, shelf))
             for batch in batches(examples, spec.batch_size):
                 for record in answer(asking, group, prepared, batch):
-                    records.append(record | {"provenance": origin})
+                    records.append(record | {"provenance": origin | {"weights": weights}})
                 bar.update(len(batch))
 
 

@@ -39,6 +39,22 @@ def of_model(model: PreTrainedModel) -> str:
     switch = rope.switch_of(model.config.get_text_config())
     if switch is not None:
         digest.update(f"{switch.kind} at one length".encode())
+    _add_weights(digest, model)
+    return digest.hexdigest()
+
+
+@torch.no_grad()
+def of_weights(model: PreTrainedModel) -> str:
+    """Hash of a sample of every weight, and of adapters, as ``of_model`` has it.
+
+    It stays the same whatever a later library makes of the same configuration.
+    """
+    digest = hashlib.sha256()
+    _add_weights(digest, model)
+    return digest.hexdigest()
+
+
+def _add_weights(digest: hashlib._Hash, model: PreTrainedModel) -> None:
     for name, weight in model.named_parameters():
         for part, tensor in weights.parts(name, weight):
             _add(
@@ -50,7 +66,6 @@ def of_model(model: PreTrainedModel) -> str:
         _add(digest, name, tensor)
     for state in adapters.states(model):
         digest.update(json.dumps(state, sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def _add(digest: hashlib._Hash, name: str, tensor: torch.Tensor) -> None:

@@ -1,6 +1,7 @@
-"""Prompts of a run: what the chat template is given, its date, and no second half on other rows."""
+"""Prompts of a run: what the chat template is given, its date; no second half on other rows or weights."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
+from bench.records import provenance
 from bench.records.files import CHECK, checksum, read_records
 from bench.runs import questions
 
@@ -134,6 +136,39 @@ def test_a_run_does_not_go_on_with_other_rows(bench: Bench, tmp_path: Path) -> N
     path.write_bytes(json.dumps({**bare, CHECK: checksum(bare)}).encode() + b"\n")
     assert bench("method=full").code == 0
     assert [record["id"] for record in read_records(path)] == [first["id"], second["id"]]
+
+
+def test_a_run_does_not_go_on_with_other_weights(
+    bench: Bench, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is found by the ends of the checkpoint's files, which an adapter may leave as they are."""
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(tiny, folder)
+    monkeypatch.setattr(provenance, "HASHED_BYTES", 64)
+    asked = ("method=full", f"model.path={folder}")
+
+    def run() -> Any:
+        provenance.fingerprint.cache_clear()
+        questions.loaded_model.cache_clear()
+        return bench(*asked)
+
+    assert run().code == 0
+    path, (first, _) = of_run(tmp_path)
+    half = path.read_bytes().splitlines(keepends=True)[0]
+    path.write_bytes(half)
+    weights = folder / "model.safetensors"
+    was, size = weights.read_bytes(), weights.stat().st_size
+    with weights.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(bytes(size // 4))
+    result = run()
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert f"answered by other weights ({first['provenance']['weights']}, now " in result.err
+    assert path.read_bytes() == half
+    weights.write_bytes(was)
+    assert run().code == 0
+    assert len(read_records(path)) == 2
 
 
 @pytest.mark.parametrize(
