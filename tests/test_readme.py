@@ -25,6 +25,7 @@ def test_quoted_tables_are_the_committed_ones(page):
         for line, whole in zip(lines, committed, strict=True):
             assert whole.startswith(line), path
             assert line.endswith("|") or line == whole, path
+        assert len({line.count("|") for line in lines if line.startswith("|")}) <= 1, path
 
 
 def test_its_shares_of_a_wait_are_those_of_the_timings():

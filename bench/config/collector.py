@@ -14,9 +14,11 @@ def uncollected(*, last: bool = False) -> Iterator[None]:
     report of 760 runs.
 
     Args:
-        last: this is the last work of the process: what is there at its end is never looked through, where
-            the collector would do it twice, at the end of the block and at that of the process.
+        last: this is the last work of the process: what is there at its end is not looked through, where
+            the collector would do it twice, at the end of the block and at that of the process. If it was not
+            the last after all, the next block gives it back to the collector.
     """
+    gc.unfreeze()
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -30,7 +30,8 @@ def build_layers(
 ) -> tuple[LayerIndex, ...]:
     """The layers' indexes, as of ``build_layer``. Takes the states out of the list one by one.
 
-    Keys and values in cluster order are copies: all layers' at once would take twice the memory.
+    Keys and values in cluster order are copies: all layers' at once would take twice the memory. On a
+    processor one layer in eight is worked on at a time, at least one, the last ones first.
     """
 
     def build(each: LayerStates) -> LayerIndex:

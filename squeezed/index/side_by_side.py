@@ -32,13 +32,19 @@ def side_by_side(
     """What ``work`` makes of each of ``given``, in their order.
 
     Takes them out of the list one by one, the last one first, so that what nobody else holds is freed as soon
-    as it was worked on. An error, or Ctrl-C, stops the workers after what they are at.
+    as it was worked on. An error, or Ctrl-C, stops all workers after what they are at.
 
     Args:
-        workers: threads that work, each with its share of torch's; 1: the caller's own thread.
+        workers: threads that work, with torch's threads shared out among them; 1: the caller's own thread.
+            They know the caller's gradient and inference mode. While they are at work, threads that others
+            begin get a worker's share of torch's threads.
     """
     made: dict[int, Made] = {}
     lock = Lock()
+
+    def stop() -> None:
+        with lock:
+            given.clear()
 
     def run() -> None:
         while True:
@@ -47,29 +53,40 @@ def side_by_side(
                     return
                 place = len(given) - 1
                 each = given.pop()
-            made[place] = work(each)
+            try:
+                made[place] = work(each)
+            except BaseException:
+                stop()
+                raise
             del each
 
     if workers == 1:
         run()
     else:
-        _in_threads(run, workers, given)
+        _in_threads(run, workers, stop)
     return tuple(made[place] for place in range(len(made)))
 
 
-def _in_threads(run: Callable[[], None], workers: int, given: list[Given]) -> None:
+def _in_threads(run: Callable[[], None], workers: int, stop: Callable[[], None]) -> None:
     threads = torch.get_num_threads()
     gradients, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
-    def as_the_caller() -> None:  # what torch knows for each thread apart
-        torch.set_num_threads(max(1, threads // workers))
+    def as_the_caller(number: int) -> None:
+        share, left = divmod(threads, workers)
+        # A thread takes the number last set anywhere when it first needs one; asking for it first is that.
+        torch.get_num_threads()
+        torch.set_num_threads(max(1, share + (number < left)))
         with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
             run()
 
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for each in [pool.submit(as_the_caller) for _ in range(workers)]:
-                each.result()
-        finally:
-            given.clear()
-            torch.set_num_threads(threads)  # for threads to come, which take the number last set
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            begun = [pool.submit(as_the_caller, number) for number in range(workers)]
+            try:
+                for each in begun:
+                    each.result()
+            except BaseException:
+                stop()
+                raise
+    finally:
+        torch.set_num_threads(threads)  # for threads to come, which take the number last set

@@ -115,8 +115,10 @@ def write_image(figure: Figure, path: Path) -> Path:
     def save(place: Path) -> None:
         if kind == "png":
             # The same bytes as savefig's, which goes through the whole figure once more before it draws.
+            before = figure.get_dpi()
             figure.set_dpi(DPI)
             FigureCanvasAgg(figure).print_png(place, metadata=PLAIN[kind])
+            figure.set_dpi(before)
         else:
             figure.savefig(place, format=kind, dpi=DPI, metadata=PLAIN[kind])
 

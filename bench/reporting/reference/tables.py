@@ -106,7 +106,7 @@ def _memory(rows: pd.DataFrame) -> Made:
     numbers = rows.astype(dict.fromkeys(measured, float))
     shown = pd.DataFrame(
         {
-            "model": numbers["model"],
+            "model": numbers["model"] + ", " + numbers["dtype"],
             "tokens": [f"{int(length):,}" for length in numbers["length"]],
             "layers that see them all": numbers["full_layers"].astype(int),
             "keys and values, MB": [f"{size:,.0f}" for size in numbers["kv_mb"]],

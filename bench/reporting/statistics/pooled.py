@@ -58,11 +58,13 @@ class Pool:
 
         Returns:
             ``delta``, ``delta_ci_low`` and ``delta_ci_high``, with the index of ``table``; NaN in cells
-            without measurements, in that cell itself and where there is none.
+            without measurements, in that cell itself, and where there is none or it has none.
         """
         rows = self.table.to_dict("records")
         references = {
-            (row["length"], row["asked"]): row[CELL] for row in rows if row["label"] == label
+            (row["length"], row["asked"]): row[CELL]
+            for row in rows
+            if row["label"] == label and pd.notna(row["score"])
         }
         found = []
         for row in rows:

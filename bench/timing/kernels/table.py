@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bench.config.spec import digest
+
 Row = dict[str, str]
 
 KEYS = (
@@ -69,6 +71,14 @@ class Table:
             temporary.replace(self.path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def named(model: str, path: str | None) -> str:
+    """A model in a table; the name alone does not tell which one a path means."""
+    if path is None:
+        return model
+    place = str(Path(path).expanduser().resolve())
+    return f"{model} ({Path(path).name} {digest(place)[:4]})"
 
 
 def _text(value: object) -> str:

@@ -10,7 +10,7 @@ from squeezed_kernels import attend, attend_groups, children, empty_table, keep_
 from bench.reporting.output import as_markdown, write_text
 from bench.timing.kernels import clock
 from bench.timing.kernels.machine import processor_name
-from bench.timing.lookups.reads import read
+from bench.timing.lookups.reads import Reading
 from bench.timing.lookups.settings import Settings
 from squeezed.methods.coded import CodedKeys
 from squeezed.methods.sketched import Lookup
@@ -88,15 +88,17 @@ def steps(query_heads: int, kv_heads: int, size: int, keys: int) -> dict[str, St
     every = torch.ones(kv_heads, 1, dtype=torch.bool)
     one = torch.tensor([[0, keys]]).expand(kv_heads, -1)
     kept = chosen[None, :, None].contiguous()
-    tables = rows, values
+    whole, tenth = (
+        Reading.of(rows, values, *each) for each in ((every, one), (chosen, offsets[few]))
+    )
 
     return {
         DENSE: lambda: attend(query, rows[None], values[None], None, scale),
         f"attention to {BUDGET:.0%} of the clusters": (
             lambda: attend_groups(query, rows, values, kept, offsets[few], scale)[0]
         ),
-        "all rows, only read": lambda: read(tables, every, one),
-        f"{BUDGET:.0%} of the clusters, only read": lambda: read(tables, chosen, offsets[few]),
+        "all rows, only read": whole.sum,
+        f"{BUDGET:.0%} of the clusters, only read": tenth.sum,
         f"lookup of {SHARE:.0%} centroids": lambda: by_centroids(few),
         f"lookup of {MANY:.0%} centroids": lambda: by_centroids(many),
         **{

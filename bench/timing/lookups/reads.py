@@ -1,5 +1,7 @@
 """Reading rows and doing next to nothing with them: what memory alone allows."""
 
+from dataclasses import dataclass
+
 import numba
 import numpy as np
 import torch
@@ -7,29 +9,43 @@ from squeezed_kernels.cpu.tile import prefetch_rows
 
 
 @numba.njit(nogil=True, fastmath=True)
-def _read(table: np.ndarray, head: int, starts: np.ndarray, ends: np.ndarray) -> np.float32:
+def _read(keys: np.ndarray, values: np.ndarray, runs: np.ndarray) -> np.float32:
     total = np.float32(0)
-    for number in range(len(starts)):
-        if number + 1 < len(starts):  # as the loops of attention do
-            prefetch_rows(table, head, starts, number + 1, number + 2)
-        # A run of its own, so that the loop over it is made of vectors.
-        run = table[head, starts[number] : ends[number]].reshape(-1)
-        for place in range(len(run)):
-            total += run[place]
+    for table in (keys, values):
+        for number in range(len(runs)):
+            head, start, end = runs[number]
+            # As attention of one query does: where the next run begins, the processor cannot guess.
+            if number + 1 < len(runs):
+                prefetch_rows(table, runs[number + 1, 0], runs[number + 1], 1, 2)
+            # A run of its own, so that the loop over it is made of vectors.
+            run = table[head, start:end].reshape(-1)
+            for place in range(len(run)):
+                total += run[place]
     return total
 
 
-def read(tables: tuple[torch.Tensor, ...], keep: torch.Tensor, offsets: torch.Tensor) -> float:
-    """The sum of all numbers in the rows of kept groups, read group by group.
+@dataclass(frozen=True)
+class Reading:
+    """Rows of kept groups, to be read group by group.
 
-    Args:
-        tables: float32 ``[H, N, D]`` each. keep: bool ``[H, C]``. offsets: int ``[H, C + 1]``, in rows.
+    Attributes:
+        keys, values: float32 ``[H, N, D]``. runs: int64 ``[R, 3]``, of each its head, first row and end.
     """
-    total = 0.0
-    for head, kept in enumerate(keep):
-        starts, ends = (
-            each[kept].long().numpy() for each in (offsets[head, :-1], offsets[head, 1:])
-        )
-        for table in tables:
-            total += float(_read(table.numpy(), head, starts, ends))
-    return total
+
+    keys: np.ndarray
+    values: np.ndarray
+    runs: np.ndarray
+
+    @classmethod
+    def of(
+        cls, keys: torch.Tensor, values: torch.Tensor, keep: torch.Tensor, offsets: torch.Tensor
+    ) -> "Reading":
+        """``keep``: bool ``[H, C]``. ``offsets``: int ``[H, C + 1]``, in rows."""
+        heads, groups = keep.nonzero(as_tuple=True)
+        ends = offsets[heads, groups], offsets[heads, groups + 1]
+        runs = torch.stack([heads, *(each.long() for each in ends)], dim=1)
+        return cls(keys.numpy(), values.numpy(), runs.numpy())
+
+    def sum(self) -> float:
+        """The sum of all numbers in those rows."""
+        return float(_read(self.keys, self.values, self.runs))

@@ -2,11 +2,11 @@
 
 import multiprocessing
 import os
+import signal
 import tempfile
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from tqdm import tqdm
 import squeezed
 from bench.config.errors import InputError, RunError
 from bench.models import load_model
+from bench.records.failures import out_of_memory
 from bench.records.provenance import commit
 from bench.timing.kernels.machine import processor_name
-from bench.timing.kernels.table import Table
+from bench.timing.kernels.table import Table, named
 from bench.timing.memory import give_back_freed
 from bench.timing.peaks.settings import STACK, Settings
 from squeezed.model.families import require_supported
@@ -67,7 +68,7 @@ def run(settings: Settings) -> None:
     key = {
         "device": processor_name(),
         "commit": commit(),
-        "model": settings.model,
+        "model": named(settings.model, settings.path),
         "dtype": settings.dtype,
         "threads": settings.threads,
         "layers": settings.layers if settings.model == STACK else "",
@@ -104,45 +105,72 @@ def _row(found: Peak) -> dict[str, object]:
 def _alone(settings: Settings, length: int, progress: Any) -> Peak:
     """One length in a process of its own: what was freed before stays with a process."""
     spawning = multiprocessing.get_context("spawn")
+    ours, theirs = spawning.Pipe(duplex=False)
+    child = spawning.Process(target=_send, args=(theirs, _measured, settings, length))
+    # A terminal sends Ctrl-C to both; the child never sees it, and is ended below.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with ProcessPoolExecutor(1, spawning, _end_with_parent) as pool:
-            found = pool.submit(measure, settings, length)
-            while not wait([found], timeout=1).done:
-                progress.refresh()  # it shows the time
-            return found.result()
-    except BrokenProcessPool as error:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    theirs.close()
+    try:
+        while not ours.poll(1):
+            progress.refresh()  # it shows the time
+        found: Peak | Exception = ours.recv()
+    except EOFError as error:
         raise RunError(
-            f"the process that prepared {length:,} tokens was ended from outside, as systems do when memory "
-            "is short; ask for a smaller length"
+            f"the process that prepared {length:,} tokens was ended from outside, as systems do when "
+            "memory is short; ask for a smaller length"
         ) from error
-    except (ValueError, OSError) as error:
-        raise InputError(str(error)) from error
+    finally:
+        child.kill()
+        child.join()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _send(to: Any, measured: Callable[..., object], *given: object) -> None:
+    """Sends what was measured, or the error to raise."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # The bars of loading would take a lock of all processes, and leave it behind where this one is killed.
+    tqdm.set_lock(threading.RLock())
+    to.send(measured(*given))
 
 
 def _end_with_parent() -> None:
     """A command that is killed does not leave hours of work and gigabytes behind."""
     parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
-def measure(settings: Settings, length: int) -> Peak:
+def _measured(settings: Settings, length: int) -> Peak | Exception:
+    try:
+        model = _model(settings)
+        require_supported(model)
+        return measure(model, length, settings.threads)
+    except ValueError as error:
+        return InputError(str(error))
+    except Exception as error:
+        if out_of_memory(error):
+            return RunError(f"{length:,} tokens do not fit into memory; ask for a smaller length")
+        if isinstance(error, OSError):
+            return RunError(f"{length:,} tokens could not be measured: {error}")
+        raise
+
+
+def measure(model: Any, length: int, threads: int) -> Peak:
     """Prepares one context in this process."""
-    torch.set_num_threads(settings.threads)
-    model = _model(settings)
-    require_supported(model)
+    torch.set_num_threads(threads)
     words = model.config.get_text_config().vocab_size
     ids = torch.randint(words, (length,), generator=torch.Generator().manual_seed(0))
     squeezed.prepare(model, ids[:WARM])
     give_back_freed()
-    Path("/proc/self/clear_refs").write_text(
-        "5"
-    )  # the peak so far, loading the model, is forgotten
+    # The peak so far, of loading the model, is forgotten.
+    Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     start = time.perf_counter()
     context = squeezed.prepare(model, ids)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,12 +11,11 @@ from transformers import DynamicCache
 
 import squeezed
 from bench.config.errors import InputError
-from bench.config.spec import digest
 from bench.models import load_model
 from bench.records.provenance import commit
 from bench.timing.kernels.clock import MOST, Times, summary
 from bench.timing.kernels.machine import processor_name
-from bench.timing.kernels.table import Row, Table
+from bench.timing.kernels.table import Row, Table, named
 from bench.timing.waits import methods
 from bench.timing.waits.profile import profiled
 from bench.timing.waits.settings import METHODS, Settings
@@ -242,7 +240,13 @@ class _Lines:
 
     def _key(self, what: str, tokens: int, batch: int) -> dict[str, object]:
         given = self.settings
-        machine = (processor_name(), commit(), _named(given), given.dtype, self.threads)
+        machine = (
+            processor_name(),
+            commit(),
+            named(given.model, given.path),
+            given.dtype,
+            self.threads,
+        )
         line = (len(self.ids), what, tokens, batch, given.kv_budget)
         return dict(zip(KEYS, (*machine, *line), strict=True))
 
@@ -280,14 +284,6 @@ def _asked(settings: Settings) -> list[tuple[int, int]]:
     """Tokens and batch of every pass that is not too large."""
     every = [(tokens, batch) for batch in settings.batches for tokens in settings.questions]
     return [(tokens, batch) for tokens, batch in every if tokens * batch <= settings.together]
-
-
-def _named(settings: Settings) -> str:
-    """The model in the table; the name alone does not tell which one a path means."""
-    if settings.path is None:
-        return settings.model
-    place = str(Path(settings.path).expanduser().resolve())
-    return f"{settings.model} ({Path(settings.path).name} {digest(place)[:4]})"
 
 
 def _timed(step: Callable[[], object]) -> tuple[float, float]:

@@ -28,7 +28,7 @@ class Settings:
     )
     contexts: int = setting(
         2,
-        "how often each context is prefilled; 0: its line is left out, which at 32K is most of the time",
+        "how often each context is prefilled; 0: not timed, which saves most of the time at 32K tokens",
     )
     memory: float = setting(
         8.0, "GB of keys and values that a cache may take; larger ones are left out"

@@ -37,5 +37,7 @@ def test_after_the_last_work_what_is_there_is_never_looked_through() -> None:
             kept = [[] for _ in range(100)]
         assert gc.get_freeze_count() > len(kept)
         assert gc.isenabled()
+        with uncollected():  # it was not the last
+            assert gc.get_freeze_count() == 0
     finally:
         gc.unfreeze()

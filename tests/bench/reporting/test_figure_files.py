@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.reporting.figures import files
 from bench.reporting.figures.files import write_drawn
-from bench.reporting.figures.style import Drawn
+from bench.reporting.figures.style import Drawn, applied
 
 Made = Callable[..., files.Written]
 
@@ -83,3 +83,22 @@ def test_a_format_that_is_not_there_is_drawn(made: Made, times: list[int], tmp_p
 def test_what_has_no_figure_is_remembered_with_its_note(made: Made, times: list[int]) -> None:
     assert made() == made() == files.Written([], ("nothing to see",))
     assert len(times) == 1
+
+
+def test_a_png_has_the_bytes_that_savefig_gives_it(tmp_path: Path) -> None:
+    def draw() -> Figure:
+        figure = Figure(figsize=(2, 1), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([1, 3, 2])
+        axes.set_ylabel("a long name of what is drawn")
+        figure.suptitle("a title")
+        return figure
+
+    ours = draw()
+    files.write_image(ours, tmp_path / "ours.png")
+    before = ours.get_dpi()
+    applied(draw().savefig)(
+        tmp_path / "theirs.png", format="png", dpi=files.DPI, metadata=files.PLAIN["png"]
+    )
+    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "theirs.png").read_bytes()
+    assert ours.get_dpi() == before != files.DPI

@@ -128,3 +128,16 @@ def test_cells_are_set_beside_the_oracle_of_their_own_size_and_length(
         ("squeezed topk", "kv_budget 0.1"): 0.0,
     }
     assert found.beside("nobody").isna().all(axis=None)
+
+
+def test_an_oracle_that_is_blank_is_nothing_to_compare_with(
+    write_run: Write, tmp_path: Path
+) -> None:
+    on_all_tasks(write_run, FULL, (1, 1, 1, 1), (1, 1, 1, 1), (0, 0, 0, 0))
+    for budget in (0.1, 0.2):
+        on_all_tasks(write_run, squeezed(kv_budget=budget), (1, 1, 1, 0), (1, 1, 1, 1), (0,) * 4)
+    for task in TASKS[:2]:
+        write_run({"name": "oracle", "rule": "topk", "kv_budget": 0.1}, subtask=task, budget=0.1)
+    found, table = compared(tmp_path)
+    assert pd.isna(table.loc["oracle topk", "score"])
+    assert found.beside("oracle topk").isna().all(axis=None)

@@ -20,10 +20,12 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-def test_an_index_has_the_same_bits_on_one_thread_and_on_two(two_threads):
+@pytest.mark.parametrize("threads", [2, 3])
+def test_an_index_has_the_same_bits_on_one_thread_and_on_several(two_threads, threads):
     model = tiny_llama(2, layers=17)
     attention.switch(model)
     states = prefill(model, random_ids(1061, 3), 100)
+    torch.set_num_threads(threads)
     assert workers_for(17, torch.device("cpu")) == 2
     together = build_layers(list(states), (0.01, 0.05), 100, 0)
     torch.set_num_threads(1)
@@ -31,8 +33,12 @@ def test_an_index_has_the_same_bits_on_one_thread_and_on_two(two_threads):
     for ours, theirs in zip(together, alone, strict=True):
         assert torch.equal(ours.positions, theirs.positions)
         assert torch.equal(ours.keys, theirs.keys)
+        assert torch.equal(ours.values, theirs.values)
+        assert torch.equal(ours.levels[0].spread, theirs.levels[0].spread)
         for level, other in zip(ours.levels, theirs.levels, strict=True):
             assert torch.equal(level.centroids, other.centroids)
+            assert torch.equal(level.offsets, other.offsets)
+            assert torch.equal(level.counts, other.counts)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -54,25 +60,43 @@ def test_workers_share_the_threads_and_what_torch_knows_of_the_caller(two_thread
         assert set(side_by_side(known, [0] * 4, 2)) == {(1, False, True)}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_is_the_callers_and_stops_the_others(two_threads, workers):
-    done = []
-    begun = threading.Event()
+def test_all_threads_are_shared_out(two_threads):
+    torch.set_num_threads(7)
+    together = threading.Barrier(3)
+
+    def share(_):
+        together.wait(10)  # so that each of the three works on one
+        return torch.get_num_threads()
+
+    assert sorted(side_by_side(share, [0] * 3, 3)) == [2, 2, 3]
+    assert torch.get_num_threads() == 7
+
+
+@pytest.mark.parametrize("which", ["the first worker", "the second worker"])
+def test_an_error_of_any_worker_is_the_callers_and_stops_the_others(two_threads, which):
+    together, done, failed = threading.Barrier(2), [], threading.Event()
 
     def work(each):
-        if each == 99:
-            begun.wait(5)
-            raise RuntimeError("the last one first")
-        begun.set()
+        if each >= 98:  # one for each worker
+            together.wait(10)
+            if (each == 99) == (which == "the first worker"):
+                failed.set()
+                raise RuntimeError("no memory")
+            failed.wait(10)
         done.append(each)
         threading.Event().wait(0.01)
 
-    if workers == 1:
-        begun.set()
-    with pytest.raises(RuntimeError, match="the last one first"):
-        side_by_side(work, list(range(100)), workers)
-    assert len(done) < 99
+    with pytest.raises(RuntimeError, match="no memory"):
+        side_by_side(work, list(range(100)), 2)
+    assert len(done) < 50
     assert torch.get_num_threads() == 2
+
+
+def test_an_error_of_the_only_worker_is_the_callers(two_threads):
+    given = [0, 1, 2]
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda each: 1 / (each - 1), given, 1)
+    assert given == []
 
 
 def test_few_layers_and_other_devices_are_worked_on_one_by_one(two_threads):

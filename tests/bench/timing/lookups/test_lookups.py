@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.timing.lookups import command, measure
-from bench.timing.lookups.reads import read
+from bench.timing.lookups.reads import Reading
 
 SMALL = ["lengths=[1000,2000]", "heads=[4/2,2/2]", "sizes=[16,24]", "seconds=0"]
 
@@ -51,7 +51,7 @@ def test_kept_groups_are_read_and_no_others():
     keep = torch.tensor([[True, True, False, True], [False, True, True, False]])
     rows = [*range(4), *range(11, 30)]
     want = sum(float(t[0, rows].double().sum() + t[1, 1:29].double().sum()) for t in (keys, values))
-    assert read((keys, values), keep, offsets) == pytest.approx(want, abs=1e-4)
+    assert Reading.of(keys, values, keep, offsets).sum() == pytest.approx(want, abs=1e-4)
 
 
 @pytest.mark.parametrize(

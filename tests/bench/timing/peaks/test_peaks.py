@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from tqdm import tqdm
 
-from bench.config.errors import RunError
+from bench.config.errors import InputError, RunError
 from bench.timing.peaks import command, run
 from bench.timing.peaks.settings import STACK, Settings
 
@@ -30,13 +30,14 @@ def test_each_length_is_measured_once_and_kept(tmp_path, capsys, monkeypatch):
     assert line["disk_share"] == pytest.approx(line["disk_mb"] / line["kv_mb"], rel=1e-3)
     assert "600 tokens" in capsys.readouterr().out
 
-    monkeypatch.setattr(run, "measure", None)  # what is there is not measured again
+    monkeypatch.setattr(run, "_alone", None)  # what is there is not measured again
     assert command.main(given) == 0
 
 
 def test_a_stack_of_random_layers_is_measured_beside_its_own_weights(monkeypatch):
     monkeypatch.setattr(run, "SHAPE", SMALL)
-    found = run.measure(Settings(model=STACK, layers=12, lengths=[4096]), 4096)
+    model = run._model(Settings(model=STACK, layers=12, lengths=[4096]))
+    found = run.measure(model, 4096, 1)
     assert found.layers == 12
     assert found.kv == 12 * 2 * 4096 * 4 * 64 * 4
     # Keys and values stay; activations of a pass (up to 256 MiB) and copies of a layer's keys go.
@@ -46,7 +47,7 @@ def test_a_stack_of_random_layers_is_measured_beside_its_own_weights(monkeypatch
 
 
 def test_a_process_that_is_ended_from_outside_is_told(monkeypatch):
-    monkeypatch.setattr(run, "measure", _ended)
+    monkeypatch.setattr(run, "_measured", _ended)
     with pytest.raises(RunError, match="300 tokens was ended from outside"):
         run._alone(Settings(), 300, tqdm(disable=True))
 
@@ -65,7 +66,7 @@ from bench.timing.peaks import run
 from bench.timing.peaks.settings import Settings
 from tests.bench.timing.peaks import test_peaks
 
-run.measure = test_peaks._works_for_long
+run._measured = test_peaks._works_for_long
 run._alone(Settings(results=Path(sys.argv[1])), 300, tqdm(disable=True))
 """
 
@@ -83,7 +84,33 @@ def test_a_command_that_is_killed_leaves_no_process_behind(tmp_path):
     assert worker.exists()
     command.kill()
     command.wait()
-    until(lambda: not worker.exists(), 20)
+    until(lambda: not worker.exists() or " Z " in (worker / "stat").read_text(), 20)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (ValueError("no such layer"), InputError, "no such layer"),
+        (OSError("disk full"), RunError, "300 tokens could not be measured: disk full"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), RunError, "do not fit"),
+        (MemoryError(), RunError, "do not fit"),
+    ],
+)
+def test_what_goes_wrong_is_told_in_one_line(monkeypatch, error, raised, said):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(run, "_model", fail)
+    found = run._measured(Settings(), 300)
+    assert type(found) is raised
+    assert said in str(found)
+
+
+def test_models_of_two_folders_under_one_name_are_two(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_alone", lambda *_: run.Peak(1, 10, 20, 10, 1, 1.0))
+    for folder in ("one", "two"):
+        run.run(Settings(path=str(tmp_path / folder), lengths=[300], results=tmp_path))
+    assert len(pd.read_csv(tmp_path / "timing" / "memory.csv")) == 2
 
 
 def until(true, seconds):
