@@ -11,6 +11,7 @@ MINOR = [
     *("lookup_budget", "measured_sparsity", "p_sign", "p_wilcoxon", "inside_noise", "identical"),
     *("empty", "tasks", "contexts", "complete", "delta_ci_low", "delta_ci_high"),
     *("score_ci_low", "score_ci_high", "index_bytes", "index, bytes"),
+    *("oracle_delta_ci_low", "oracle_delta_ci_high"),
 ]
 
 
@@ -23,7 +24,7 @@ def whole(table: pd.DataFrame) -> dict[str, Any]:
 def important(table: pd.DataFrame) -> dict[str, Any]:
     """As ``whole``, at most ``ROWS`` and ``COLUMNS``; ``cut``: what is not shown, in words."""
     shown = table
-    for name in ("score", "delta"):
+    for name in ("score", "delta", "oracle_delta"):
         if f"{name}_ci_low" in shown:
             shown = shown.assign(**{name: with_interval(shown, name)})
     shown = shown.drop(columns=[name for name in MINOR if name in shown])

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.cli import report
+from bench.reporting.page import cells
 from bench.reporting.page.cells import COLUMNS, ROWS
 from tests.bench.reporting.conftest import FULL, run_writer, squeezed
 
@@ -172,3 +174,16 @@ def test_the_page_is_self_contained_and_escaped(write_run: Write, tmp_path: Path
     tex = (tmp_path / "out/tables/mini-ruler-suite-2x2.tex").read_text()
     assert r"niah\_" not in tex
     assert r"sparsity 0.9" in tex
+
+
+def test_differences_to_full_attention_and_to_the_oracle_stand_in_one_column_each() -> None:
+    row = {"method": "ours", "score": 0.5, "score_ci_low": 0.4, "score_ci_high": 0.6}
+    for name, delta in (("delta", -0.1), ("oracle_delta", -0.02)):
+        row |= {name: delta, f"{name}_ci_low": delta - 0.01, f"{name}_ci_high": delta + 0.01}
+    shown = cells.important(pd.DataFrame([row]))
+    assert dict(zip(shown["header"], shown["rows"][0], strict=True)) == {
+        "method": "ours",
+        "score": "0.500 (0.400 to 0.600)",
+        "delta": "-0.100 (-0.110 to -0.090)",
+        "oracle_delta": "-0.020 (-0.030 to -0.010)",
+    }
