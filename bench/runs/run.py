@@ -218,6 +218,7 @@ def _ask(
     model, tokenizer = loaded_model(spec.model), tokenizer_of(spec.model)
     weights = of_weights(model)[:WEIGHTS_DIGITS]
     require_same_weights(records.records, weights)
+    origin = {**origin, "weights": weights}
     compiled([spec])
     asking = Asking.of(spec, model, tokenizer)
     missing = sum(len(examples) for _, examples in wanted)
@@ -234,7 +235,7 @@ def _ask(
             prepared = ready(asking, _prepared(asking, group, shelf))
             for batch in batches(examples, spec.batch_size):
                 for record in answer(asking, group, prepared, batch):
-                    records.append(record | {"provenance": origin | {"weights": weights}})
+                    records.append(record | {"provenance": origin})
                 bar.update(len(batch))
 
 

@@ -116,9 +116,8 @@ def _memory(rows: pd.DataFrame) -> Made:
         }
     )
     facts = {
-        "machine": f"{several(rows['device'])}, {several(rows['threads'])} threads",
-        "commit": several(rows["commit"]),
-        "libraries": f"torch {several(rows['torch'])}",
+        **waits.where_from(rows),
+        "threads of a process": several(rows["threads"]),
         "n": f"{len(rows)} contexts, each in a process of its own",
     }
     return Made(rows, shown, None, facts)

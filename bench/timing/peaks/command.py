@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from bench.config.errors import InputError
 from bench.config.plain import Plain
+from bench.timing.asked import check_model
 from bench.timing.peaks.settings import STACK, Settings
 
 
@@ -21,8 +22,6 @@ def _measure(settings: Settings) -> None:
 
 
 def _check(settings: Settings) -> None:
-    from bench import models
-
     if not sys.platform.startswith("linux"):
         raise InputError("a process's peak is read from /proc, which this system does not have")
     if not settings.lengths or min(settings.lengths) < 256:
@@ -30,12 +29,8 @@ def _check(settings: Settings) -> None:
     for name in ("layers", "threads"):
         if getattr(settings, name) < 1:
             raise InputError(f"{name} is {getattr(settings, name)}; expected at least 1")
-    if settings.model == STACK:
-        return
-    try:
-        models.check(settings.model, settings.path, settings.dtype)
-    except (ValueError, FileNotFoundError) as error:
-        raise InputError(str(error)) from error
+    if settings.model != STACK:
+        check_model(settings.model, settings.path, settings.dtype)
 
 
 MEMORY = Plain(

@@ -159,7 +159,7 @@ def _measured(settings: Settings, length: int) -> Peak | Exception:
             return RunError(f"{length:,} tokens do not fit into memory; ask for a smaller length")
         if isinstance(error, OSError):
             return RunError(f"{length:,} tokens could not be measured: {error}")
-        raise
+        return error  # raised where the command can be told of it
 
 
 def measure(model: Any, length: int, threads: int) -> Peak:
@@ -167,9 +167,8 @@ def measure(model: Any, length: int, threads: int) -> Peak:
     torch.set_num_threads(threads)
     words = model.config.get_text_config().vocab_size
     ids = torch.randint(words, (length,), generator=torch.Generator().manual_seed(0))
-    for (
-        weight
-    ) in model.parameters():  # of files that are mapped, parts that nobody has read are not there
+    # Of files that are mapped, parts that nobody has read are not in memory.
+    for weight in model.parameters():
         weight.detach().sum()
     squeezed.prepare(model, ids[:WARM])
     give_back_freed()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.config.errors import InputError
 from bench.config.plain import Plain
+from bench.timing.asked import check_model
 from bench.timing.waits.settings import METHODS, Settings
 
 
@@ -23,8 +24,6 @@ def _measure(settings: Settings) -> None:
 
 
 def _check(settings: Settings) -> None:
-    from bench import models
-
     for name, least in (("lengths", 256), ("batches", 1), ("questions", 2), ("threads", 1)):
         values = getattr(settings, name)
         if not values or min(values) < least:
@@ -45,10 +44,7 @@ def _check(settings: Settings) -> None:
         raise InputError(f"kv_budget is {settings.kv_budget}; expected a share in (0, 1]")
     if settings.contexts < 0 or settings.seconds < 0 or settings.memory <= 0:
         raise InputError("contexts and seconds must be 0 or more, and memory above 0")
-    try:
-        models.check(settings.model, settings.path, settings.dtype)
-    except (ValueError, FileNotFoundError) as error:
-        raise InputError(str(error)) from error
+    check_model(settings.model, settings.path, settings.dtype)
 
 
 TIMING = Plain(

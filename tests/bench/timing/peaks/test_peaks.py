@@ -94,6 +94,7 @@ def test_a_command_that_is_killed_leaves_no_process_behind(tmp_path):
         (OSError("disk full"), RunError, "300 tokens could not be measured: disk full"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), RunError, "do not fit"),
         (MemoryError(), RunError, "do not fit"),
+        (TypeError("of the suite's own"), TypeError, "of the suite's own"),
     ],
 )
 def test_what_goes_wrong_is_told_in_one_line(monkeypatch, error, raised, said):
